@@ -1,0 +1,37 @@
+# make bench    install, then run the suite on this machine's GPU or CPU     (ARGS='--models ...')
+# make test     install, then run the suite's own tests                      (ARGS='-k ...')
+# make baseline record five runs in fresh processes as this GPU's baseline
+# make check    ruff and mypy
+# CONSTRAINTS=  installs the newest releases instead of the versions that the stored baselines were recorded with
+
+PYTHON ?= python3
+VENV ?= .venv
+CONSTRAINTS ?= constraints.txt
+ARGS ?=
+RUNS ?= 5
+python := $(VENV)/bin/python
+installed := $(VENV)/.installed
+
+.PHONY: bench test check baseline clean
+
+bench: $(installed)
+	$(python) -m pytest benchmarks/ $(ARGS)
+
+test: $(installed)
+	$(python) -m pytest tests/ $(ARGS)
+
+check: $(installed)
+	$(python) -m ruff check .
+	$(python) -m ruff format --check .
+	$(python) -m mypy
+
+baseline: $(installed)
+	for run in $$(seq $(RUNS)); do $(python) -m pytest benchmarks/ --benchmark-save=baseline $(ARGS) || exit 1; done
+
+$(installed): pyproject.toml $(CONSTRAINTS)
+	$(PYTHON) -m venv $(VENV)
+	$(python) -m pip install --quiet --disable-pip-version-check $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS)) --editable '.[test]'
+	touch $@
+
+clean:
+	rm -rf $(VENV)

@@ -1,0 +1,3 @@
+"""Joins benchmarks, fixtures and regression to pytest."""
+
+pytest_plugins = ["fixtures.options", "fixtures.session", "pytester"]

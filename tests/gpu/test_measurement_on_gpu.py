@@ -1,0 +1,149 @@
+"""On a GPU: the clocks measure what they claim to, and a fast wrong answer is caught."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from fixtures import clocks, images, models
+from fixtures.device import resolve
+from fixtures.tensorrt import detect
+from fixtures.variants import VARIANTS
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+MODEL = "tf_efficientnet_lite0"
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU"),
+]
+
+
+@pytest.fixture(scope="module")
+def device():
+    return resolve("cuda")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_gradients():
+    with torch.inference_mode():
+        yield
+
+
+@pytest.fixture(scope="module")
+def make_run(device):
+    """Makes a call that queues one inference: (variant, batch size) to callable."""
+    model = models.load(MODEL, "auto", images.find(images.SAMPLE_FOLDER))
+
+    def make(variant_name, batch_size):
+        variant = VARIANTS[variant_name]
+        batch = torch.rand(batch_size, *model.input_size, device=device.torch_device, dtype=variant.dtype)
+        with torch.inference_mode(False), torch.no_grad():
+            built = variant.build(variant.prepare(model.module, device), batch.clone())
+        return lambda: built.call(batch)
+
+    return make
+
+
+def suite(*arguments, timeout_s=400):
+    """The suite in a process of its own."""
+    command = [sys.executable, "-m", "pytest", "benchmarks", "-p", "no:cacheprovider", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=timeout_s)
+
+
+def latencies_s(run, device, rounds=200):
+    call = clocks.synchronised(run, device)
+    clocks.warm_up(call)
+    found = []
+    for _ in range(rounds):
+        begin = time.perf_counter()
+        call()
+        found.append(time.perf_counter() - begin)
+    return found
+
+
+# before any test of this module that profiles
+@pytest.mark.parametrize("batch_size, tolerance", [(128, 0.01), (1, 0.15)], ids=["gpu-bound", "host-bound"])
+def test_latency_does_not_depend_on_what_was_measured_before(make_run, device, capsys, batch_size, tolerance):
+    """The same call three times with other benchmarks between them. Batch 128 is the GPU's own time; at batch 1 the
+    host's noise is the bound."""
+    run = make_run("eager-fp16", batch_size)
+    others = [make_run("eager-fp32", 128), make_run("torchscript-fp16", 1), make_run("eager-fp32", 1)]
+    clocks.warm_up(clocks.synchronised(run, device), min_s=3)
+    medians_s = []
+    for _ in range(3):
+        medians_s.append(statistics.median(latencies_s(run, device)))
+        for other in others:
+            latencies_s(other, device, rounds=50)
+    with capsys.disabled():
+        print(f"\nbatch {batch_size}, median latencies: {', '.join(f'{median:.6f} s' for median in medians_s)}")
+    assert medians_s[1:] == pytest.approx([medians_s[0]] * 2, rel=tolerance)
+
+
+@pytest.mark.parametrize("variant, batch_size", [("eager-fp16", 1), ("torchscript-fp32", 128)])
+def test_an_added_kernel_is_measured_by_its_own_duration(make_run, device, capsys, variant, batch_size):
+    """100 us more on the GPU is 100 us more kernel time and one launch more."""
+    run = make_run(variant, batch_size)
+    before = clocks.measure_kernel_time(run, device)
+
+    def slower():
+        run()
+        torch.cuda._sleep(200_000)
+
+    after = clocks.measure_kernel_time(slower, device)
+    added = next(kernel for kernel in after.kernels if "spin" in kernel.name)
+    with capsys.disabled():
+        grown_us, added_us = (after.time_s - before.time_s) * 1e6, added.time_s * 1e6
+        print(f"\n{variant} b{batch_size}: kernel time grew by {grown_us:.2f} us, the kernel is {added_us:.2f} us")
+    assert added.time_s > 20e-6
+    assert after.time_s - before.time_s == pytest.approx(added.time_s, rel=0.02)
+    assert after.launches == before.launches + 1
+
+
+@pytest.mark.skipif(
+    detect().flavour != "TensorRT-RTX", reason="the TorchScript frontend is broken on TensorRT-RTX alone"
+)
+def test_fast_and_wrong_is_no_result(tmp_path):
+    """Torch-TensorRT's TorchScript frontend on TensorRT-RTX is fast and gives NaN: it fails, and no time is stored."""
+    stored = tmp_path / "run.json"
+    result = suite(
+        "--models=efficientnet_b0", "--variants=eager-fp16,tensorrt-ts-fp16", "--batch-sizes=1", "-k", "latency",
+        f"--benchmark-json={stored}",
+    )  # fmt: skip
+    run = json.loads(stored.read_text())
+    assert result.returncode == 1, result.stdout
+    assert "logits are not finite" in run["suite"]["failed"]["efficientnet_b0-tensorrt-ts-fp16-b1"]
+    assert [benchmark["param"] for benchmark in run["benchmarks"]] == ["efficientnet_b0-eager-fp16-b1"]
+
+
+def test_out_of_memory_fails_alone(tmp_path):
+    """A batch that does not fit fails with the batch size and what was free; what comes after it runs."""
+    stored = tmp_path / "run.json"
+    result = suite(
+        f"--models={MODEL}", "--variants=eager-fp32", "--batch-sizes=1000000,1", "-k", "latency",
+        f"--benchmark-json={stored}",
+    )  # fmt: skip
+    run = json.loads(stored.read_text())
+    failure = run["suite"]["failed"][f"{MODEL}-eager-fp32-b1000000"]
+    assert "out of GPU memory at batch size 1000000" in failure and "GiB were free" in failure, result.stdout
+    assert [benchmark["param"] for benchmark in run["benchmarks"]] == [f"{MODEL}-eager-fp32-b1"]
+
+
+def test_gpu_is_recorded_by_uuid(tmp_path):
+    """What NVML reports is of the GPU that is measured."""
+    stored = tmp_path / "run.json"
+    result = suite(f"--models={MODEL}", "--variants=eager-fp16", "--batch-sizes=1", f"--benchmark-json={stored}")
+    run = json.loads(stored.read_text())
+    assert result.returncode == 0, result.stdout
+    gpu = run["machine_info"]["gpu"]
+    assert gpu["uuid"] == resolve("cuda").uuid and gpu["power_limit_w"] > 0
+    state = run["benchmarks"][0]["extra_info"]["gpu_state"]
+    assert len(state) == 4 and all(sample["sm_clock_mhz"] > 0 for sample in state)
+    assert all(sample["other_processes"] == 0 for sample in state), state

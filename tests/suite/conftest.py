@@ -1,0 +1,44 @@
+"""Runs the suite in inner pytest sessions: a small timm model on the CPU, everything else as it is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SMALL = (
+    "--device=cpu", "--models=test_efficientnet", "--weights=seeded", "--batch-sizes=1",
+    "--benchmark-max-time=0.05", "--benchmark-min-rounds=5",
+)  # fmt: skip
+
+
+@pytest.fixture
+def run_suite(pytester, monkeypatch):
+    """Runs `pytest benchmarks/` in this process, storing into `store/` of a folder of its own."""
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+
+    def run(*arguments, small=SMALL, storage="store"):
+        storage_option = (f"--benchmark-storage=file://{pytester.path / storage}",) if storage else ()
+        return pytester.runpytest_inprocess(*suite_arguments(*small, *storage_option, *arguments))
+
+    return run
+
+
+def suite_arguments(*arguments):
+    return [
+        "-c",
+        str(ROOT / "pytest.ini"),
+        f"--rootdir={ROOT}",
+        str(ROOT / "benchmarks"),
+        "-p",
+        "no:cacheprovider",
+        *arguments,
+    ]
+
+
+@pytest.fixture
+def stored_runs(pytester):
+    """Reads the runs that were stored, by file name."""
+    return lambda: {path.name: json.loads(path.read_text()) for path in sorted(pytester.path.glob("store/*/*.json"))}

@@ -1,0 +1,121 @@
+"""The clocks' arithmetic: what a trace says, what makes it invalid, and what several profiles come to."""
+
+from __future__ import annotations
+
+import itertools
+import time
+
+import numpy as np
+import pytest
+
+from fixtures import clocks
+from fixtures.device import resolve
+
+
+def trace(*kernels, inferences=20):
+    """A Chrome trace in which each inference launches the kernels (name, microseconds) in this order."""
+    start = itertools.count()
+    events = [{"cat": "cuda_runtime", "name": "cudaLaunchKernel", "ts": 0.0, "dur": 5.0}]
+    for _ in range(inferences):
+        for name, duration_us in kernels:
+            cat = "gpu_memcpy" if name.startswith("Memcpy") else "kernel"
+            events.append({"cat": cat, "name": name, "ts": float(next(start)), "dur": duration_us})
+    return events
+
+
+def test_a_trace_is_sorted_by_name_inference_and_launch():
+    profile = clocks.sort_activities(trace(("conv", 3.0), ("add", 1.0), ("conv", 5.0), ("Memcpy HtoD", 2.0)), 20)
+    assert profile["conv"].shape == (20, 2)
+    np.testing.assert_allclose(profile["conv"], [[3e-6, 5e-6]] * 20)
+    assert profile["Memcpy HtoD"].shape == (20, 1)
+
+
+def test_launches_are_in_the_order_of_their_start_whatever_the_order_of_the_trace():
+    events = trace(("conv", 3.0), ("conv", 5.0))
+    profile = clocks.sort_activities(events[::-1], 20)
+    np.testing.assert_allclose(profile["conv"], [[3e-6, 5e-6]] * 20)
+
+
+@pytest.mark.parametrize(
+    "events, said",
+    [
+        (trace(), "recorded no GPU activity"),
+        (trace(("conv", 3.0))[:-1], "recorded 19 launches of conv in 20 inferences"),
+        ([*trace(("conv", 3.0)), *trace(("stray", 1.0), inferences=1)], "recorded 1 launches of stray"),
+    ],
+    ids=["none", "one lost", "one too many"],
+)
+def test_a_trace_that_lost_events_is_invalid(events, said):
+    with pytest.raises(clocks.InvalidProfile, match=said):
+        clocks.sort_activities(events, 20)
+
+
+def profiles(durations_us, names=("conv", "add")):
+    """Profiles of one launch of each name; each row is one profile's durations."""
+    return [{name: np.full((20, 1), us * 1e-6) for name, us in zip(names, row, strict=True)} for row in durations_us]
+
+
+def test_kernel_time_is_a_low_quantile_of_every_launch():
+    found = clocks.summarise(profiles([(100, 10), (101, 10), (102, 30), (103, 10), (104, 10)]))
+    assert found.time_s == pytest.approx(111e-6)  # 25 % of each kernel's own durations: 101 and 10
+    assert [kernel.name for kernel in found.kernels] == ["conv", "add"]
+    assert sum(kernel.time_s for kernel in found.kernels) == pytest.approx(found.time_s)
+    assert found.repeats_s == pytest.approx((110e-6, 111e-6, 132e-6, 113e-6, 114e-6))
+    assert found.launches == 2
+
+
+def test_a_few_disturbed_profiles_do_not_move_kernel_time():
+    quiet = [(100 + 0.01 * i, 10) for i in range(10)]
+    disturbed = quiet[:6] + [(150, 20)] * 4
+    calm, moved = clocks.summarise(profiles(quiet)), clocks.summarise(profiles(disturbed))
+    assert moved.time_s == pytest.approx(calm.time_s, rel=5e-4)
+
+
+def test_profiles_that_disagree_on_what_was_launched_are_invalid():
+    with pytest.raises(clocks.InvalidProfile, match=r"disagree on the kernels of one inference \(\[2, 2\] launches\)"):
+        clocks.summarise(profiles([(1, 2)]) + profiles([(1, 2)], names=("conv", "other")))
+
+
+def test_an_invalid_profile_is_taken_again_and_three_times_at_most(monkeypatch):
+    monkeypatch.setattr(clocks, "keep_busy", lambda *arguments: None)
+    good = profiles([(100, 10)])[0]
+    taken = []
+
+    def take(bad):
+        def take_profile(run, device):
+            taken.append(len(taken))
+            if len(taken) - 1 in bad:
+                raise clocks.InvalidProfile("lost")
+            return good
+
+        return take_profile
+
+    monkeypatch.setattr(clocks, "take_profile", take({0, 4, 7}))
+    assert clocks.measure_kernel_time(lambda: None, resolve("cpu")).time_s == pytest.approx(110e-6)
+    assert len(taken) == clocks.PROFILES + 3
+    taken.clear()
+    monkeypatch.setattr(clocks, "take_profile", take({0, 1, 2, 3}))
+    with pytest.raises(clocks.InvalidProfile, match="lost, and so did 3 profiles before it"):
+        clocks.measure_kernel_time(lambda: None, resolve("cpu"))
+    assert len(taken) == 4
+
+
+def test_warm_up_goes_on_until_the_call_is_steady():
+    calls = itertools.count()
+
+    def call():
+        time.sleep(max(0.003, 0.06 * 0.9 ** next(calls)))  # reaches 3 ms at the 29th call
+
+    assert clocks.warm_up(call, min_s=0.0, tolerance=0.2) > 29
+
+
+def test_warm_up_gives_up_on_a_call_that_never_is():
+    calls = itertools.count(1)
+    began = time.perf_counter()
+    clocks.warm_up(lambda: time.sleep(0.002 * next(calls)), min_s=0.0, max_s=0.5)
+    assert time.perf_counter() - began < 3
+
+
+def test_quantiles_are_101_from_least_to_most():
+    found = clocks.quantiles([0.001 * i for i in range(1, 202)])
+    assert (len(found), found[0], found[50], found[100]) == (101, 0.001, 0.101, 0.201)

@@ -1,0 +1,381 @@
+"""The GitHub workflows are valid, pinned and least privileged, and their shell steps do what they say.
+
+The same checks are tried on workflows that are wrong on purpose, so that a check that no longer checks is noticed.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+WORKFLOWS = Path(__file__).parents[2] / ".github" / "workflows"
+FILES = sorted(WORKFLOWS.glob("*.yml"))
+CHECKOUT = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1"
+
+HOSTED = re.compile(r"(ubuntu|windows|macos)-(latest|[\d.]+)(-arm|-intel|-large|-xlarge)?")
+PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
+USES = re.compile(r"^\s*(?:-\s+)?uses:\s*(.+?)\s*$", re.MULTILINE)
+
+
+def load(path: Path) -> dict[str, Any]:
+    return YAML(typ="safe", pure=True).load(path)
+
+
+def triggers(workflow: dict[str, Any]) -> set[str]:
+    on = workflow["on"]
+    return {on} if isinstance(on, str) else set(on)
+
+
+def run_tool(tool: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run a checker of this environment; a checker that is not installed is an error, not a pass."""
+    command = shutil.which(tool, path=os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")]))
+    assert command, f"{tool} is not installed: pip install -e '.[test]'"
+    tokens = {"GH_TOKEN", "GITHUB_TOKEN", "ZIZMOR_GITHUB_TOKEN"}  # zizmor would go online with one
+    env = {name: value for name, value in os.environ.items() if name not in tokens}
+    return subprocess.run(
+        [command, *map(str, arguments)], check=False, capture_output=True, text=True, timeout=120, env=env
+    )
+
+
+def check_schema(path: Path) -> subprocess.CompletedProcess[str]:
+    return run_tool("check-jsonschema", "--builtin-schema", "vendor.github-workflows", path)
+
+
+def audit(path: Path) -> subprocess.CompletedProcess[str]:
+    return run_tool("zizmor", "--offline", "--no-progress", "--color=never", path)
+
+
+def unpinned_actions(path: Path) -> list[str]:
+    """``uses:`` entries that are neither of this repository nor pinned by commit with a version in a comment."""
+    entries = USES.findall(path.read_text(encoding="utf-8"))
+    return [entry for entry in entries if not entry.startswith("./") and not PINNED.fullmatch(entry)]
+
+
+def jobs_that_could_leave_hosted_runners(path: Path) -> list[str]:
+    """Jobs that a pull request starts and whose runner is not literally one of GitHub's own."""
+    workflow = load(path)
+    if not triggers(workflow) & {"pull_request", "pull_request_target"}:
+        return []
+    runners = {name: job.get("runs-on") for name, job in workflow["jobs"].items()}
+    return [name for name, runner in runners.items() if not isinstance(runner, str) or not HOSTED.fullmatch(runner)]
+
+
+def test_both_workflows_are_found():
+    assert {"ci.yml", "nightly.yml"} <= {path.name for path in FILES}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+class TestEveryWorkflow:
+    def test_follows_the_schema(self, path):
+        result = check_schema(path)
+        assert result.returncode == 0, result.stdout + result.stderr
+
+    def test_passes_the_security_audit(self, path):
+        result = audit(path)
+        assert result.returncode == 0, result.stdout + result.stderr
+
+    def test_pins_every_action(self, path):
+        assert USES.findall(path.read_text(encoding="utf-8"))
+        assert unpinned_actions(path) == []
+
+    def test_keeps_pull_requests_on_hosted_runners(self, path):
+        assert jobs_that_could_leave_hosted_runners(path) == []
+
+    def test_ends_by_itself_and_holds_no_credentials(self, path):
+        for job in load(path)["jobs"].values():
+            assert job["timeout-minutes"] <= 180
+            for step in job["steps"]:
+                if step.get("uses", "").startswith("actions/checkout@"):
+                    assert step["with"]["persist-credentials"] is False
+
+    def test_puts_no_expression_into_a_script(self, path):
+        scripts = [step["run"] for job in load(path)["jobs"].values() for step in job["steps"] if "run" in step]
+        assert scripts
+        assert not [script for script in scripts if "${{" in script]
+
+
+def workflow_text(
+    *, on: str = "pull_request", runs_on: str = "ubuntu-24.04", uses: str = CHECKOUT, run: str = "make test"
+) -> str:
+    return f"""\
+name: Example
+on: {on}
+permissions: {{}}
+jobs:
+  test:
+    runs-on: {runs_on}
+    steps:
+      - uses: {uses}
+        with:
+          persist-credentials: false
+      - run: {run}
+"""
+
+
+@pytest.fixture
+def example(tmp_path):
+    def write(**changes: str) -> Path:
+        path = tmp_path / "example.yml"
+        path.write_text(workflow_text(**changes), encoding="utf-8")
+        return path
+
+    return write
+
+
+class TestChecksRefuseABadWorkflow:
+    def test_but_not_a_good_one(self, example):
+        path = example()
+        assert check_schema(path).returncode == 0
+        assert audit(path).returncode == 0
+        assert unpinned_actions(path) == []
+        assert jobs_that_could_leave_hosted_runners(path) == []
+
+    def test_unpinned_action(self, example):
+        path = example(uses="actions/checkout@v7")
+        result = audit(path)
+        assert result.returncode != 0
+        assert "unpinned-uses" in result.stdout
+        assert unpinned_actions(path) == ["actions/checkout@v7"]
+
+    @pytest.mark.parametrize("uses", ["actions/checkout@main", "actions/checkout@3d3c42e # v7.0.1", CHECKOUT[:-9]])
+    def test_branch_short_commit_or_commit_without_version(self, example, uses):
+        assert unpinned_actions(example(uses=uses)) == [uses]
+
+    def test_expression_in_a_script(self, example):
+        result = audit(example(run='echo "${{ github.event.pull_request.title }}"'))
+        assert result.returncode != 0
+        assert "template-injection" in result.stdout
+
+    def test_key_that_the_schema_does_not_know(self, tmp_path):
+        path = tmp_path / "example.yml"
+        path.write_text(workflow_text().replace("runs-on:", "runs_on:"), encoding="utf-8")
+        result = check_schema(path)
+        assert result.returncode != 0
+        assert "runs_on" in result.stdout
+
+    @pytest.mark.parametrize("on", ["pull_request", "[push, pull_request]", "{pull_request: {branches: [main]}}"])
+    @pytest.mark.parametrize(
+        "runs_on",
+        ["self-hosted", "[self-hosted, gpu]", "h200", "${{ matrix.runner }}", "{group: gpus}", "ubuntu-gpu"],
+    )
+    def test_own_runner_for_a_pull_request(self, example, on, runs_on):
+        assert jobs_that_could_leave_hosted_runners(example(on=on, runs_on=runs_on)) == ["test"]
+
+    def test_own_runner_is_fine_without_pull_requests(self, example):
+        assert jobs_that_could_leave_hosted_runners(example(on="schedule", runs_on="self-hosted")) == []
+
+
+def step_script(workflow: str, job: str, step: str) -> str:
+    steps = load(WORKFLOWS / workflow)["jobs"][job]["steps"]
+    (script,) = [entry["run"] for entry in steps if entry.get("name") == step]
+    return script
+
+
+def run_script(script: str, folder: Path, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run a step's script as GitHub does for ``shell: bash``."""
+    return subprocess.run(
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
+        check=False,
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **env},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def write_executable(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o755)
+
+
+class TestContinuousIntegration:
+    def test_runs_the_project_s_own_entry_point_on_both_pythons(self):
+        jobs = load(WORKFLOWS / "ci.yml")["jobs"]
+        runs = [step.get("run") for step in jobs["constraints"]["steps"]]
+        assert runs.count("bash .ci/run") == 1
+        assert jobs["constraints"]["strategy"]["matrix"]["python"] == ["3.11", "3.12"]
+        assert "make test CONSTRAINTS=" in [step.get("run") for step in jobs["newest"]["steps"]]
+
+    def test_may_only_read(self):
+        workflow = load(WORKFLOWS / "ci.yml")
+        assert workflow["permissions"] == {"contents": "read"}
+        assert not any("permissions" in job for job in workflow["jobs"].values())
+        assert triggers(workflow) == {"push", "pull_request"}
+
+
+class TestNightly:
+    def test_only_the_clock_or_a_person_starts_it(self):
+        assert triggers(load(WORKFLOWS / "nightly.yml")) == {"schedule", "workflow_dispatch"}
+
+    def test_gpu_job_may_only_read_and_the_hosted_job_only_write_issues(self):
+        workflow = load(WORKFLOWS / "nightly.yml")
+        gpu, issue = workflow["jobs"]["gpu"], workflow["jobs"]["issue"]
+        assert workflow["permissions"] == {}
+        assert gpu["permissions"] == {"contents": "read"}
+        assert issue["permissions"] == {"issues": "write"}
+        assert HOSTED.fullmatch(issue["runs-on"])
+        assert "github.token" not in json.dumps(gpu) and "secrets" not in json.dumps(workflow)
+
+    def test_without_runners_it_is_skipped(self):
+        gpu = load(WORKFLOWS / "nightly.yml")["jobs"]["gpu"]
+        assert "vars.GPU_RUNNERS != ''" in gpu["if"]
+        assert gpu["strategy"]["matrix"]["runner"].startswith("${{ fromJSON(vars.GPU_RUNNERS || ")
+
+    def test_steps_end_before_the_job_does(self):
+        gpu = load(WORKFLOWS / "nightly.yml")["jobs"]["gpu"]
+        assert sum(step.get("timeout-minutes", 0) for step in gpu["steps"]) < gpu["timeout-minutes"]
+
+
+class TestNightlySummary:
+    """The step that judges the stored run and writes the table."""
+
+    @pytest.fixture
+    def runner(self, tmp_path):
+        """A runner's folder with a stand-in for ``python -m regression``."""
+        write_executable(tmp_path / ".venv" / "bin" / "python", f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+        (tmp_path / "regression.py").write_text(
+            "import os, sys\nprint('TABLE', *sys.argv[1:])\nsys.exit(int(os.environ.get('VERDICT', '0')))\n",
+            encoding="utf-8",
+        )
+        (tmp_path / "temp" / "nightly").mkdir(parents=True)
+        return tmp_path
+
+    def write(self, runner: Path, machine: object = None, *, baseline: bool = True) -> None:
+        machine = {"gpu": {"slug": "nvidia-h200"}} if machine is None else machine
+        run = runner / "temp" / "nightly" / "run.json"
+        run.write_text(json.dumps({"machine_info": machine, "benchmarks": []}), encoding="utf-8")
+        folder = runner / "baselines" / "nvidia-h200" / "Linux-CPython-3.12-64bit"
+        folder.mkdir(parents=True)
+        (folder / "0002_nightly.json").write_text("{}", encoding="utf-8")
+        if baseline:
+            (folder / "0001_baseline.json").write_text("{}", encoding="utf-8")
+
+    def judge(self, runner: Path, **env: str) -> tuple[int, str]:
+        """Exit status and summary; the artifact's report says the same."""
+        script = step_script("nightly.yml", "gpu", "Write the summary")
+        summary = runner / "summary.md"
+        env = {
+            "RUNNER_TEMP": str(runner / "temp"),
+            "RUNNER_NAME": "h200 `$(touch owned)`",
+            "GITHUB_STEP_SUMMARY": str(summary),
+            **env,
+        }
+        result = run_script(script, runner, env)
+        text = summary.read_text(encoding="utf-8")
+        assert (runner / "temp" / "nightly" / "report.md").read_text(encoding="utf-8") == text
+        assert text.startswith("## h200 `$(touch owned)`\n") and not (runner / "owned").exists()
+        return result.returncode, text
+
+    def test_shows_the_table_against_the_gpu_s_own_baseline(self, runner):
+        self.write(runner)
+        status, text = self.judge(runner)
+        run = runner / "temp" / "nightly" / "run.json"
+        assert status == 0
+        assert f"TABLE {run} --baseline baselines/nvidia-h200 --format markdown\n" in text
+
+    def test_fails_with_the_verdict_and_still_shows_the_table(self, runner):
+        self.write(runner)
+        status, text = self.judge(runner, VERDICT="1")
+        assert status == 1
+        assert "TABLE" in text
+
+    def test_says_that_there_is_no_baseline(self, runner):
+        self.write(runner, baseline=False)
+        status, text = self.judge(runner)
+        assert status == 0
+        assert "no baseline for `nvidia-h200`" in text and "--benchmark-save=baseline" in text
+
+    def test_fails_where_no_run_was_stored(self, runner):
+        status, text = self.judge(runner)
+        assert status == 1
+        assert "No run was stored" in text
+
+    def test_makes_its_folder_where_the_install_failed(self, runner):
+        (runner / "temp" / "nightly").rmdir()
+        status, text = self.judge(runner)
+        assert status == 1
+        assert "No run was stored" in text
+
+    @pytest.mark.parametrize("machine", [{"gpu": None}, {}])
+    def test_fails_where_the_run_was_not_on_a_gpu(self, runner, machine):
+        self.write(runner, machine)
+        status, text = self.judge(runner)
+        assert status == 1
+        assert "names no GPU" in text
+
+
+class TestNightlyIssue:
+    """The step that opens the issue, or comments on the one that is open."""
+
+    GH = """\
+#!/bin/sh
+printf '%s\\n' "$*" >> calls
+case "$1 $2" in
+  "issue list") cat open_issue ;;
+  "issue comment"|"issue create") cp body.md sent.md ;;
+esac
+"""
+
+    @pytest.fixture
+    def report(self, tmp_path):
+        """Runs the step with a stand-in for ``gh``; returns its calls and the text it sent."""
+        write_executable(tmp_path / "bin" / "gh", self.GH)
+
+        def run(*, open_issue: str = "", artifacts: dict[str, str] | None = None) -> tuple[list[str], str]:
+            (tmp_path / "open_issue").write_text(open_issue, encoding="utf-8")
+            for name, text in (artifacts or {}).items():
+                (tmp_path / "nightly" / name).parent.mkdir(parents=True, exist_ok=True)
+                (tmp_path / "nightly" / name).write_text(text, encoding="utf-8")
+            env = {
+                "PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}",
+                "LABEL": "nightly-failure",
+                "GITHUB_REF_NAME": "main",
+                "GITHUB_SHA": "0123456789abcdef",
+                "GITHUB_SERVER_URL": "https://github.com",
+                "GITHUB_REPOSITORY": "owner/name",
+                "GITHUB_RUN_ID": "42",
+            }
+            script = step_script("nightly.yml", "issue", "Open the issue, or comment on the open one")
+            result = run_script(script, tmp_path, env)
+            assert result.returncode == 0, result.stderr
+            calls = (tmp_path / "calls").read_text(encoding="utf-8").splitlines()
+            return calls, (tmp_path / "sent.md").read_text(encoding="utf-8")
+
+        return run
+
+    def test_opens_one_where_none_is_open(self, report):
+        calls, text = report()
+        assert [call.split()[:2] for call in calls] == [["issue", "list"], ["label", "create"], ["issue", "create"]]
+        assert "--label nightly-failure" in calls[0] and "--state open" in calls[0]
+        assert "--label nightly-failure" in calls[2]
+        assert "https://github.com/owner/name/actions/runs/42" in text
+
+    def test_comments_on_the_open_one(self, report):
+        calls, text = report(open_issue="17\n")
+        assert [call.split()[:3] for call in calls][1:] == [["issue", "comment", "17"]]
+        assert "https://github.com/owner/name/actions/runs/42" in text
+
+    def test_closes_nothing(self):
+        assert "close" not in step_script("nightly.yml", "issue", "Open the issue, or comment on the open one")
+
+    def test_carries_the_report_of_every_runner(self, report):
+        _, text = report(artifacts={f"nightly-{job}/report.md": f"## nightly-{job}\n" for job in (0, 1)})
+        assert "## nightly-0\n## nightly-1\n" in text
+
+    def test_carries_the_report_of_a_single_runner(self, report):
+        _, text = report(artifacts={"report.md": "## h200\n"})  # one artifact alone gets no folder of its own
+        assert "## h200\n" in text
+
+    def test_stays_under_the_limit_of_a_comment(self, report):
+        _, text = report(artifacts={"report.md": "µ" * 200_000})
+        assert 50_000 < len(text) < 65_536
