@@ -1,0 +1,128 @@
+"""Judges a stored run against stored baselines: `python -m regression RUN.json --baseline FILE_OR_FOLDER ...`."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from regression.accepted import Accepted, WrongAccepted, read_accepted
+from regression.judge import judge
+from regression.metrics import METRICS, WrongChange, with_min_changes
+from regression.patience import DEFAULT_PATIENCE, recent, sentences, unwatched
+from regression.runs import Run, UnusableRun, read
+from regression.storage import collect
+from regression.table import as_json, as_markdown, as_table
+from regression.verdict import Report
+
+PASSED, REGRESSION, UNUSABLE = 0, 1, 2
+ACCEPTED_FILE = Path("baselines/accepted.toml")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit status: 0 no regression, 1 a regression, 2 unusable input (with a sentence on stderr that says which)."""
+    for stream in (sys.stdout, sys.stderr):
+        # Names come from files, and a terminal may lack their characters.
+        getattr(stream, "reconfigure", lambda **_: None)(errors="backslashreplace")
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] == ["history"]:
+        from regression import history
+
+        return int(history.main(arguments[1:]))
+    try:
+        return _judge(_parser().parse_args(arguments))
+    except (UnusableRun, WrongChange, WrongAccepted) as error:
+        print(f"regression: {error}", file=sys.stderr)
+        return UNUSABLE
+
+
+def _judge(options: argparse.Namespace) -> int:
+    metrics = with_min_changes(options.judge_min_change, METRICS)
+    accepted, wrong = _accepted(options.accepted)
+    run = read(options.run, metrics)
+    stored = collect(options.baseline, metrics)
+    report = judge(run, stored.baselines, metrics=metrics, accepted=accepted, left_out=stored.left_out, notes=wrong)
+    if not report.baselines:
+        for item in report.left_out:
+            print(f"regression: {UnusableRun(item.path, item.reason)}", file=sys.stderr)
+        print("regression: no baseline is left to judge against; give other files with --baseline.", file=sys.stderr)
+        return UNUSABLE
+    found = unwatched(report, recent(stored.history, run, options.judge_patience), options.judge_patience)
+    report = dataclasses.replace(report, notes=(*report.notes, *sentences(found, options.judge_patience)))
+    if options.report is not None and not _write_page(report, run, stored.baselines, options.report):
+        return UNUSABLE
+    render = {"table": lambda: as_table(report, metrics), "markdown": lambda: as_markdown(report, metrics)}
+    _print(render.get(options.format, lambda: as_json(report))())
+    return REGRESSION if report.failed else PASSED
+
+
+def _print(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # The reader (`| head`) has seen enough; Python would complain once more when it closes the stream.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _write_page(report: Report, run: Run, baselines: Sequence[Run], path: Path) -> bool:
+    # Pictures and templates take a while to import, and most judging needs neither.
+    from regression import page
+
+    try:
+        page.write(report, path, run, baselines)
+    except page.UnwritablePage as error:
+        print(f"regression: {error}", file=sys.stderr)
+        return False
+    return True
+
+
+def _accepted(path: Path | None) -> tuple[tuple[Accepted, ...], tuple[str, ...]]:
+    if path is None and not ACCEPTED_FILE.exists():
+        return (), ()
+    return read_accepted(path or ACCEPTED_FILE)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m regression", description=__doc__)
+    parser.add_argument("run", type=Path, metavar="RUN.json", help="the stored run to judge")
+    parser.add_argument(
+        "--baseline",
+        type=Path,
+        nargs="+",
+        required=True,
+        metavar="FILE_OR_FOLDER",
+        help="stored runs; of a folder and its sub-folders those saved as `baseline`",
+    )
+    parser.add_argument("--format", choices=("table", "json", "markdown"), default="table")
+    parser.add_argument(
+        "--judge-min-change",
+        action="append",
+        default=[],
+        metavar="METRIC=CHANGE",
+        help="smallest change that matters, such as kernel_time=1%%; may be repeated",
+    )
+    parser.add_argument(
+        "--judge-patience",
+        type=_positive,
+        default=DEFAULT_PATIENCE,
+        metavar="RUNS",
+        help="name what was UNSURE for so many stored runs",
+    )
+    parser.add_argument(
+        "--accepted", type=Path, metavar="FILE.toml", help=f"known changes (default: {ACCEPTED_FILE}, if it exists)"
+    )
+    parser.add_argument("--report", type=Path, metavar="FILE.html", help="write the report as one page, too")
+    return parser
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not 0 < len(text) < 6 or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a number of runs, at least 1")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

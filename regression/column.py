@@ -1,0 +1,152 @@
+"""All tests of one metric in one run: the arrays between stored runs and verdicts."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from regression.controls import planned_variance, shift
+from regression.limits import CONFIRMATIONS, Limits, limits, settled, two_sided
+from regression.metrics import LARGEST_VALUE, Metric
+from regression.noise import Floats, Layout, estimate
+from regression.runs import Run, count
+from regression.verdict import Judgement, Reason, Verdict
+
+# Noise without any bound makes every change undetectable; a number stays one that JSON can hold.
+LARGEST_LOG = math.log(LARGEST_VALUE)
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """The benchmarks that have a value of `metric` now and in the baseline; arrays are of one length with `ids`."""
+
+    metric: Metric
+    ids: tuple[str, ...]
+    now: Floats
+    first: Floats
+    """Logarithm of now over the baseline's centre."""
+    again: Floats
+    """(B, confirmations): the same of every confirmation, relative to its controls; NaN where not measured."""
+    controls: int
+    """The smallest number of controls that a confirmation was compared with."""
+    limits: Limits
+    disturbed: tuple[str, ...]
+    """Why the benchmark was disturbed, empty where it was not."""
+
+    def judgements(self) -> list[Judgement]:
+        """One judgement for every test."""
+        noise, known = self.limits.noise, self.limits
+        settled_, agreed = settled(self.again), known.agreed(self.first, self.again)
+        reported = known.reported(self.first, self.again)
+        looks = (self.first + np.nansum(self.again, axis=1)) / (1 + np.isfinite(self.again).sum(axis=1))
+        # The first look was selected for being far away; the confirmations were not.
+        ratio = np.where(reported, settled_, self.first)
+        p_value = np.where(reported, looks / known.final_deviation, self.first / noise.deviation(1))
+        suspect, certain = known.suspect(self.first), known.certain(self.first)
+        said = [
+            self._verdict(row, bool(suspect[row]), bool(certain[row]), bool(agreed[row]), bool(reported[row]))
+            for row in range(len(self.ids))
+        ]
+        numbers = zip(
+            noise.runs.tolist(),
+            np.exp(noise.centre).tolist(),
+            np.where(reported, np.exp(noise.centre + settled_), self.now).tolist(),
+            np.exp(ratio).tolist(),
+            np.exp(self.first).tolist(),
+            np.exp(np.minimum(known.detectable, LARGEST_LOG)).tolist(),
+            two_sided(p_value, noise.df).tolist(),
+            strict=True,
+        )
+        fields = ("baseline_runs", "baseline", "now", "ratio", "first_ratio", "detectable_ratio", "p_value")
+        return [
+            Judgement(
+                benchmark=id_,
+                metric=self.metric.key,
+                verdict=verdict,
+                reason=reason,
+                detail=detail,
+                **dict(zip(fields, values, strict=True)),
+            )
+            for id_, (verdict, reason, detail), values in zip(self.ids, said, numbers, strict=True)
+        ]
+
+    def _verdict(
+        self, row: int, suspect: bool, certain: bool, agreed: bool, reported: bool
+    ) -> tuple[Verdict, Reason, str]:
+        first = float(self.first[row])
+        direction = Verdict.SLOWER if first > 0 else Verdict.FASTER
+        if self.disturbed[row]:
+            return Verdict.UNSURE, Reason.DISTURBED, self.disturbed[row]
+        if not suspect:
+            if abs(first) > self.limits.inside[row]:
+                return Verdict.SAME, Reason.NEGLIGIBLE, ""
+            if self.limits.detectable[row] <= math.log1p(self.metric.worth_knowing):
+                return Verdict.SAME, Reason.INSIDE_NOISE, ""
+            return Verdict.UNSURE, Reason.NOISY, ""
+        again = self.again[row][np.isfinite(self.again[row])].tolist()
+        if len(again) < CONFIRMATIONS:
+            return direction if certain else Verdict.UNSURE, Reason.UNCONFIRMED, "not measured again"
+        beside = f"beside {count(self.controls, 'control')}" if self.controls else "without any control"
+        detail = f"first {percent(first)}, again {', '.join(map(percent, again))} {beside}"
+        if reported:
+            return direction, Reason.CONFIRMED if self.controls else Reason.WITHOUT_CONTROLS, detail
+        if agreed:
+            return Verdict.SAME, Reason.NEGLIGIBLE, detail
+        return Verdict.UNSURE, Reason.DISAGREED, detail
+
+
+def column(metric: Metric, run: Run, baselines: Sequence[Run], ids: Sequence[str], share: float) -> Column:
+    """The tests of `ids`, every one of which has a value now and in at least one baseline."""
+    assert metric.spread is not None, "a metric that is only shown has no tests"
+    key = metric.key
+    benchmarks = [[baseline.benchmarks.get(id_) for baseline in baselines] for id_ in ids]
+    logs = _logs(
+        [[item.values.get(key) if item and not item.disturbances else None for item in row] for row in benchmarks]
+    )
+    rounds = np.array([_median([item.round_spread for item in row if item]) for row in benchmarks])
+    layout = Layout(tuple(b.unit for b in baselines), tuple(b.day for b in baselines), run.unit)
+    noise = estimate(logs, layout, metric.spread, rounds)
+    now = np.array([run.benchmarks[id_].values[key] for id_ in ids])
+    first = np.log(now) - noise.centre
+    disturbed = tuple(", ".join(run.benchmarks[id_].disturbances) for id_ in ids)
+
+    again = _logs([[c.values.get(id_, {}).get(key) for c in run.confirmations] for id_ in ids]) - noise.centre[:, None]
+    steady = np.array([not text for text in disturbed]) & (np.abs(first) <= limits(noise, 0, share, len(ids)).inside)
+    variances = noise.deviation(1) ** 2
+    added, controls = planned_variance(variances[steady]), 0
+    if run.confirmations:
+        listed = [steady & np.isin(ids, c.controls) & np.isfinite(again[:, j]) for j, c in enumerate(run.confirmations)]
+        found = [shift(again[chosen, j], variances[chosen]) for j, chosen in enumerate(listed)]
+        again = again - np.array([moved for moved, _ in found])
+        controls = min(int(chosen.sum()) for chosen in listed)
+        added = max(variance for _, variance in found)
+    return Column(
+        metric,
+        tuple(ids),
+        now,
+        first,
+        again,
+        controls,
+        limits(noise, metric.matters, share, len(ids), added),
+        disturbed,
+    )
+
+
+def percent(log_ratio: float) -> str:
+    """A logarithm of a ratio as a change in percent."""
+    return f"{math.expm1(log_ratio) * 100:+.2f} %"
+
+
+def _logs(rows: list[list[float | None]]) -> Floats:
+    width = len(rows[0]) if rows else 0
+    values = np.array([[math.nan if value is None else value for value in row] for row in rows], dtype=float)
+    logs: Floats = np.log(values.reshape(len(rows), width))
+    return logs
+
+
+def _median(values: list[float | None]) -> float:
+    known = sorted(value for value in values if value is not None)
+    return known[len(known) // 2] if known else math.nan

@@ -1,0 +1,58 @@
+"""What a history needs of a stored run: when it was, on what, and one value for each benchmark and metric."""
+
+import dataclasses
+import datetime
+from collections.abc import Mapping
+from pathlib import Path
+
+from regression import environment, runs
+from regression.metrics import lookup
+
+
+@dataclasses.dataclass(frozen=True)
+class Night:
+    """One stored run, without what a thousand of them would not fit into memory with.
+
+    `values` maps (benchmark id, metric key) to seconds, bytes or a count. Only nights of one `identity` (slug, MIG
+    profile and precision policy) have a history in common.
+    """
+
+    file: Path
+    when: datetime.datetime
+    identity: tuple[str, str, str]
+    values: Mapping[tuple[str, str], float]
+    run: runs.Run = dataclasses.field(repr=False)
+
+    @property
+    def day(self) -> str:
+        return self.when.strftime("%Y-%m-%d")
+
+
+def find(folder: Path) -> list[Path]:
+    """Every JSON file in the folder and the folders in it, in the order of their names."""
+    return sorted(path for path in folder.rglob("*.json") if path.is_file() or path.is_symlink())
+
+
+def read(path: Path) -> Night:
+    """One stored run. Raises runs.UnusableRun, whose message is a sentence that names the file and the field."""
+    run = runs.read(path)
+    try:
+        when = datetime.datetime.fromisoformat(run.datetime)
+    except ValueError:
+        raise runs.UnusableRun(path, "`datetime` is not a date and time, so it has no place in a history.") from None
+    values = {(name, metric): value for name, found in run.benchmarks.items() for metric, value in found.values.items()}
+    slug = lookup(run.machine, ("gpu", "slug")) or run.machine.get("slug") or "unknown device"
+    mig, policy = lookup(run.machine, ("gpu", "mig")), lookup(run.machine, ("settings", "precision_policy"))
+    return Night(
+        path,
+        when if when.tzinfo else when.replace(tzinfo=datetime.UTC),
+        (runs.shown(str(slug)), runs.shown(str(mig or "")), runs.shown(str(policy or ""))),
+        values,
+        dataclasses.replace(run, benchmarks={}, suite={"weights": run.suite.get("weights")}, labels={}, problems=()),
+    )
+
+
+def differences(before: Night, after: Night) -> tuple[str, ...]:
+    """What was recorded otherwise in the later run, such as `software.driver 580.95 -> 590.12`."""
+    changed = environment.differences([before.run], after.run)
+    return tuple(f"{change.field} {change.baseline} -> {change.now}" for change in changed)

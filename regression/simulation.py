@@ -1,0 +1,232 @@
+"""Simulates nights of unchanged and of slowed code, and counts how often the judge is wrong.
+
+With the files or folders of stored runs of unchanged code, nights are drawn from those instead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from regression.controls import PLANNED
+from regression.judge import judge
+from regression.limits import CONFIRMATIONS, FAMILY_WISE_ERROR, Limits, limits
+from regression.metrics import METRICS, Metric
+from regression.noise import Floats, Layout, estimate
+from regression.runs import Confirmation, LeftOut, Run, UnusableRun, count, read
+from regression.storage import walk
+from regression.verdict import FAILING, controls, suspects
+
+BASELINE_RUNS = 5
+# Nights that are simulated at once, so that the arrays of a batch stay small.
+BATCH = 500
+
+
+@dataclasses.dataclass(frozen=True)
+class World:
+    """How simulated benchmarks behave."""
+
+    name: str
+    tail: float | None
+    """Degrees of freedom of the noise of processes and of days (Student's t of unit variance); None is normal."""
+    restless: float = 0.0
+    """Share of the benchmarks whose kernels are chosen anew in every process, with a spread of `unseen`."""
+    regimes: float = 0.0
+    """Share of the processes in which the latency is half as much again, where the host is the bottleneck."""
+
+
+WORLDS = (
+    World("normal", None),
+    World("heavy tails (t, 5 df)", 5),
+    World("heavier tails (t, 4 df)", 4),
+    World("restless (1 of 4), t, 5 df", 5, restless=0.25),
+    World("regimes (1 of 5), t, 5 df", 5, regimes=0.2),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Calibration:
+    """Shares of nights, or of tests where `detected`, in which something was said of unchanged or slowed code."""
+
+    name: str
+    nights: int
+    tests: int
+    suspected: float
+    """A benchmark would be measured again, faster or slower."""
+    unconfirmed: float
+    """A run judged without confirmations fails."""
+    failed: float
+    """A run judged with its confirmations fails."""
+    detected: float | None = None
+    """A slowdown of the size claimed as detectable is reported."""
+    detectable: tuple[float, float, float] | None = None
+    """10 %, 50 % and 90 % quantiles of the claimed detectable change of the first metric."""
+
+
+def simulate(
+    world: World, nights: int, benchmarks: int, metrics: Sequence[Metric] = METRICS, seed: int = 1
+) -> Calibration:
+    """Nights of `benchmarks` unchanged benchmarks with all judged metrics, each against a fresh baseline."""
+    random = np.random.default_rng(seed)
+    judged = [metric for metric in metrics if metric.judged]
+    counts = np.zeros(4)
+    claims: list[Floats] = []
+    for start in range(0, nights, BATCH):
+        size = min(BATCH, nights - start)
+        flags = np.zeros((3, size), dtype=bool)
+        for metric in judged:
+            first, again, known = _night(metric, world, size, benchmarks, random)
+            flags[0] |= known.suspect(first).reshape(size, -1).any(axis=1)
+            flags[1] |= (known.certain(first) & (first > 0)).reshape(size, -1).any(axis=1)
+            flags[2] |= (known.reported(first, again) & (first > 0)).reshape(size, -1).any(axis=1)
+            slower, slowly = first + known.detectable, again + known.detectable[:, None]
+            counts[3] += (known.reported(slower, slowly) & (slower > 0)).mean() * size / len(judged)
+            if metric is judged[0]:
+                claims.append(np.expm1(known.detectable))
+        counts[:3] += flags.sum(axis=1)
+    suspected, unconfirmed, failed, detected = (counts / nights).tolist()
+    low, middle, high = np.quantile(np.concatenate(claims), [0.1, 0.5, 0.9]).tolist()
+    tests, claimed = benchmarks * len(judged), (low, middle, high)
+    return Calibration(world.name, nights, tests, suspected, unconfirmed, failed, detected, claimed)
+
+
+def _night(
+    metric: Metric, world: World, nights: int, benchmarks: int, random: np.random.Generator
+) -> tuple[Floats, Floats, Limits]:
+    """First looks (nights * benchmarks,), confirmations (nights * benchmarks, 2) relative to controls, and limits."""
+    spread, rows = metric.spread, nights * benchmarks
+    assert spread is not None, "a metric that is only shown has no noise to simulate"
+
+    def draw(*shape: int) -> Floats:
+        if world.tail is None:
+            return random.standard_normal(shape)
+        return np.asarray(random.standard_t(world.tail, shape) * np.sqrt((world.tail - 2) / world.tail))
+
+    # Rounds spread from 0.05 % to 7 % of the latency in one process (H200, batch 128 to batch 1).
+    rounds = np.exp(random.uniform(np.log(0.0005), np.log(0.07), rows))
+    prior = np.hypot(spread.process, spread.rounds * rounds)
+    process = prior * np.sqrt(spread.process_df / random.chisquare(spread.process_df, rows))
+    process = np.where(random.random(rows) < world.restless, np.maximum(process, spread.unseen), process)
+    before, today = draw(rows) * spread.day, draw(rows) * spread.day
+    baseline = draw(rows, BASELINE_RUNS) * process[:, None] + before[:, None]
+    looks = draw(rows, 1 + CONFIRMATIONS) * process[:, None] + today[:, None]
+
+    if metric.key == "latency" and world.regimes:
+        # Where the host is the bottleneck the rounds of a process spread, too.
+        host_bound = rounds[:, None] > 0.02
+        baseline += (host_bound & (random.random(baseline.shape) < world.regimes)) * np.log(1.5)
+        looks += (host_bound & (random.random(looks.shape) < world.regimes)) * np.log(1.5)
+
+    one_unit = Layout(("unit",) * BASELINE_RUNS, ("day",) * BASELINE_RUNS, "unit")
+    noise = estimate(baseline, one_unit, spread, rounds)
+    looks -= noise.centre[:, None]
+    variances = noise.deviation(1) ** 2
+    inside = np.abs(looks[:, 0]) <= limits(noise, 0, metric.share, benchmarks).inside
+    weights = np.where(inside, 1 / variances, 0).reshape(nights, benchmarks)
+    # The most precise benchmarks of the night that came out SAME; a suspect never is its own control.
+    fewest = -np.sort(-weights, axis=1)[:, min(PLANNED, benchmarks) - 1 :][:, :1]
+    weights = np.where(weights >= fewest, weights, 0)
+    total = np.maximum(weights.sum(axis=1), 1e-300)
+    again = looks[:, 1:].reshape(nights, benchmarks, CONFIRMATIONS)
+    shift = (again * weights[:, :, None]).sum(axis=1) / total[:, None]
+    added = np.repeat(np.where(weights.any(axis=1), 1 / total, 0), benchmarks)
+    again = (again - shift[:, None, :]).reshape(rows, CONFIRMATIONS)
+    return looks[:, 0], again, limits(noise, metric.matters, metric.share, benchmarks, added)
+
+
+def resample(runs: Sequence[Run], nights: int, metrics: Sequence[Metric] = METRICS, seed: int = 1) -> Calibration:
+    """Nights drawn from stored runs of unchanged code: five as the baseline, one as the run, two as confirmations."""
+    random = np.random.default_rng(seed)
+    counts, tests = np.zeros(3), 0
+    for _ in range(nights):
+        chosen = [runs[index] for index in random.permutation(len(runs))[: BASELINE_RUNS + 1 + CONFIRMATIONS]]
+        baseline, run, again = chosen[:BASELINE_RUNS], chosen[BASELINE_RUNS], chosen[BASELINE_RUNS + 1 :]
+        run = dataclasses.replace(run, selected=None, confirmations=())
+        report = judge(run, baseline, metrics=metrics)
+        tests = max(tests, report.tests)
+        slower = [item for item in report.judgements if item.verdict in FAILING]
+        counts += [bool(suspects(report)), bool(slower), 0]
+        if suspects(report):
+            run = dataclasses.replace(
+                run, confirmations=tuple(_confirmation(other, controls(report)) for other in again)
+            )
+            report = judge(run, baseline, metrics=metrics)
+            counts[2] += any(item.verdict in FAILING for item in report.judgements)
+    return Calibration("resampled from stored runs", nights, tests, *(counts / nights).tolist())
+
+
+def _confirmation(run: Run, chosen: list[str]) -> Confirmation:
+    return Confirmation(tuple(chosen), {id_: dict(item.values) for id_, item in run.benchmarks.items()})
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print the calibration as a table; exit status 1 where more than the claimed error fails."""
+    parser = argparse.ArgumentParser(prog="python -m regression.simulation", description=__doc__)
+    parser.add_argument("runs", type=Path, nargs="*", help="stored runs of unchanged code, files or folders")
+    parser.add_argument("--nights", type=int, default=10_000)
+    parser.add_argument("--benchmarks", type=int, default=72)
+    options = parser.parse_args(argv)
+    if options.nights < 1 or options.benchmarks < 1:
+        parser.error("--nights and --benchmarks must be at least 1.")
+    header = (
+        f"{'':28}{'nights':>8}{'tests':>7}{'suspected':>11}{'unconfirmed':>13}{'failed':>9}{'detected':>10}  detectable"
+    )
+    if options.runs:
+        return _main_resampled(options.runs, options.nights, header)
+    print(header)
+    worst = 0.0
+    for world in WORLDS:
+        found = simulate(world, options.nights, options.benchmarks)
+        worst = max(worst, found.failed)
+        print(_line(found), flush=True)
+    return int(worst > FAMILY_WISE_ERROR)
+
+
+def _main_resampled(paths: Sequence[Path], nights: int, header: str) -> int:
+    runs, left_out = stored_runs(paths)
+    for item in left_out:
+        print(f"left out: {UnusableRun(item.path, item.reason)}", file=sys.stderr)
+    needed = BASELINE_RUNS + 1 + CONFIRMATIONS
+    if len(runs) < needed:
+        print(f"{count(len(runs), 'stored run')} given, too few: a night takes {needed}; give more.", file=sys.stderr)
+        return 2
+    found = resample(runs, nights)
+    print(header, _line(found), sep="\n")
+    independent = len(runs) // needed
+    bound = 1 - 0.05 ** (1 / independent)
+    nights_said = count(independent, "independent night")
+    print(
+        f"{len(runs)} runs make {nights_said}; none of those failing would bound the share at {bound:.0%} (95 % sure)."
+    )
+    return int(found.failed > FAMILY_WISE_ERROR)
+
+
+def stored_runs(paths: Sequence[Path]) -> tuple[list[Run], list[LeftOut]]:
+    """All stored runs under files and folders, whatever they were saved as."""
+    left_out: list[LeftOut] = []
+    files = [file for path in paths for file in (walk(path, left_out) if path.is_dir() else [path])]
+    runs: list[Run] = []
+    for file in dict.fromkeys(files):
+        try:
+            runs.append(read(file))
+        except UnusableRun as error:
+            left_out.append(LeftOut(error.path, error.reason))
+    return runs, left_out
+
+
+def _line(found: Calibration) -> str:
+    detected = "-" if found.detected is None else f"{found.detected:.1%}"
+    claims = "" if found.detectable is None else "  " + " / ".join(f"{claim:.2%}" for claim in found.detectable)
+    return (
+        f"{found.name:28}{found.nights:8}{found.tests:7}{found.suspected:11.2%}"
+        f"{found.unconfirmed:13.2%}{found.failed:9.2%}{detected:>10}{claims}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

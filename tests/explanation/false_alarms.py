@@ -1,0 +1,61 @@
+"""How often changes are found in noise alone, and how often true ones: `python -m tests.explanation.false_alarms`.
+
+Prints the tables of docs/history.md. Every series is noise of 0.1 % (normal, with heavier tails, with two modes 0.6 %
+apart, or with neighbours that correlate by 0.5), to which a change may be added.
+"""
+
+import sys
+
+import numpy as np
+from scipy.signal import lfilter
+
+from regression.changepoints import changes
+from regression.history import FALSE_ALARM
+
+NOISE = 0.001
+SERIES = 150
+NIGHTS = (10, 20, 60, 200)
+KINDS = ("normal", "heavy tails", "two modes", "alike neighbours")
+
+
+def noise(kind, random, nights):
+    """So many nights' noise, in standard deviations (of the normal part)."""
+    if kind == "heavy tails":
+        return random.standard_t(3, size=nights)
+    if kind == "two modes":
+        return random.normal(size=nights) + 6 * (random.random(nights) < 0.2)
+    if kind == "alike neighbours":
+        return lfilter([1], [1, -0.5], random.normal(size=nights + 50))[50:]
+    return random.normal(size=nights)
+
+
+def alarms(kind, nights, repeats, random, false_alarm=FALSE_ALARM / SERIES):
+    """The share of series of noise alone in which a change is found."""
+    found = sum(bool(changes(np.exp(NOISE * noise(kind, random, nights)), false_alarm)) for _ in range(repeats))
+    return found / repeats
+
+
+def seen(deviations, nights, repeats, random, false_alarm=FALSE_ALARM / SERIES):
+    """The share of series with a step of so many deviations after half of the nights in which it is found there."""
+    hits = 0
+    for _ in range(repeats):
+        values = NOISE * noise("normal", random, nights)
+        values[nights // 2 :] += NOISE * deviations
+        hits += any(abs(change.first - nights // 2) <= 2 for change in changes(np.exp(values), false_alarm))
+    return hits / repeats
+
+
+def main(repeats):
+    random = np.random.default_rng(2026)
+    print("| noise, one series at 0.01 / 150 | " + " | ".join(f"{nights} nights" for nights in NIGHTS) + " |")
+    for kind in KINDS:
+        rates = [alarms(kind, nights, repeats, random) for nights in NIGHTS]
+        print(f"| {kind} | " + " | ".join(f"{rate:.3%}" for rate in rates) + " |")
+    print("| step, in deviations | " + " | ".join(f"{nights} nights" for nights in NIGHTS) + " |")
+    for deviations in (2, 3, 4, 6, 10, 20):
+        rates = [seen(deviations, nights, repeats // 20, random) for nights in NIGHTS]
+        print(f"| {deviations} | " + " | ".join(f"{rate:.0%}" for rate in rates) + " |")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000)

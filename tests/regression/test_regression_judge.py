@@ -1,0 +1,308 @@
+"""Every verdict and reason, from made-up stored runs."""
+
+import dataclasses
+import datetime
+import math
+from collections.abc import Callable
+
+import pytest
+from recorder import IDS, Recorder
+
+from regression.accepted import Accepted
+from regression.judge import judge
+from regression.metrics import METRICS, with_min_changes
+from regression.runs import Label, Run, read
+from regression.verdict import Judgement, Reason, Report, Verdict, controls, suspects, verdicts
+
+ONE = "efficientnet_b0-tensorrt-fp16-b128"
+TODAY = datetime.date(2026, 3, 2)
+
+
+def of(report: Report, benchmark: str = ONE, metric: str = "kernel_time") -> Judgement:
+    (found,) = [item for item in report.judgements if (item.benchmark, item.metric) == (benchmark, metric)]
+    return found
+
+
+def test_unchanged_code_is_same_and_passes(recorder: Recorder) -> None:
+    report = judge(recorder.run(), recorder.baselines())
+    assert {item.verdict for item in report.judgements} == {Verdict.SAME}
+    assert not report.failed and not suspects(report)
+    assert report.tests == len(report.judgements) == 3 * len(IDS)
+
+
+def test_a_slowdown_without_confirmations_is_slower_unconfirmed_and_fails(recorder: Recorder) -> None:
+    baselines = recorder.baselines()
+    report = judge(recorder.run({ONE: 1.02}), baselines)
+    found = of(report)
+    assert (found.verdict, found.reason, report.failed) == (Verdict.SLOWER, Reason.UNCONFIRMED, True)
+    assert suspects(report) == [(ONE, "kernel_time")]
+    assert found.ratio == pytest.approx(1.02, rel=1e-3) and found.p_value is not None and found.p_value < 1e-6
+    assert ONE not in controls(report)
+
+
+def test_a_small_slowdown_without_confirmations_is_unsure_until_it_is_measured_again(recorder: Recorder) -> None:
+    baselines = recorder.baselines()
+    report = judge(recorder.run({ONE: 1.005}, noise=1e-6), baselines)
+    assert (of(report).verdict, of(report).reason) == (Verdict.UNSURE, Reason.UNCONFIRMED)
+    assert suspects(report) == [(ONE, "kernel_time")] and not report.failed
+
+
+@pytest.mark.parametrize(
+    ("factor", "again", "verdict", "reason"),
+    [
+        (1.01, (1.01, 1.01), Verdict.SLOWER, Reason.CONFIRMED),
+        (0.99, (0.99, 0.99), Verdict.FASTER, Reason.CONFIRMED),
+        (1.01, (1.01, 1.0), Verdict.UNSURE, Reason.DISAGREED),
+        (1.01, (0.99, 0.99), Verdict.UNSURE, Reason.DISAGREED),
+        (1.006, (1.0023, 1.0023), Verdict.SAME, Reason.NEGLIGIBLE),
+        (1.002, (), Verdict.SAME, Reason.INSIDE_NOISE),
+    ],
+)
+def test_confirmations_decide(
+    recorder: Recorder, factor: float, again: tuple[float, ...], verdict: Verdict, reason: Reason
+) -> None:
+    baselines = recorder.baselines()
+    chosen = tuple(id_ for id_ in IDS if id_ != ONE)[:4]
+    confirmations = [recorder.again({ONE: other}, chosen, noise=1e-5) for other in again]
+    report = judge(recorder.run({ONE: factor}, confirmations=confirmations, noise=1e-5), baselines)
+    found = of(report)
+    assert (found.verdict, found.reason) == (verdict, reason), found
+    assert report.failed == (verdict is Verdict.SLOWER)
+    assert not suspects(report)
+
+
+def test_a_change_outside_the_noise_that_does_not_matter_is_negligible(recorder: Recorder) -> None:
+    metrics = with_min_changes(["kernel_time=5%"])
+    report = judge(recorder.run({ONE: 1.02}), recorder.baselines(), metrics=metrics)
+    assert (of(report).verdict, of(report).reason) == (Verdict.SAME, Reason.NEGLIGIBLE)
+
+
+def test_the_confirmations_mean_is_reported_and_not_the_flattering_first_look(recorder: Recorder) -> None:
+    baselines = recorder.baselines(noise=1e-5)
+    again = [recorder.again({ONE: factor}, IDS[:4], noise=1e-6) for factor in (1.009, 1.011)]
+    found = of(judge(recorder.run({ONE: 1.02}, confirmations=again, noise=1e-6), baselines))
+    assert found.first_ratio == pytest.approx(1.02, abs=1e-4)
+    assert found.ratio == pytest.approx(math.sqrt(1.009 * 1.011), abs=1e-4)
+    assert found.now is not None and found.baseline is not None
+    assert found.now / found.baseline == pytest.approx(found.ratio)
+
+
+def test_a_disturbance_that_slows_the_controls_too_confirms_nothing(recorder: Recorder) -> None:
+    baselines = recorder.baselines()
+    hour = dict.fromkeys(IDS, 1.012)
+    again = [recorder.again(hour, IDS[:4]) for _ in range(2)]
+    report = judge(recorder.run({ONE: 1.01}, confirmations=again), baselines)
+    assert (of(report).verdict, of(report).reason) == (Verdict.UNSURE, Reason.DISAGREED)
+
+
+def test_a_regression_within_a_disturbance_is_still_seen_at_its_size(recorder: Recorder) -> None:
+    baselines = recorder.baselines()
+    hour = dict.fromkeys(IDS, 1.012) | {ONE: 1.012 * 1.02}
+    again = [recorder.again(hour, IDS[:4]) for _ in range(2)]
+    found = of(judge(recorder.run({ONE: 1.02}, confirmations=again), baselines))
+    assert found.verdict is Verdict.SLOWER and found.ratio == pytest.approx(1.02, abs=0.001)
+
+
+def test_a_slowdown_of_everything_leaves_no_controls_and_still_fails(recorder: Recorder) -> None:
+    baselines = recorder.baselines()
+    everything = dict.fromkeys(IDS, 1.02)
+    first = judge(recorder.run(everything), baselines)
+    assert not controls(first)
+    again = [recorder.again(everything) for _ in range(2)]
+    report = judge(recorder.run(everything, confirmations=again), baselines)
+    assert {of(report, id_).reason for id_ in IDS} == {Reason.WITHOUT_CONTROLS} and report.failed
+
+
+def test_a_control_that_is_slow_itself_does_not_count(recorder: Recorder) -> None:
+    """A stored run may be judged against another baseline than the one for which its controls were chosen."""
+    baselines = recorder.baselines()
+    slow = {ONE: 1.02, IDS[0]: 1.02}
+    again = [recorder.again(slow, IDS[:1]) for _ in range(2)]
+    report = judge(recorder.run(slow, confirmations=again), baselines)
+    assert of(report).reason is Reason.WITHOUT_CONTROLS and report.failed
+
+
+def test_controls_differ_from_one_another(recorder: Recorder) -> None:
+    report = judge(recorder.run({ONE: 1.02}), recorder.baselines())
+    chosen = controls(report, 3)
+    assert len({id_.split("-b")[1] for id_ in chosen}) == 3
+    assert len({id_.split("-")[1] for id_ in chosen}) == 3
+
+
+@pytest.mark.parametrize("state", [{"throttle_reasons": ["hw_thermal_slowdown"]}, {"other_processes": 1}])
+def test_a_disturbed_benchmark_is_unsure(recorder: Recorder, state: dict[str, object]) -> None:
+    baselines = recorder.baselines()
+    document = recorder.document({ONE: 1.05}, day=2)
+    document["benchmarks"][-1]["extra_info"]["gpu_state"].append(state)
+    report = judge(read(recorder.store(document, "now.json")), baselines)
+    assert (of(report).verdict, of(report).reason) == (Verdict.UNSURE, Reason.DISTURBED)
+    assert not report.failed and not suspects(report)
+
+
+def test_a_disturbed_baseline_measurement_is_not_used(recorder: Recorder) -> None:
+    baselines = recorder.baselines(6)
+    broken = baselines[0].benchmarks[ONE]
+    broken = dataclasses.replace(broken, disturbances=("hw_slowdown",), values={"kernel_time": 9.0})
+    baselines[0] = dataclasses.replace(baselines[0], benchmarks={**baselines[0].benchmarks, ONE: broken})
+    report = judge(recorder.run(), baselines)
+    assert of(report).baseline_runs == 5 and of(report).verdict is Verdict.SAME
+    assert any("disturbed" in note for note in report.notes)
+
+
+def test_noise_that_would_hide_what_is_worth_knowing_is_unsure(recorder: Recorder) -> None:
+    report = judge(recorder.run(noise=0.02), recorder.baselines(noise=0.02))
+    assert (of(report).verdict, of(report).reason) == (Verdict.UNSURE, Reason.NOISY)
+    assert of(report).detectable_ratio is not None and of(report).detectable_ratio > 1.02
+    assert not report.failed
+
+
+def test_a_baseline_of_one_run_says_that_it_knows_little(recorder: Recorder) -> None:
+    report = judge(recorder.run(), recorder.baselines(1))
+    assert (of(report).verdict, of(report).reason) == (Verdict.UNSURE, Reason.NOISY)
+    assert any("1 run, too few" in note for note in report.notes)
+
+
+def test_new_benchmarks_are_new(recorder: Recorder) -> None:
+    report = judge(recorder.run(), recorder.baselines(ids=IDS[:-1]))
+    assert of(report).verdict is Verdict.NEW and not report.failed
+
+
+@pytest.mark.parametrize(
+    ("suite", "reason", "detail"),
+    [
+        ({"failed": {ONE: "CUDA out of memory"}}, Reason.FAILED, "CUDA out of memory"),
+        ({"skipped": {ONE: "no TensorRT"}}, Reason.SKIPPED, "no TensorRT"),
+        ({}, Reason.NOT_TIMED, ""),
+    ],
+)
+def test_what_was_selected_and_not_timed_is_missing_and_fails(
+    recorder: Recorder, suite: dict[str, object], reason: Reason, detail: str
+) -> None:
+    baselines = recorder.baselines()
+    report = judge(recorder.run(ids=IDS[:-1], **({"selected": list(IDS)} | suite)), baselines)
+    found = of(report)
+    assert (found.verdict, found.reason, found.detail) == (Verdict.MISSING, reason, detail)
+    assert report.failed and found.baseline == pytest.approx(0.0045, rel=0.01)
+
+
+def test_what_was_deselected_is_only_counted(recorder: Recorder) -> None:
+    report = judge(recorder.run(ids=IDS[:-1], deselected=1), recorder.baselines())
+    assert ONE not in {item.benchmark for item in report.judgements}
+    assert report.deselected == 1 and not report.failed
+
+
+def test_a_kernel_time_that_could_not_be_taken_is_missing_with_its_reason(recorder: Recorder) -> None:
+    baselines = recorder.baselines()
+    document = recorder.document(day=2)
+    document["benchmarks"][-1]["extra_info"] |= {"kernel_time_s": None, "kernel_time_missing": "no events"}
+    report = judge(read(recorder.store(document, "now.json")), baselines)
+    assert (of(report).verdict, of(report).detail, report.failed) == (Verdict.MISSING, "no events", True)
+    assert of(report, metric="latency").verdict is Verdict.SAME
+
+
+def test_wrong_labels_fail_whatever_the_times(recorder: Recorder) -> None:
+    labels = {ONE: {"passed": False, "message": "1 of 8 labels changed"}, IDS[0]: {"passed": True}}
+    report = judge(recorder.run(labels=labels), recorder.baselines())
+    assert report.labels == ((ONE, Label(False, "1 of 8 labels changed")),) and report.failed
+
+
+def test_another_unit_is_compared_named_and_sees_less(recorder: Recorder) -> None:
+    baselines = recorder.baselines()
+    same, other = judge(recorder.run(), baselines), judge(recorder.run(uuid="GPU-2"), baselines)
+    assert any("GPU-2" in note and "GPU-1" in note for note in other.notes)
+    assert of(other).detectable_ratio - 1 > 2 * (of(same).detectable_ratio - 1)  # type: ignore[operator]
+    assert of(other).verdict is Verdict.SAME
+
+
+def other_gpu(run: Run, **fields: object) -> Run:
+    return dataclasses.replace(run, machine={**run.machine, "gpu": {**run.machine["gpu"], **fields}})
+
+
+@pytest.mark.parametrize("fields", [{"name": "NVIDIA A100"}, {"mig": "1g.18gb"}])
+def test_two_gpus_mixed_in_one_folder_are_told_apart(recorder: Recorder, fields: dict[str, object]) -> None:
+    baselines = recorder.baselines(10)
+    baselines[5:] = [other_gpu(run, **fields) for run in baselines[5:]]
+    report = judge(recorder.run(), baselines)
+    assert len(report.baselines) == 5 and of(report).baseline_runs == 5
+    refused = {item.path: item.reason for item in report.left_out}
+    assert refused.keys() == {run.path for run in baselines[5:]}
+    assert all(str(next(iter(fields.values()))) in reason for reason in refused.values())
+
+
+def test_a_run_says_nothing_about_itself(recorder: Recorder) -> None:
+    run = recorder.run()
+    copy = dataclasses.replace(run, path=run.path.with_name("0100_baseline.json"))
+    report = judge(run, [*recorder.baselines(), run, copy])
+    assert len(report.baselines) == 5
+    assert [item.path for item in report.left_out] == [run.path, copy.path]
+    assert all("itself" in item.reason for item in report.left_out)
+
+
+def test_without_any_baseline_everything_is_new_and_the_report_says_what_to_do(recorder: Recorder) -> None:
+    report = judge(recorder.run(), [])
+    assert {item.verdict for item in report.judgements} == {Verdict.NEW}
+    assert not report.failed and any("make baseline" in note for note in report.notes)
+
+
+def test_a_cpu_is_judged_by_its_latency_alone(new_recorder: Callable[[str], Recorder]) -> None:
+    recorder = new_recorder("cpu-amd-epyc")
+
+    def on_cpu(run: Run) -> Run:
+        benchmarks = {
+            id_: dataclasses.replace(item, values={"latency": item.values["latency"]})
+            for id_, item in run.benchmarks.items()
+        }
+        return dataclasses.replace(run, machine={**run.machine, "gpu": None}, benchmarks=benchmarks)
+
+    run, baselines = on_cpu(recorder.run()), [on_cpu(run) for run in recorder.baselines()]
+    report = judge(run, baselines)
+    assert {item.metric for item in report.judgements} == {"latency"}
+    assert {item.verdict for item in report.judgements} == {Verdict.SAME}
+    assert report.tests == len(IDS)
+    # The metrics that a CPU lacks leave their share of the error to the one that it has.
+    (latency,) = [metric for metric in METRICS if metric.key == "latency"]
+    alone = judge(run, baselines, metrics=[dataclasses.replace(latency, share=1.0)])
+    assert of(alone, metric="latency").detectable_ratio == of(report, metric="latency").detectable_ratio
+
+
+def entry(change: float = 0.02, expires: datetime.date = TODAY, **fields: str) -> Accepted:
+    return Accepted(
+        **({"benchmark": ONE, "metric": "kernel_time", "reason": "fusion is off"} | fields),
+        change=change,
+        expires=expires,
+    )  # type: ignore[arg-type]
+
+
+def test_an_accepted_change_is_reported_and_does_not_fail(recorder: Recorder) -> None:
+    baselines = recorder.baselines()
+    report = judge(recorder.run({ONE: 1.02}), baselines, accepted=[entry()], today=TODAY)
+    assert (of(report).verdict, of(report).reason) == (Verdict.SLOWER, Reason.ACCEPTED)
+    assert "fusion is off" in of(report).detail and not report.failed and not suspects(report)
+
+
+@pytest.mark.parametrize(
+    ("accepted", "said"),
+    [
+        (entry(expires=TODAY - datetime.timedelta(days=1)), "expired on 2026-03-01"),
+        (entry(benchmark="nobody"), "neither this run nor the baseline"),
+        (entry(metric="latency"), "covers nothing"),
+        (entry(change=0.005), ""),
+    ],
+)
+def test_other_accepted_entries_do_not_help_and_are_said(recorder: Recorder, accepted: Accepted, said: str) -> None:
+    baselines = recorder.baselines()
+    report = judge(recorder.run({ONE: 1.02}), baselines, accepted=[accepted], today=TODAY)
+    assert of(report).verdict is Verdict.SLOWER and report.failed
+    assert said in " ".join(report.notes) if said else "more than the accepted" in of(report).detail
+
+
+def test_a_stored_run_keeps_its_verdicts(recorder: Recorder) -> None:
+    kept = verdicts(judge(recorder.run({ONE: 1.02}), recorder.baselines()))
+    assert kept[ONE] == {"kernel_time": "SLOWER", "latency": "SAME", "peak_memory": "SAME"}
+
+
+def test_shown_metrics_are_never_judged(recorder: Recorder) -> None:
+    report = judge(recorder.run(), recorder.baselines())
+    shown = {(item.benchmark, item.metric): (item.baseline, item.now) for item in report.shown}
+    assert shown[ONE, "launches"] == (275, 275) and shown[ONE, "build_time"] == (8, 8)
+    assert {item.metric for item in report.judgements} == {metric.key for metric in METRICS if metric.judged}

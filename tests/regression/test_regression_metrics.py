@@ -1,0 +1,35 @@
+"""The table of metrics and the option that changes it."""
+
+import math
+
+import pytest
+
+from regression.metrics import METRICS, WrongChange, parse_change, with_min_changes
+
+
+def test_shares_of_the_error_add_up_to_one() -> None:
+    assert math.isclose(sum(metric.share for metric in METRICS), 1)
+
+
+def test_what_matters_lies_well_below_what_is_claimed_to_be_seen() -> None:
+    matters = {metric.key: metric.matters for metric in METRICS if metric.judged}
+    assert matters == {"kernel_time": 0.0025, "latency": 0.05, "peak_memory": 0.01}
+
+
+def test_a_minimum_replaces_one_metric_and_leaves_the_others() -> None:
+    changed = with_min_changes(["kernel_time=3%"])
+    assert changed[0].matters == 0.03 and changed[0].worth_knowing == 0.06
+    assert changed[1:] == METRICS[1:]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "kernel_time", "kernel_time=1", "kernel_time=%", "launches=1%", "kernel_time=-1%", "kernel_time=nan%"]
+)
+def test_a_wrong_minimum_is_said_with_its_text(text: str) -> None:
+    with pytest.raises(WrongChange, match=r"\.$"):
+        with_min_changes([text])
+
+
+@pytest.mark.parametrize(("text", "value"), [("1%", 0.01), ("+3 %", 0.03), ("-0.5%", -0.005)])
+def test_changes_are_read_with_their_sign(text: str, value: float) -> None:
+    assert math.isclose(parse_change(text), value)
