@@ -1,6 +1,6 @@
 # make bench    install, then run the suite on this machine's GPU or CPU     (ARGS='--models ...')
 # make test     install, then run the suite's own tests                      (ARGS='-k ...')
-# make baseline record five runs in fresh processes as this GPU's baseline
+# make baseline record five runs in fresh processes as this GPU's baseline, and show what it can now detect
 # make check    ruff and mypy
 # CONSTRAINTS=  installs the newest releases instead of the versions that the stored baselines were recorded with
 
@@ -27,6 +27,8 @@ check: $(installed)
 
 baseline: $(installed)
 	for run in $$(seq $(RUNS)); do $(python) -m pytest benchmarks/ --benchmark-save=baseline $(ARGS) || exit 1; done
+	newest=$$(ls -t baselines/*/*/*_baseline.json | head -n 1) && \
+		$(python) -m regression "$$newest" --baseline "$$(dirname "$$(dirname "$$newest")")"
 
 $(installed): pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -m venv $(VENV)

@@ -1,3 +1,3 @@
 """Joins benchmarks, fixtures and regression to pytest."""
 
-pytest_plugins = ["fixtures.options", "fixtures.session", "pytester"]
+pytest_plugins = ["fixtures.options", "fixtures.session", "regression.gate", "pytester"]

@@ -8,15 +8,20 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from regression import explanation, terminal
 from regression.accepted import Accepted, WrongAccepted, read_accepted
 from regression.judge import judge
 from regression.metrics import METRICS, WrongChange, with_min_changes
 from regression.patience import DEFAULT_PATIENCE, recent, sentences, unwatched
 from regression.runs import Run, UnusableRun, read
-from regression.storage import collect
-from regression.table import as_json, as_markdown, as_table
-from regression.verdict import Report
+from regression.storage import collect, is_folder
+from regression.table import as_json
+
+if TYPE_CHECKING:
+    from regression.history import History
+    from regression.verdict import Report
 
 PASSED, REGRESSION, UNUSABLE = 0, 1, 2
 ACCEPTED_FILE = Path("baselines/accepted.toml")
@@ -40,6 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _judge(options: argparse.Namespace) -> int:
+    if options.report is not None and not _writable(options.report):
+        return UNUSABLE
     metrics = with_min_changes(options.judge_min_change, METRICS)
     accepted, wrong = _accepted(options.accepted)
     run = read(options.run, metrics)
@@ -52,10 +59,20 @@ def _judge(options: argparse.Namespace) -> int:
         return UNUSABLE
     found = unwatched(report, recent(stored.history, run, options.judge_patience), options.judge_patience)
     report = dataclasses.replace(report, notes=(*report.notes, *sentences(found, options.judge_patience)))
-    if options.report is not None and not _write_page(report, run, stored.baselines, options.report):
+    past = _history(options) if options.report is not None or options.format == "markdown" else None
+    if options.report is not None and not _write_page(report, run, stored.baselines, options.report, past):
         return UNUSABLE
-    render = {"table": lambda: as_table(report, metrics), "markdown": lambda: as_markdown(report, metrics)}
-    _print(render.get(options.format, lambda: as_json(report))())
+    if options.format == "json":
+        judged = [baseline for baseline in stored.baselines if baseline.path in report.baselines]
+        told = explanation.explanations(explanation.changed(report), run, judged)
+        _print(as_json(report, {one.benchmark: explanation.as_dict(one) for one in told}))
+    elif options.format == "markdown":
+        from regression.summary import markdown
+
+        link = options.report.name if options.report is not None else ""
+        _print(markdown(report, run, stored.baselines, past, page=link).rstrip("\n"))
+    else:
+        _print("\n".join(terminal.lines(report, run, stored.baselines, metrics)))
     return REGRESSION if report.failed else PASSED
 
 
@@ -67,12 +84,31 @@ def _print(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _write_page(report: Report, run: Run, baselines: Sequence[Run], path: Path) -> bool:
+def _history(options: argparse.Namespace) -> History | None:
+    """The history that the run is part of, in the first folder given as a baseline that holds it."""
+    from regression import history
+
+    found = (history.of(options.run, folder) for folder in options.baseline if is_folder(folder))
+    return next((past for past in found if past is not None), None)
+
+
+def _writable(path: Path) -> bool:
     # Pictures and templates take a while to import, and most judging needs neither.
     from regression import page
 
     try:
-        page.write(report, path, run, baselines)
+        page.check(path)
+    except page.UnwritablePage as error:
+        print(f"regression: {error}", file=sys.stderr)
+        return False
+    return True
+
+
+def _write_page(report: Report, run: Run, baselines: Sequence[Run], path: Path, past: History | None) -> bool:
+    from regression import page
+
+    try:
+        page.write(report, path, run, baselines, history=past, commit=run.commit)
     except page.UnwritablePage as error:
         print(f"regression: {error}", file=sys.stderr)
         return False

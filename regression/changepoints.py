@@ -60,11 +60,16 @@ def changes(
     if len(raw) < FEWEST:
         return []
     logs = np.log(raw)
-    penalty = stats.t.isf(false_alarm / (2 * len(raw)), len(raw) / 2) ** 2
+    cost = penalty(len(raw), false_alarm)
     calm = _without_single_outliers(logs)
-    cuts, noise = _change_points(calm, penalty, max(_noise(logs), noise_floor, 1e-6))
-    found = _steps_and_drifts(calm, cuts, penalty, noise)
+    cuts, noise = _change_points(calm, cost, max(_noise(logs), noise_floor, 1e-6))
+    found = _steps_and_drifts(calm, cuts, cost, noise)
     return [change for change in found if abs(change.ratio - 1) >= smallest]
+
+
+def penalty(nights: int, false_alarm: float) -> float:
+    """What a change point costs in a series of so many nights, in variances of the noise."""
+    return float(stats.t.isf(false_alarm / (2 * nights), nights / 2) ** 2)
 
 
 def _without_single_outliers(logs: Floats) -> Floats:

@@ -35,6 +35,8 @@ class Column:
     limits: Limits
     disturbed: tuple[str, ...]
     """Why the benchmark was disturbed, empty where it was not."""
+    disturbed_again: tuple[str, ...]
+    """Why confirmations of it were disturbed, which are not among `again`; empty where none was."""
 
     def judgements(self) -> list[Judgement]:
         """One judgement for every test."""
@@ -87,6 +89,8 @@ class Column:
                 return Verdict.SAME, Reason.INSIDE_NOISE, ""
             return Verdict.UNSURE, Reason.NOISY, ""
         again = self.again[row][np.isfinite(self.again[row])].tolist()
+        if len(again) < CONFIRMATIONS and self.disturbed_again[row]:
+            return Verdict.UNSURE, Reason.DISTURBED, f"while it was measured again: {self.disturbed_again[row]}"
         if len(again) < CONFIRMATIONS:
             return direction if certain else Verdict.UNSURE, Reason.UNCONFIRMED, "not measured again"
         beside = f"beside {count(self.controls, 'control')}" if self.controls else "without any control"
@@ -113,12 +117,13 @@ def column(metric: Metric, run: Run, baselines: Sequence[Run], ids: Sequence[str
     first = np.log(now) - noise.centre
     disturbed = tuple(", ".join(run.benchmarks[id_].disturbances) for id_ in ids)
 
-    again = _logs([[c.values.get(id_, {}).get(key) for c in run.confirmations] for id_ in ids]) - noise.centre[:, None]
+    calm = [confirmation for confirmation in run.confirmations if not confirmation.disturbed]
+    again = _logs([[c.values.get(id_, {}).get(key) for c in calm] for id_ in ids]) - noise.centre[:, None]
     steady = np.array([not text for text in disturbed]) & (np.abs(first) <= limits(noise, 0, share, len(ids)).inside)
     variances = noise.deviation(1) ** 2
     added, controls = planned_variance(variances[steady]), 0
-    if run.confirmations:
-        listed = [steady & np.isin(ids, c.controls) & np.isfinite(again[:, j]) for j, c in enumerate(run.confirmations)]
+    if calm:
+        listed = [steady & np.isin(ids, c.controls) & np.isfinite(again[:, j]) for j, c in enumerate(calm)]
         found = [shift(again[chosen, j], variances[chosen]) for j, chosen in enumerate(listed)]
         again = again - np.array([moved for moved, _ in found])
         controls = min(int(chosen.sum()) for chosen in listed)
@@ -132,7 +137,13 @@ def column(metric: Metric, run: Run, baselines: Sequence[Run], ids: Sequence[str
         controls,
         limits(noise, metric.matters, share, len(ids), added),
         disturbed,
+        tuple(_disturbed_again(run, id_, key) for id_ in ids),
     )
+
+
+def _disturbed_again(run: Run, id_: str, key: str) -> str:
+    measured = [confirmation for confirmation in run.confirmations if key in confirmation.values.get(id_, {})]
+    return ", ".join(dict.fromkeys(reason for confirmation in measured for reason in confirmation.disturbed))
 
 
 def percent(log_ratio: float) -> str:

@@ -15,6 +15,7 @@ VOLATILE = re.compile(
     r"node|cpu\.hz_actual.*|cpu\.hz_advertised_friendly|.*temperature.*|.*_clock_now.*|.*power_draw.*"
 )
 NOT_RECORDED = "not recorded"
+COMMIT, COMMIT_DIGITS = "commit", 12
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Difference:
 
 
 def differences(baselines: Iterable[Run], now: Run) -> tuple[Difference, ...]:
-    """Every field of machine_info, and the weights, in which some baseline run differs from this one."""
+    """Every field of machine_info, the commit and the weights, in which some baseline run differs from this one."""
     present = _flat(now)
     before: dict[str, dict[str, None]] = {}
     for run in baselines:
@@ -70,13 +71,17 @@ def _gpu(run: Run) -> bool:
 
 def _rank(field: str) -> int:
     """What most likely explains a change comes first."""
-    order = ("gpu", "software", "settings", "weights", "python", "cpu")
+    order = (COMMIT, "gpu", "software", "settings", "weights", "python", "cpu")
     return next((rank for rank, name in enumerate(order) if field.startswith(name)), len(order))
 
 
 def _flat(run: Run) -> dict[str, str]:
     flat: dict[str, str] = {}
-    pending: list[tuple[str, Any]] = [("", run.machine), ("weights", run.suite.get("weights", {}))]
+    pending: list[tuple[str, Any]] = [
+        ("", run.machine),
+        ("weights", run.suite.get("weights", {})),
+        ("", _commit(run)),
+    ]
     while pending:
         name, value = pending.pop()
         if isinstance(value, Mapping):
@@ -84,6 +89,14 @@ def _flat(run: Run) -> dict[str, str]:
         elif name and not VOLATILE.fullmatch(name):
             flat[name] = _text(value)
     return flat
+
+
+def _commit(run: Run) -> dict[str, str]:
+    """Which code was measured, such as `07e8136a1b2c (dirty)`; branch, time and author say nothing more."""
+    id_ = run.commit.get("id")
+    if not isinstance(id_, str) or not id_:
+        return {}
+    return {COMMIT: id_[:COMMIT_DIGITS] + (" (dirty)" if run.commit.get("dirty") is True else "")}
 
 
 def _text(value: Any) -> str:

@@ -1,9 +1,13 @@
-"""Says which kernels account for a change of kernel time: in a terminal, in Markdown, and of a whole run."""
+"""Says which kernels account for a change of kernel time: in a terminal, in Markdown, in JSON, and of a whole run."""
 
+import dataclasses
 from collections.abc import Iterable, Sequence
+from typing import Any
 
-from regression.kernelnames import fit
+from regression import layers
+from regression.kernelnames import fit, printable
 from regression.kernels import Change, Explanation, Kernel, explain, kernel_table
+from regression.layers import Layers
 from regression.markdown import code
 from regression.runs import Run
 from regression.verdict import Report, Verdict
@@ -34,9 +38,17 @@ def explanations(benchmarks: Iterable[str], run: Run, baselines: Sequence[Run]) 
 
 
 def _explanation(benchmark: str, run: Run, baselines: Sequence[Run]) -> Explanation:
+    measured = [baseline for baseline in baselines if benchmark in baseline.benchmarks]
+    told = _of_kernels(benchmark, run, measured)
+    if benchmark not in run.benchmarks:
+        return told
+    before = measured[told.compared].benchmarks[benchmark].extra_info if measured else {}
+    return dataclasses.replace(told, layers=layers.compare(before, run.benchmarks[benchmark].extra_info))
+
+
+def _of_kernels(benchmark: str, run: Run, measured: Sequence[Run]) -> Explanation:
     try:
         now = _table(benchmark, run)
-        measured = [baseline for baseline in baselines if benchmark in baseline.benchmarks]
         return explain(
             benchmark,
             [_table(benchmark, baseline) for baseline in measured],
@@ -57,9 +69,11 @@ def _table(benchmark: str, run: Run) -> tuple[Kernel, ...]:
 
 def lines(explanation: Explanation, limit: int = 5) -> list[str]:
     """The explanation for a terminal: at most `limit` lines of at most 100 columns, the largest change first."""
+    engine = [_layers(explanation.layers)] if explanation.layers else []
     if explanation.missing:
-        return [_columns(f"{explanation.benchmark}: {explanation.missing}")]
+        return [_columns(f"{explanation.benchmark}: {explanation.missing}"), *engine]
     out = [_columns(f"{explanation.benchmark}: {sentence(explanation)}")]
+    limit -= len(engine)
     shown, others = worth_showing(explanation, limit - 1)
     for change in shown:
         amounts = f"  {_us(change.change_s):>12} {change.share:>6.0%}  "
@@ -70,13 +84,14 @@ def lines(explanation: Explanation, limit: int = 5) -> list[str]:
     if others and limit > 1:
         rest_s, share = sum(other.change_s for other in others), sum(other.share for other in others)
         out.append(f"  {_us(rest_s):>12} {share:>6.0%}  the other {len(others)}")
-    return out
+    return out + engine
 
 
 def markdown(explanation: Explanation, limit: int = 5) -> str:
     """The explanation as a Markdown paragraph and a table of at most `limit` rows; names are code, so nothing acts."""
+    engine = _layers_markdown(explanation.layers, limit) if explanation.layers else ""
     if explanation.missing:
-        return f"{code(explanation.benchmark)}: {explanation.missing}\n"
+        return f"{code(explanation.benchmark)}: {explanation.missing}\n{engine}"
     out = [f"{code(explanation.benchmark)}: {sentence(explanation)}", ""]
     out += ["| change | share | | kernel |", "| ---: | ---: | --- | --- |"]
     shown, others = worth_showing(explanation, limit)
@@ -88,7 +103,19 @@ def markdown(explanation: Explanation, limit: int = 5) -> str:
     if others:
         rest_s, share = sum(other.change_s for other in others), sum(other.share for other in others)
         out.append(f"| {_us(rest_s)} | {share:.0%} | | the other {len(others)} |")
-    return "\n".join(out) + "\n"
+    return "\n".join(out) + "\n" + engine
+
+
+def as_dict(explanation: Explanation) -> dict[str, Any]:
+    """The explanation for JSON, with full names; times in seconds per inference."""
+    told = dataclasses.asdict(explanation)
+    del told["benchmark"], told["compared"]
+    return told | {"change_s": explanation.change_s, "changes": [_change_as_dict(one) for one in explanation.changes]}
+
+
+def _change_as_dict(change: Change) -> dict[str, Any]:
+    members = [_change_as_dict(member) for member in change.members]
+    return dataclasses.asdict(change) | {"change_s": change.change_s, "members": members}
 
 
 def sentence(explanation: Explanation) -> str:
@@ -124,6 +151,22 @@ def detail(change: Change) -> str:
     if not change.members:
         return f"{change.short} {counts(change)}".rstrip()
     return f"{change.short} {counts(change)}: {'; '.join(_extremes(change))}"
+
+
+def _layers(found: Layers, width: int = 100) -> str:
+    """One line with a new and a gone layer's name, as much of them as there is room for."""
+    said = found.sentence()
+    named = [f"{sign}{printable(names[0])}" for sign, names in (("+", found.new), ("-", found.gone)) if names]
+    room = (width - len(said) - 4) // max(len(named), 1) - 2
+    return f"  {said}: {', '.join(fit(name, room) for name in named)}" if named else f"  {said}"
+
+
+def _layers_markdown(found: Layers, limit: int) -> str:
+    out = [f"\n{found.sentence()}\n"]
+    for what, names in (("new", found.new), ("gone", found.gone)):
+        more = f" and {len(names) - limit} more" if len(names) > limit else ""
+        out += [f"- {what}: {', '.join(code(fit(printable(name))) for name in names[:limit])}{more}"] if names else []
+    return "\n".join(out).rstrip("\n") + "\n"
 
 
 def _extremes(change: Change) -> list[str]:

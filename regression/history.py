@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from regression import changepoints, nights, runs
 from regression.markdown import code
 from regression.metrics import METRICS, Metric
 from regression.nights import Night
+from regression.runs import LeftOut
+from regression.storage import is_folder, walk
 from regression.table import change as percent
 from regression.table import measure
 
@@ -79,14 +82,16 @@ class History:
 
 
 def read(folder: Path) -> tuple[list[Night], list[str]]:
-    """Every stored run in the folder, and a sentence for each file that is none."""
-    read_nights, left_out = [], []
-    for path in nights.find(folder):
+    """Every stored run in the folder, and a sentence for each file that is none and each folder that is closed."""
+    read_nights: list[Night] = []
+    closed: list[LeftOut] = []
+    left_out: list[str] = []
+    for path in walk(folder, closed):
         try:
             read_nights.append(nights.read(path))
         except runs.UnusableRun as problem:
             left_out.append(str(problem))
-    return read_nights, left_out
+    return read_nights, [*(str(runs.UnusableRun(item.path, item.reason)) for item in closed), *left_out]
 
 
 def of(run: Path, folder: Path) -> History | None:
@@ -117,11 +122,9 @@ def _history(identity: tuple[str, str, str], group: list[Night], false_alarm: fl
     events: list[Event] = []
     for measured, found in long_enough.items():
         benchmark, metric = measured[0], metrics[measured[1]]
-        noise, smallest = SHOWN.get(metric.key, (0.0, 0.0))
-        if metric.spread is not None:
-            noise, smallest = (metric.spread.process**2 + metric.spread.day**2) ** 0.5, metric.matters
+        smallest = SHOWN[metric.key][1] if metric.key in SHOWN else metric.matters
         values = [night.values[measured] for night in found]
-        for change in changepoints.changes(values, false_alarm / len(long_enough), smallest, noise):
+        for change in changepoints.changes(values, false_alarm / len(long_enough), smallest, noise_floor(metric)):
             environment = _environment(found, change)
             first, last = found[change.first], found[change.last]
             length = change.last - change.first + 1
@@ -133,10 +136,21 @@ def _history(identity: tuple[str, str, str], group: list[Night], false_alarm: fl
     return History(identity, tuple(group), len(long_enough), tuple(events))
 
 
+def noise_floor(metric: Metric) -> float:
+    """The least noise between nights to assume, as a standard deviation of the logarithm."""
+    if metric.spread is None:
+        return SHOWN[metric.key][0]
+    return math.hypot(metric.spread.process, metric.spread.day)
+
+
 def _environment(found: Sequence[Night], change: changepoints.Found) -> tuple[str, ...]:
-    """What changed with the change: over a drift; or on the night of a step, else on the nearest night beside it."""
+    """What changed with the change: over a drift; or on the night of a step, else on the nearest night beside it.
+
+    The commit is that of the night itself, since most nights have a new one.
+    """
+    commit = nights.commit(found[change.first - 1], found[change.last])
     if change.kind == "drift":
-        return nights.differences(found[change.first - 1], found[change.last])
+        return commit + nights.differences(found[change.first - 1], found[change.last])
     at = change.first
     beside = [at]
     for distance in range(1, NEARBY + 1):
@@ -144,8 +158,8 @@ def _environment(found: Sequence[Night], change: changepoints.Found) -> tuple[st
     for night in beside:
         if 1 <= night < len(found) and (changed := nights.differences(found[night - 1], found[night])):
             when = "" if night == at else f" ({found[night].day})"
-            return tuple(f"{text}{when}" for text in changed)
-    return ()
+            return commit + tuple(f"{text}{when}" for text in changed)
+    return commit
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -157,7 +171,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("folder", type=Path, help="a GPU's folder of stored runs, such as baselines/nvidia-h200")
     parser.add_argument("--format", choices=("table", "json", "markdown"), default="table")
     options = parser.parse_args(argv)
-    if not options.folder.is_dir():
+    if not is_folder(options.folder):
         print(f"{options.folder} is no folder; give a folder of stored runs, such as baselines.", file=sys.stderr)
         return 2
     found, left_out = read(options.folder)

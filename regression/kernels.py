@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from regression.kernelnames import base_name, shorten
+from regression.layers import Layers
+from regression.metrics import LARGEST_VALUE
 
 # Kernels that a library may pick for a convolution or a matrix product, and the layout changes that come with them.
 CHOSEN = re.compile(
@@ -64,6 +66,10 @@ class Explanation:
     baseline_runs: int = 0
     seen_before: int = 0
     missing: str = ""
+    compared: int = 0
+    """Which of the baseline's tables the kernels are compared with."""
+    layers: Layers | None = None
+    """Of a TensorRT engine, against the same baseline run."""
 
     @property
     def change_s(self) -> float:
@@ -94,10 +100,8 @@ def kernel_table(extra_info: Mapping[str, Any], names: Sequence[str]) -> tuple[K
     for index, launches, time_s in zip(*columns, strict=True):
         if not isinstance(index, int) or not 0 <= index < len(names):
             raise ValueError(f"'kernels' refers to kernel {index!r}, and 'suite.kernels' has {len(names)} names")
-        if not all(isinstance(value, (int, float)) and 0 <= value < float("inf") for value in (launches, time_s)):
-            raise ValueError(
-                f"'kernels' has a launch count or a time that is not a positive number: {launches, time_s}"
-            )
+        if not all(isinstance(value, (int, float)) and 0 <= value <= LARGEST_VALUE for value in (launches, time_s)):
+            raise ValueError("'kernels' has a launch count or a time that is not a positive number")
         name = str(names[index])
         seen = rows.get(name, Kernel(name, 0, 0.0))
         rows[name] = Kernel(name, seen.launches + launches, seen.time_s + time_s)
@@ -119,12 +123,16 @@ def explain(
     if not now:
         return Explanation(benchmark, missing="This run has no kernel table for it (a CPU, or an older version).")
     times = [*baseline_s, *[None] * (len(baseline) - len(baseline_s))]
-    usable = [(table, total if total else _sum(table)) for table, total in zip(baseline, times, strict=True) if table]
+    usable = [
+        (table, total if total else _sum(table), number)
+        for number, (table, total) in enumerate(zip(baseline, times, strict=True))
+        if table
+    ]
     if not usable:
         return Explanation(benchmark, missing="The baseline has no kernel table for it (a CPU, or an older version).")
-    ordered = sorted(total for _, total in usable)
+    ordered = sorted(total for _, total, _ in usable)
     middle = (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
-    before, before_s = min(usable, key=lambda run: abs(run[1] - middle))
+    before, before_s, compared = min(usable, key=lambda run: abs(run[1] - middle))
     now_s = now_s if now_s else _sum(now)
     changes = _grouped(_changes(before, now))
     rest_s = now_s - before_s - sum(change.change_s for change in changes)
@@ -133,8 +141,8 @@ def explain(
         changes.append(Change(REST, REST, "rest", 0, 0, before_s - _sum(before), now_s - _sum(now)))
     whole = now_s - before_s
     changes = [_shared(change, whole) for change in sorted(changes, key=lambda change: -abs(change.change_s))]
-    seen = sum(_counts(table) == _counts(now) for table, _ in usable)
-    return Explanation(benchmark, tuple(changes), before_s, now_s, len(usable), seen)
+    seen = sum(_counts(table) == _counts(now) for table, _, _ in usable)
+    return Explanation(benchmark, tuple(changes), before_s, now_s, len(usable), seen, compared=compared)
 
 
 def _sum(table: Sequence[Kernel]) -> float:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import datetime
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from regression import environment, runs
@@ -28,11 +28,6 @@ class Night:
         return self.when.strftime("%Y-%m-%d")
 
 
-def find(folder: Path) -> list[Path]:
-    """Every JSON file in the folder and the folders in it, in the order of their names."""
-    return sorted(path for path in folder.rglob("*.json") if path.is_file() or path.is_symlink())
-
-
 def read(path: Path) -> Night:
     """One stored run. Raises runs.UnusableRun, whose message is a sentence that names the file and the field."""
     run = runs.read(path)
@@ -52,7 +47,19 @@ def read(path: Path) -> Night:
     )
 
 
+def commit(before: Night, after: Night) -> tuple[str, ...]:
+    """The two commits, such as `commit 9123ef0c4a51 -> 07e8136a1b2c`; empty where it is one."""
+    return _told(change for change in _differences(before, after) if change.field == environment.COMMIT)
+
+
 def differences(before: Night, after: Night) -> tuple[str, ...]:
-    """What was recorded otherwise in the later run, such as `software.driver 580.95 -> 590.12`."""
-    changed = environment.differences([before.run], after.run)
+    """What else was recorded otherwise in the later run, such as `software.driver 580.95 -> 590.12`."""
+    return _told(change for change in _differences(before, after) if change.field != environment.COMMIT)
+
+
+def _differences(before: Night, after: Night) -> tuple[environment.Difference, ...]:
+    return environment.differences([before.run], after.run)
+
+
+def _told(changed: Iterable[environment.Difference]) -> tuple[str, ...]:
     return tuple(f"{change.field} {change.baseline} -> {change.now}" for change in changed)

@@ -19,7 +19,8 @@ from regression.history import Event, History
 from regression.kernels import Change, Explanation
 from regression.metrics import METRICS
 from regression.runs import Run
-from regression.summary import METRIC, answer, look_first, rows, worst_first
+from regression.storage import is_folder
+from regression.summary import METRIC, answer, look_first, rows, speedup, worst_first
 from regression.table import EXPLANATION, change, measure
 from regression.verdict import Report, Verdict
 
@@ -79,9 +80,9 @@ def write(
 
 def check(path: Path) -> None:
     """Raise UnwritablePage where no page could be written to `path`, before anything takes long."""
-    if path.is_dir():
+    if is_folder(path):
         raise UnwritablePage(f"{path} is a folder; give the name of a file, such as {path / 'report.html'}.")
-    if not path.parent.is_dir():
+    if not is_folder(path.parent):
         raise UnwritablePage(f"{path}: there is no folder {path.parent}; make it first or give another path.")
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise UnwritablePage(f"{path}: the folder {path.parent} may not be written to; give another path.")
@@ -96,7 +97,7 @@ def render(
     history: History | None = None,
     commit: Mapping[str, Any] | None = None,
 ) -> str:
-    """The page's HTML. `label_sheet` is a PNG; `commit` is pytest-benchmark's `commit_info`."""
+    """The page's HTML. `label_sheet` is a PNG; `commit` is pytest-benchmark's `commit_info`, by default the run's."""
     judged = [baseline for baseline in baselines if baseline.path in report.baselines]
     judgements = worst_first(report.judgements)
     names = changed(report)
@@ -123,8 +124,8 @@ def render(
         wrong=dict(report.labels),
         history=history,
         timelines=_timelines(history, names, run.path),
-        environment=environment.differences([Run(path=run.path)], run),
-        commit=commit or {},
+        environment=environment.differences([Run(path=run.path)], dataclasses.replace(run, commit={})),
+        commit=run.commit if commit is None else commit,
     )
 
 
@@ -145,20 +146,14 @@ def _speedups(run: Run, baselines: Sequence[Run]) -> list[Picture]:
     """A figure for each model and batch size, the largest batch first."""
     groups: dict[tuple[str, int], list[figures.Bar]] = {}
     for name, benchmark in run.benchmarks.items():
-        now, batch = _speedup(run, name), benchmark.params.get("batch_size", "")
+        now, batch = speedup(run, name), benchmark.params.get("batch_size", "")
         if now is not None and batch.isdecimal():
-            before = sorted(value for baseline in baselines if (value := _speedup(baseline, name)) is not None)
+            before = sorted(value for baseline in baselines if (value := speedup(baseline, name)) is not None)
             variant, precision = benchmark.params.get("variant", name), str(benchmark.extra_info.get("precision"))
             bar = figures.Bar(variant, precision, now, before[len(before) // 2] if before else None)
             groups.setdefault((benchmark.params.get("model", ""), int(batch)), []).append(bar)
     order = sorted(groups, key=lambda group: (group[0], -group[1]))
     return [figures.speedups(f"{model}, batch {batch}", groups[model, batch]) for model, batch in order]
-
-
-def _speedup(run: Run, name: str) -> float | None:
-    value = run.benchmarks[name].extra_info.get("speedup_over_eager_fp32") if name in run.benchmarks else None
-    usable = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < 1e6
-    return float(value or 0) if usable else None
 
 
 def _latency(name: str, run: Run, baselines: Sequence[Run]) -> Picture | None:

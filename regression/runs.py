@@ -70,6 +70,8 @@ class Confirmation:
 
     controls: tuple[str, ...]
     values: Mapping[str, Mapping[str, float]]
+    disturbed: tuple[str, ...] = ()
+    """Why the process found the GPU disturbed; then its values say nothing."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -79,6 +81,8 @@ class Run:
     path: Path
     datetime: str = ""
     machine: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
+    commit: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
+    """pytest-benchmark's `commit_info`."""
     benchmarks: Mapping[str, Benchmark] = dataclasses.field(default_factory=dict, repr=False)
     selected: frozenset[str] | None = None
     """Ids of the benchmarks that the run selected, None where it does not say."""
@@ -100,6 +104,11 @@ class Run:
     @property
     def day(self) -> str:
         return self.datetime[:10]
+
+    @property
+    def disturbances(self) -> tuple[str, ...]:
+        """Why any of its benchmarks was disturbed; for a confirmation these are its `disturbed`."""
+        return tuple(sorted({reason for benchmark in self.benchmarks.values() for reason in benchmark.disturbances}))
 
 
 def shown(path: Path | str) -> str:
@@ -140,6 +149,7 @@ def read(path: Path, metrics: Sequence[Metric] = METRICS) -> Run:
         path=path,
         datetime=datetime,
         machine=_mapping(document.get("machine_info")),
+        commit=_mapping(document.get("commit_info")),
         benchmarks=benchmarks,
         selected=None if selected is None else frozenset(selected),
         deselected=suite["deselected"] if type(suite.get("deselected")) is int else 0,
@@ -274,8 +284,8 @@ def _confirmations(raw: Any, problems: list[str], metrics: Sequence[Metric]) -> 
         for id_, record in measured.items():
             numbers = {stored[field]: _number(value) for field, value in _mapping(record).items() if field in stored}
             values[shown(id_)] = {key: value for key, value in numbers.items() if value is not None}
-        controls = tuple(map(shown, _texts(_mapping(item).get("controls")) or ()))
-        confirmations.append(Confirmation(controls, values))
+        controls, disturbed = (tuple(_texts(item.get(field)) or ()) for field in ("controls", "disturbed"))
+        confirmations.append(Confirmation(controls, values, disturbed))
     return tuple(confirmations)
 
 

@@ -19,7 +19,7 @@ from regression.limits import CONFIRMATIONS, FAMILY_WISE_ERROR, Limits, limits
 from regression.metrics import METRICS, Metric
 from regression.noise import Floats, Layout, estimate
 from regression.runs import Confirmation, LeftOut, Run, UnusableRun, count, read
-from regression.storage import walk
+from regression.storage import is_folder, walk
 from regression.verdict import FAILING, controls, suspects
 
 BASELINE_RUNS = 5
@@ -107,7 +107,7 @@ def _night(
             return random.standard_normal(shape)
         return np.asarray(random.standard_t(world.tail, shape) * np.sqrt((world.tail - 2) / world.tail))
 
-    # Rounds spread from 0.05 % to 7 % of the latency in one process (H200, batch 128 to batch 1).
+    # Assumed: rounds spread from 0.05 % (the GPU is the bottleneck) to 7 % (the host is) within one process.
     rounds = np.exp(random.uniform(np.log(0.0005), np.log(0.07), rows))
     prior = np.hypot(spread.process, spread.rounds * rounds)
     process = prior * np.sqrt(spread.process_df / random.chisquare(spread.process_df, rows))
@@ -209,7 +209,7 @@ def _main_resampled(paths: Sequence[Path], nights: int, header: str) -> int:
 def stored_runs(paths: Sequence[Path]) -> tuple[list[Run], list[LeftOut]]:
     """All stored runs under files and folders, whatever they were saved as."""
     left_out: list[LeftOut] = []
-    files = [file for path in paths for file in (walk(path, left_out) if path.is_dir() else [path])]
+    files = [file for path in paths for file in (walk(path, left_out) if is_folder(path) else [path])]
     runs: list[Run] = []
     for file in dict.fromkeys(files):
         try:

@@ -33,7 +33,7 @@ def collect(paths: Iterable[Path], metrics: Sequence[Metric] = METRICS) -> Store
     files: dict[Path, None] = {}
     history: list[Path] = []
     for path in paths:
-        if path.is_dir():
+        if is_folder(path):
             found = walk(path, left_out)
             named = [file for file in found if BASELINE_NAME.fullmatch(file.name)]
             history += [file for file in found if file not in named and RUN_NAME.fullmatch(file.name)]
@@ -53,6 +53,11 @@ def collect(paths: Iterable[Path], metrics: Sequence[Metric] = METRICS) -> Store
         except (OSError, RuntimeError, ValueError) as error:
             left_out.append(LeftOut(file, f"cannot be found: {why(error)}."))
     return Stored(tuple(runs.values()), tuple(sorted(history, key=lambda file: file.name)), tuple(left_out))
+
+
+def is_folder(path: Path) -> bool:
+    """Path.is_dir without its exception where a parent may not be read."""
+    return os.path.isdir(path)  # noqa: PTH112
 
 
 def walk(folder: Path, left_out: list[LeftOut]) -> list[Path]:

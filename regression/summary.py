@@ -126,6 +126,13 @@ def rows(judgements: Iterable[Judgement]) -> list[tuple[Judgement, str]]:
     return list(told.values())
 
 
+def speedup(run: Run, benchmark: str) -> float | None:
+    """The stored speed-up over eager FP32, None where there is none or it is no speed-up."""
+    value = run.benchmarks[benchmark].extra_info.get("speedup_over_eager_fp32") if benchmark in run.benchmarks else None
+    usable = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < 1e6
+    return float(value or 0) if usable else None
+
+
 def _benchmarks(items: Iterable[Judgement]) -> list[str]:
     return list(dict.fromkeys(item.benchmark for item in items))
 
@@ -152,7 +159,7 @@ def _verdicts(report: Report) -> str:
             measure(item.baseline, item.baseline, unit),
             measure(item.now, item.baseline, unit),
             percent(item.ratio),
-            percent(item.detectable_ratio),
+            percent(item.detectable_ratio, ""),
         ]
         out.append(f"| {' | '.join(cells)} |")
     out.append("")
@@ -164,11 +171,11 @@ def _verdicts(report: Report) -> str:
 def _speedups(run: Run) -> str:
     """One row for each model and variant, one column for each batch size."""
     rows: dict[tuple[str, str], dict[int, float]] = {}
-    for item in run.benchmarks.values():
-        speedup, batch = item.extra_info.get("speedup_over_eager_fp32"), item.params.get("batch_size", "")
-        if isinstance(speedup, (int, float)) and batch.isdecimal():
+    for name, item in run.benchmarks.items():
+        faster, batch = speedup(run, name), item.params.get("batch_size", "")
+        if faster is not None and batch.isdecimal():
             key = item.params.get("model", ""), item.params.get("variant", "")
-            rows.setdefault(key, {})[int(batch)] = speedup
+            rows.setdefault(key, {})[int(batch)] = faster
     if not rows:
         return ""
     batches = sorted({batch for found in rows.values() for batch in found})

@@ -1,4 +1,4 @@
-"""Renders a report for a terminal of 100 columns, as Markdown and as JSON."""
+"""Renders a report for a terminal of 100 columns and as JSON."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import dataclasses
 import json
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from regression.metrics import METRICS, Metric
@@ -43,24 +44,9 @@ def as_table(report: Report, metrics: Sequence[Metric] = METRICS, width: int = W
     return "\n".join(lines)
 
 
-def as_markdown(report: Report, metrics: Sequence[Metric] = METRICS) -> str:
-    """The report as Markdown: what asks for attention in one table, what is SAME folded away."""
-    lines = [f"## {summary(report)}", ""]
-    lines += [f"- {_escaped(line)}" for line in _header(report)]
-    rows = _rows(report, metrics)
-    loud = [row for row in rows if row.judgement.verdict is not Verdict.SAME]
-    if loud:
-        lines += ["", *_markdown_table(loud)]
-    quiet = [row for row in rows if row.judgement.verdict is Verdict.SAME]
-    if quiet:
-        lines += ["", f"<details><summary>{len(quiet)} SAME</summary>", "", *_markdown_table(quiet), "", "</details>"]
-    lines += ["", *(f"- {_escaped(line)}" for line in _footer(report)), "", f"_{EXPLANATION}_"]
-    return "\n".join(lines)
-
-
-def as_json(report: Report) -> str:
-    """The report as JSON, every judgement with its numbers."""
-    document = _plain(report) | {"failed": report.failed, "summary": summary(report)}
+def as_json(report: Report, kernels: Mapping[str, Any] = MappingProxyType({})) -> str:
+    """The report as JSON, every judgement with its numbers; `kernels` is what `explanation.as_dict` gives."""
+    document = _plain(report) | {"failed": report.failed, "summary": summary(report), "kernels": dict(kernels)}
     return json.dumps(document, indent=1, allow_nan=False)
 
 
@@ -189,18 +175,6 @@ def _wrapped(text: str, width: int, indent: str = "") -> list[str]:
         break_on_hyphens=False,
         break_long_words=False,
     )
-
-
-def _markdown_table(rows: Sequence[_Row]) -> list[str]:
-    lines = [f"| {' | '.join(HEADINGS)} | why |", "| --- | --- | ---: | ---: | ---: | ---: | --- | --- |"]
-    return lines + [f"| {' | '.join(map(_escaped, (*row.cells, row.detail)))} |" for row in rows]
-
-
-def _escaped(text: str) -> str:
-    """Text that Markdown shows as it is: names come from files."""
-    for char in "\\`|<>*_[]":
-        text = text.replace(char, "\\" + char)
-    return text
 
 
 def _plain(value: Any) -> Any:

@@ -1,6 +1,6 @@
 """How often changes are found in noise alone, and how often true ones: `python -m tests.explanation.false_alarms`.
 
-Prints the tables of docs/history.md. Every series is noise of 0.1 % (normal, with heavier tails, with two modes 0.6 %
+Prints the tables of docs/history.md. Every series is noise (normal, with heavier tails, with two modes 6 deviations
 apart, or with neighbours that correlate by 0.5), to which a change may be added.
 """
 
@@ -9,12 +9,23 @@ import sys
 import numpy as np
 from scipy.signal import lfilter
 
-from regression.changepoints import changes
-from regression.history import FALSE_ALARM
+from regression.changepoints import changes, penalty
+from regression.history import FALSE_ALARM, noise_floor
+from regression.metrics import METRICS
 
 NOISE = 0.001
 SERIES = 150
 NIGHTS = (10, 20, 60, 200)
+QUIET_NIGHTS, LONGEST_DELAY = 30, 60
+# Metric, step or drift, its size (of a drift in one night), spread between nights.
+DELAYS = (
+    ("kernel_time", "step", 0.005, 0.001),
+    ("kernel_time", "step", 0.01, 0.001),
+    ("kernel_time", "drift", 0.005, 0.001),
+    ("kernel_time", "drift", 0.0005, 0.001),
+    ("latency", "drift", 0.005, 0.01),
+    ("latency", "drift", 0.005, 0.03),
+)
 KINDS = ("normal", "heavy tails", "two modes", "alike neighbours")
 
 
@@ -45,6 +56,19 @@ def seen(deviations, nights, repeats, random, false_alarm=FALSE_ALARM / SERIES):
     return hits / repeats
 
 
+def delay(key, kind, size, spread, random, false_alarm=FALSE_ALARM / SERIES):
+    """Nights from the first changed one until a change is reported; LONGEST_DELAY where it is not by then."""
+    metric = next(metric for metric in METRICS if metric.key == key)
+    values = spread * random.normal(size=QUIET_NIGHTS + LONGEST_DELAY)
+    nights = np.arange(1, LONGEST_DELAY + 1)
+    values[QUIET_NIGHTS:] += np.log1p(size) * (nights if kind == "drift" else 1)
+    for after in nights:
+        so_far = np.exp(values[: QUIET_NIGHTS + after])
+        if changes(so_far, false_alarm, metric.matters, noise_floor(metric)):
+            return int(after)
+    return LONGEST_DELAY
+
+
 def main(repeats):
     random = np.random.default_rng(2026)
     print("| noise, one series at 0.01 / 150 | " + " | ".join(f"{nights} nights" for nights in NIGHTS) + " |")
@@ -55,6 +79,12 @@ def main(repeats):
     for deviations in (2, 3, 4, 6, 10, 20):
         rates = [seen(deviations, nights, repeats // 20, random) for nights in NIGHTS]
         print(f"| {deviations} | " + " | ".join(f"{rate:.0%}" for rate in rates) + " |")
+    print("| penalty | " + " | ".join(f"{penalty(nights, FALSE_ALARM / SERIES):.0f}" for nights in NIGHTS) + " |")
+    print("| change | noise | nights |")
+    for key, kind, size, spread in DELAYS:
+        nights = [delay(key, kind, size, spread, random) for _ in range(max(repeats // 50, 1))]
+        middle, late = np.quantile(nights, [0.5, 0.95], method="higher")
+        print(f"| {key}, {kind} of {size:.2%} | {spread:.1%} | {middle}, {late} |")
 
 
 if __name__ == "__main__":

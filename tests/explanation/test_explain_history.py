@@ -1,6 +1,7 @@
 """The history of stored runs: what is found, what changed that night, and what is said where nothing is found."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -134,6 +135,50 @@ def test_files_that_are_no_stored_runs_are_named_and_left_out(tmp_path, capsys):
     for name in ("broken", "list", "deep", "gone", "undated"):
         assert f"{name}.json" in captured.err
     assert "`datetime`" in captured.err
+
+
+def test_a_sub_folder_that_may_not_be_read_is_named(tmp_path, capsys, monkeypatch):
+    stored(tmp_path, 2)
+    secret = tmp_path / "secret"
+    secret.mkdir()
+    scandir = os.scandir
+
+    def refusing(path):
+        if os.fspath(path) == str(secret):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    assert history.main([str(tmp_path), "--format", "json"]) == 0
+    captured = capsys.readouterr()
+    assert f"Left out {secret}: this folder cannot be read: Permission denied" in captured.err
+    assert json.loads(captured.out)["left_out"][0].startswith(str(secret))
+
+
+def test_a_folder_inside_one_that_may_not_be_read_is_a_sentence(tmp_path, capsys, monkeypatch):
+    def refusing(path, **_):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "stat", refusing)
+    assert history.main([str(tmp_path / "inside")]) == 2
+    assert "is no folder" in capsys.readouterr().err
+
+
+def test_the_commit_of_the_night_is_told_and_hides_nothing_of_the_night_beside_it(tmp_path, capsys):
+    stored(
+        tmp_path,
+        40,
+        ratio=lambda night, name: 1.01 if night >= 25 else 1.0,
+        machine=lambda night: {
+            "software": {"driver": "590.12" if night >= 24 else "580.95"},
+            "commit": f"{night:02d}" * 20,
+        },
+    )
+    (found,) = changes(tmp_path, capsys)
+    assert found["changes"][0]["environment"] == [
+        "commit 242424242424 -> 252525252525",
+        "software.driver 580.95 -> 590.12 (2026-03-25)",
+    ]
 
 
 def test_a_folder_without_a_stored_run_is_unusable(tmp_path, capsys):

@@ -125,6 +125,25 @@ def test_the_markdown_stays_short_whatever_happened(case):
     assert "280 more not shown" in text and "- and 290 more" in text
 
 
+def test_what_is_same_is_only_counted_and_every_row_has_its_columns(case):
+    this, baselines, _ = case
+    odd = judgement("a|b_c<i>", "latency", Verdict.UNSURE, Reason.NOISY, 0.012, 0.013)
+    report = reported.report(this, baselines, judgements=(odd, *[SAME_AGAIN] * 3), shown=())
+    text = markdown(report, dataclasses.replace(this, benchmarks={}), baselines)
+    assert "`a\\|b_c<i>`" in text and SAME not in text and "3 SAME." in text
+    tables = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(tables) == 3 and {line.replace("\\|", "").count("|") for line in tables} == {8}
+
+
+@pytest.mark.parametrize("stored_value", [None, "fast", float("nan"), float("inf"), -1, 0, True, 10**400, [2.0]])
+def test_what_is_no_speed_up_is_left_out(case, stored_value):
+    this, baselines, _ = case
+    one = this.benchmarks[SLOW]
+    odd = dataclasses.replace(one, extra_info={**one.extra_info, "speedup_over_eager_fp32": stored_value})
+    text = markdown(reported.report(this, baselines), dataclasses.replace(this, benchmarks={SLOW: odd}), baselines)
+    assert "Speed-up" not in text
+
+
 def test_nothing_in_the_markdown_acts(case):
     this, baselines, _ = case
     nasty = "@everyone <script>alert(1)</script> [x](http://e.invalid) `y` | z\n# heading"

@@ -31,6 +31,7 @@ class Recorder:
         hour: int = 2,
         uuid: str = "GPU-1",
         noise: float = 0.0003,
+        commit: str = "",
         **suite: Any,
     ) -> dict[str, Any]:
         """A stored run; `factors` slows benchmarks down by id."""
@@ -63,6 +64,7 @@ class Recorder:
                 "software": {"torch": "2.11.0"},
                 "settings": {"device": "cuda", "precision_policy": "TF32 convolutions"},
             },
+            "commit_info": {"id": commit, "dirty": False} if commit else {},
             "suite": {"schema": 1, "selected": list(ids), "deselected": 0, "skipped": {}, "failed": {}, "labels": {}}
             | suite,
             "benchmarks": benchmarks,

@@ -48,6 +48,34 @@ def test_other_weights_are_a_difference(recorder: Recorder) -> None:
 
 
 @pytest.mark.parametrize(
+    ("before", "now", "found"),
+    [
+        ({"id": "a" * 40}, {"id": "a" * 40, "branch": "other", "time": "later"}, ()),
+        ({"id": "a" * 40}, {"id": "b" * 40}, (Difference("commit", "a" * 12, "b" * 12),)),
+        (
+            {"id": "a" * 40, "dirty": False},
+            {"id": "a" * 40, "dirty": True},
+            (Difference("commit", "a" * 12, "a" * 12 + " (dirty)"),),
+        ),
+        ({}, {"id": "unversioned"}, (Difference("commit", "not recorded", "unversioned"),)),
+        ({"id": 3, "dirty": "x"}, {"id": None}, ()),
+    ],
+)
+def test_another_commit_or_an_edited_one_is_a_difference(
+    recorder: Recorder, before: dict[str, Any], now: dict[str, Any], found: tuple[Difference, ...]
+) -> None:
+    baseline = dataclasses.replace(recorder.baselines(1)[0], commit=before)
+    assert differences([baseline], dataclasses.replace(recorder.run(), commit=now)) == found
+
+
+def test_the_commit_is_read_from_the_stored_run_and_told_first(recorder: Recorder) -> None:
+    baseline = recorder.baselines(1, commit="a" * 40)[0]
+    run = with_machine(recorder.run(commit="b" * 40), software={"torch": "2.12.0"})
+    assert run.commit == {"id": "b" * 40, "dirty": False}
+    assert [item.field for item in differences([baseline], run)] == ["commit", "software.torch"]
+
+
+@pytest.mark.parametrize(
     ("parts", "said"),
     [
         ({"gpu": {"name": "NVIDIA A100", "mig": None}}, "GPU model: NVIDIA A100, this run NVIDIA H200"),

@@ -139,6 +139,33 @@ def test_a_disturbed_benchmark_is_unsure(recorder: Recorder, state: dict[str, ob
     assert not report.failed and not suspects(report)
 
 
+@pytest.mark.parametrize("factor", [1.0, 1.02])
+def test_disturbed_confirmations_neither_confirm_nor_acquit(recorder: Recorder, factor: float) -> None:
+    baselines = recorder.baselines()
+    calm, upset = (recorder.again({ONE: factor}, IDS[:4]) for _ in range(2))
+    upset["disturbed"] = ["hw_thermal_slowdown"]
+    report = judge(recorder.run({ONE: 1.02}, confirmations=[calm, upset]), baselines)
+    assert (of(report).verdict, of(report).reason) == (Verdict.UNSURE, Reason.DISTURBED)
+    assert of(report).detail == "while it was measured again: hw_thermal_slowdown"
+    assert not report.failed and not suspects(report)
+    assert {item.verdict for item in report.judgements if item.benchmark != ONE} == {Verdict.SAME}
+
+
+def test_two_undisturbed_confirmations_decide_whatever_the_disturbed_ones_say(recorder: Recorder) -> None:
+    baselines = recorder.baselines()
+    again = [recorder.again({ONE: factor}, IDS[:4]) for factor in (1.02, 1.5, 1.02)]
+    again[1]["disturbed"] = ["another process on the GPU"]
+    found = of(judge(recorder.run({ONE: 1.02}, confirmations=again), baselines))
+    assert (found.verdict, found.reason) == (Verdict.SLOWER, Reason.CONFIRMED)
+    assert found.ratio == pytest.approx(1.02, abs=0.001)
+
+
+def test_a_disturbed_process_that_did_not_measure_the_suspect_says_nothing_of_it(recorder: Recorder) -> None:
+    baselines = recorder.baselines()
+    upset = recorder.again(ids=IDS[:2]) | {"disturbed": ["hw_slowdown"]}
+    assert of(judge(recorder.run({ONE: 1.02}, confirmations=[upset]), baselines)).reason is Reason.UNCONFIRMED
+
+
 def test_a_disturbed_baseline_measurement_is_not_used(recorder: Recorder) -> None:
     baselines = recorder.baselines(6)
     broken = baselines[0].benchmarks[ONE]

@@ -42,6 +42,44 @@ def test_formats(recorder: Recorder, baseline: Path, style: str, capsys: pytest.
     assert style != "json" or json.loads(out)["judgements"][-3]["reason"] == "unconfirmed"
 
 
+def test_json_names_the_kernels_of_what_changed_and_nothing_else(
+    recorder: Recorder, baseline: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert judged(recorder, baseline, "--format", "json", factors={ONE: 1.02}) == 1
+    kernels = json.loads(capsys.readouterr().out)["kernels"]
+    assert set(kernels) == {ONE} and "no kernel table" in kernels[ONE]["missing"]
+
+
+def test_a_page_is_refused_before_anything_is_read(
+    recorder: Recorder, baseline: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for bad in (tmp_path, tmp_path / "nowhere" / "report.html"):
+        assert command.main(["gone.json", "--baseline", "gone", "--report", str(bad)]) == 2
+        captured = capsys.readouterr()
+        assert str(bad) in captured.err and "gone" not in captured.err and not captured.out
+
+
+def test_the_page_and_the_markdown_carry_the_history_and_the_commit(
+    recorder: Recorder, baseline: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = recorder.run({ONE: 1.02}, commit="b" * 40).path
+    options = ["--baseline", str(baseline / "0001_baseline.json"), str(baseline)]
+    page = tmp_path / "report.html"
+    assert command.main([str(run), *options, "--report", str(page), "--format", "markdown"]) == 1
+    text, out = page.read_text(), capsys.readouterr().out
+    assert "6 stored runs from 2026-03-01 to 2026-03-02" in text
+    assert "6 stored runs from 2026-03-01 to 2026-03-02" in out.replace("\\", "")
+    assert "b" * 40 in text and text.index("not recorded") < text.index("b" * 40)
+    assert "`commit`: `not recorded` -> `bbbbbbbbbbbb`" in out
+    assert f"`{ONE}`" in out and out.endswith("report.html\n")
+
+
+def test_without_a_folder_there_is_no_history(recorder: Recorder, baseline: Path, tmp_path: Path) -> None:
+    page, files = tmp_path / "report.html", sorted(map(str, baseline.glob("*.json")))
+    assert command.main([str(recorder.run().path), "--baseline", *files, "--report", str(page)]) == 0
+    assert "There is no history" in page.read_text()
+
+
 def test_accepted_changes_are_read(recorder: Recorder, baseline: Path, tmp_path: Path) -> None:
     path = tmp_path / "accepted.toml"
     entry = f'[[accepted]]\nbenchmark = "{ONE}"\nmetric = "kernel_time"\nchange = "+2%"\nreason = "r"\n'

@@ -11,12 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from recorder import IDS, Recorder
 
-from regression import runs
+from regression import explanation, runs, terminal
 from regression.environment import differences
 from regression.judge import judge
 from regression.runs import Run, UnusableRun, read
 from regression.storage import collect
-from regression.table import as_json, as_markdown, as_table
+from regression.summary import markdown
+from regression.table import as_json
 
 ONE = IDS[0]
 
@@ -41,7 +42,24 @@ def test_a_stored_run_is_read_as_documented(recorder: Recorder) -> None:
     assert run.labels[ONE].message == "cat is now dog"
     assert run.confirmations[0].controls == (ONE,)
     assert run.confirmations[0].values[ONE].keys() == {"kernel_time", "latency", "peak_memory"}
-    assert not run.problems
+    assert not run.problems and not run.disturbances and not run.confirmations[0].disturbed
+
+
+def test_a_run_says_why_any_of_its_benchmarks_was_disturbed(recorder: Recorder) -> None:
+    document = recorder.document()
+    for record, reason in zip(document["benchmarks"], ("hw_slowdown", "idle", "hw_slowdown"), strict=False):
+        record["extra_info"]["gpu_state"] = [{"throttle_reasons": [reason]}]
+    assert read(recorder.store(document)).disturbances == ("hw_slowdown",)
+
+
+@pytest.mark.parametrize(
+    ("stored", "disturbed"), [(["hw\nslowdown", 3], ("hw\\nslowdown",)), ([], ()), (None, ()), (True, ()), ("x", ())]
+)
+def test_a_confirmation_says_why_its_process_was_disturbed(
+    recorder: Recorder, stored: Any, disturbed: tuple[str, ...]
+) -> None:
+    (confirmation,) = recorder.run(confirmations=[recorder.again() | {"disturbed": stored}]).confirmations
+    assert confirmation.disturbed == disturbed
 
 
 def test_idle_and_the_software_power_cap_disturb_nothing(recorder: Recorder) -> None:
@@ -261,6 +279,11 @@ def test_nothing_but_a_report_or_a_sentence_comes_out_of_a_mangled_run(
         "verdicts": {ONE: {"latency": "SAME"}},
     }
     documents[0]["suite"]["labels"] = {ONE: {"passed": True, "message": ""}}
+    for document in documents:
+        document["suite"]["kernels"] = ["conv", "silu"]
+        for benchmark in document["benchmarks"]:
+            kernels = {"kernel": [0, 1], "launches": [9, 3], "time_s": [0.0004, 0.0001]}
+            benchmark["extra_info"] |= {"kernels": kernels, "engine_layers": ["a", "b"], "speedup_over_eager_fp32": 1.5}
     for _ in range(data.draw(st.integers(1, 4))):
         which = data.draw(st.sampled_from(range(len(documents))))
         place = data.draw(st.sampled_from(places(documents[which])))
@@ -279,10 +302,15 @@ def test_nothing_but_a_report_or_a_sentence_comes_out_of_a_mangled_run(
     report = judge(run, stored.baselines, left_out=stored.left_out)
     assert len(report.baselines) + len({item.path for item in report.left_out} - {*report.baselines, run.path}) == 3
     assert all(item.reason.isprintable() for item in report.left_out)
-    for text in (as_table(report), as_markdown(report)):
-        assert all(line.isprintable() for line in text.splitlines())
-    json.loads(as_json(report), parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
-    assert all(len(line) <= 100 or len(line.split()) == 1 for line in as_table(report).splitlines())
+    lines = terminal.lines(report, run, stored.baselines)
+    # Markdown keeps users from being mentioned with a character that has no width.
+    for line in [*lines, *markdown(report, run, stored.baselines).replace("\u200b", "").splitlines()]:
+        assert line.isprintable()
+    assert all(len(line) <= 100 or len(line.split()) == 1 for line in lines)
+    every = explanation.explanations(run.benchmarks, run, stored.baselines)
+    assert all(line.isprintable() for told in every for line in explanation.lines(told))
+    kernels = {told.benchmark: explanation.as_dict(told) for told in every}
+    json.loads(as_json(report, kernels), parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
     assert all(str(item.now).isprintable() for item in differences(stored.baselines, run))
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from regression.environment import Difference
 from regression.runs import Label, LeftOut
-from regression.table import as_json, as_markdown, as_table, change, measure, summary
+from regression.table import as_json, as_table, change, measure, summary
 from regression.verdict import Judgement, Reason, Report, Verdict
 
 GOLDEN = """\
@@ -119,14 +119,6 @@ def test_the_table_fits_its_width_and_its_columns_align() -> None:
     rows = [line for line in lines[:-1] if line.endswith(("SAME", "verdict"))]
     assert len({line.rindex(line.split()[-1]) for line in rows}) == 1
     assert sum(".." in line and "b12871" in line for line in rows) == 1
-
-
-def test_markdown_folds_what_is_same_and_escapes_names() -> None:
-    text = as_markdown(dataclasses.replace(report(), judgements=(same("a|b_c<i>"), *report().judgements)))
-    assert "a\\|b\\_c\\<i\\>" in text and "<details><summary>3 SAME</summary>" in text
-    assert text.index("SLOWER") < text.index("<details>")
-    tables = [line for line in text.splitlines() if line.startswith("|")]
-    assert {line.replace("\\|", "").count("|") for line in tables} == {9}
 
 
 def test_json_holds_every_judgement_with_all_its_numbers() -> None:

@@ -1,0 +1,1 @@
+"""Evidence for what the suite claims: known slowdowns, the runs to collect, and what stored runs show."""

@@ -1,0 +1,298 @@
+"""Which slowdowns of a known size are seen in stored runs, and whether the right kernel is named first."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import math
+import random
+import re
+import statistics
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from proof.slowdown import UNCHANGED
+from proof.stored import injected, judge_twice, night, read_all
+from regression.kernels import Change, explain, kernel_table
+from regression.limits import CONFIRMATIONS
+from regression.metrics import METRICS
+from regression.runs import Run, UnusableRun, count
+from regression.simulation import BASELINE_RUNS
+from regression.verdict import Judgement, Verdict
+
+# Which metric a slowdown is scored by: an extra kernel adds a launch too, and a layout may add memory.
+SCORED = {"kernel": "kernel_time", "host": "latency", "layout": "kernel_time"}
+# A layout is converted by a kernel of cuDNN's or by a copy of PyTorch's.
+CONVERSION = re.compile(r"nchw_?to_?nhwc|nhwc_?to_?nchw|transpose|permute|copy_kernel|convert", re.IGNORECASE)
+# PyTorch's at::cuda::(anonymous namespace)::spin_kernel(long)
+EXTRA = re.compile("spin_kernel")
+
+
+@dataclasses.dataclass(frozen=True, order=True)
+class Group:
+    """Slowed runs of one kind and size as it was asked for, of one benchmark."""
+
+    kind: str
+    asked: str
+    benchmark: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Seen:
+    """One judging of a slowed run: the true change, the smallest that is claimed to be seen, and whether it was."""
+
+    size: float | None
+    claimed: float
+    slower: bool
+
+
+@dataclasses.dataclass
+class Detection:
+    """How often a group's slowdown is SLOWER after confirmation.
+
+    Attributes:
+        runs: one judging of every run, against the first five unchanged runs of its unit, confirmed by the next two.
+        draws: judgings with baselines and confirmations drawn at random, of every run equally many.
+        same_unit: how many of the runs were judged against a baseline of their own unit.
+    """
+
+    runs: list[Seen] = dataclasses.field(default_factory=list)
+    draws: list[Seen] = dataclasses.field(default_factory=list)
+    same_unit: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Scores:
+    """Everything that the slowed runs show.
+
+    Attributes:
+        others: judgings of benchmarks and metrics that nothing was done to, in the same runs, and how many were SLOWER.
+        too_few: groups that could not be judged, and why.
+    """
+
+    groups: Mapping[Group, Detection]
+    others: int
+    others_slower: int
+    too_few: Mapping[Group, str]
+
+
+@dataclasses.dataclass
+class Naming:
+    """In how many of a group's runs a kernel of the right kind is named first, and what was named in the others."""
+
+    runs: int = 0
+    right: int = 0
+    others: Counter[str] = dataclasses.field(default_factory=Counter)
+
+
+def size(run: Run, id_: str) -> float | None:
+    """By what fraction the benchmark was slowed down in this very run; None where the run does not say.
+
+    Of an extra kernel by its own recorded duration, of a wait by the latency without it.
+    """
+    entry, benchmark = (injected(run) or {}).get(id_, {}), run.benchmarks.get(id_)
+    if benchmark is None:
+        return None
+    whole_s, extra_s = benchmark.values.get(SCORED.get(str(entry.get("kind")), "")), None
+    if entry.get("kind") == "kernel":
+        table = kernel_table(benchmark.extra_info, run.suite.get("kernels", ()))
+        extra_s = sum(kernel.time_s for kernel in table if EXTRA.search(kernel.name)) or None
+    elif entry.get("kind") == "host":
+        extra_s = entry.get("size_s")
+    if whole_s is None or not isinstance(extra_s, (int, float)) or not 0 < extra_s < whole_s:
+        return None
+    return extra_s / (whole_s - extra_s)
+
+
+def grouped(runs: Sequence[Run]) -> dict[Group, list[Run]]:
+    """Slowed runs by what was done to which benchmark."""
+    groups: dict[Group, list[Run]] = {}
+    for run in runs:
+        for id_, entry in (injected(run) or {}).items():
+            group = Group(str(entry.get("kind")), str(entry.get("asked")), id_)
+            if id_ in run.benchmarks and group.kind in SCORED and not _is_reference(group):
+                groups.setdefault(group, []).append(run)
+    return groups
+
+
+def score(runs: Sequence[Run], draws: int, seed: int) -> Scores:
+    """Judge every slowed run once as a session would, and `draws` times with runs drawn at random."""
+    draw = random.Random(seed)
+    detections: dict[Group, Detection] = {}
+    too_few: dict[Group, str] = {}
+    others = others_slower = 0
+    done: set[int] = set()
+    for group, slowed in sorted(grouped(runs).items()):
+        unchanged = _baselines(runs, group)
+        if len(slowed) < 1 + CONFIRMATIONS or len(unchanged) < BASELINE_RUNS:
+            too_few[group] = f"{count(len(slowed), 'slowed run')} and {count(len(unchanged), 'run')} to compare with"
+            continue
+        detection = detections.setdefault(group, Detection())
+        for run in slowed:
+            own = [other for other in unchanged if other.unit == run.unit]
+            detection.same_unit += len(own) >= BASELINE_RUNS
+            baseline = own if len(own) >= BASELINE_RUNS else unchanged
+            again = _confirmations(slowed, run)
+            for number, (chosen, confirming) in enumerate(_drawn(baseline, again, draws, draw)):
+                judgements = judge_twice(run, chosen, confirming)[1].judgements
+                (detection.draws if number else detection.runs).append(_seen(judgements, run, group))
+                if not number and id(run) not in done:
+                    done.add(id(run))
+                    untouched = [item for item in judgements if item.benchmark not in (injected(run) or {})]
+                    others += len(untouched)
+                    others_slower += sum(item.verdict is Verdict.SLOWER for item in untouched)
+    return Scores(detections, others, others_slower, too_few)
+
+
+def namings(runs: Sequence[Run]) -> dict[Group, Naming]:
+    """Of every slowed run with kernel tables, whether a kernel of the right kind accounts for most of the change."""
+    found: dict[Group, Naming] = {}
+    for group, slowed in sorted(grouped(runs).items()):
+        right = EXTRA if group.kind == "kernel" else CONVERSION
+        if group.kind == "host":
+            continue
+        for run in slowed:
+            unchanged = _baselines(runs, group)
+            own = [other for other in unchanged if other.unit == run.unit]
+            baseline = (own if len(own) >= BASELINE_RUNS else unchanged)[:BASELINE_RUNS]
+            first = _first_named(run, baseline, group.benchmark)
+            if first is None:
+                continue
+            naming = found.setdefault(group, Naming())
+            naming.runs += 1
+            if _is(first, right):
+                naming.right += 1
+            else:
+                naming.others[f"{first.kind}: {first.short}"] += 1
+    return found
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print what was seen, and what was named; exit status 2 where there is nothing to judge."""
+    parser = argparse.ArgumentParser(prog="python -m proof.slowdowns", description=__doc__)
+    parser.add_argument("runs", type=Path, nargs="+", help="stored runs, slowed and unchanged, files or folders")
+    parser.add_argument("--draws", type=int, default=100, help="random judgings of each slowed run (default: 100)")
+    parser.add_argument("--seed", type=int, default=1, help="of the random judgings (default: 1)")
+    options = parser.parse_args(argv)
+    if options.draws < 0:
+        parser.error("--draws must not be negative.")
+    runs, left_out = read_all(options.runs)
+    for item in left_out:
+        print(f"left out: {UnusableRun(item.path, item.reason)}", file=sys.stderr)
+    unfinished = [run for run in runs if injected(run) == {}]
+    for run in unfinished:
+        print(f"left out: {run.path}: nothing was slowed down in it.", file=sys.stderr)
+    scores = score(runs, options.draws, options.seed)
+    names = namings(runs)
+    if not scores.groups and not names:
+        known = "; ".join(f"{_title(group)}: {why}" for group, why in scores.too_few.items()) or "no slowed run"
+        needed = f"{1 + CONFIRMATIONS} slowed runs and {BASELINE_RUNS} unchanged ones"
+        print(f"Nothing to judge ({known}); it takes {needed}.", file=sys.stderr)
+        return 2
+    print(*_detection_lines(scores), "", *_naming_lines(names), sep="\n")
+    return 0
+
+
+def _baselines(runs: Sequence[Run], group: Group) -> list[Run]:
+    """Runs to compare a group with: unchanged ones, or for a layout those in channels-last throughout."""
+    if group.kind != "layout":
+        return [run for run in runs if injected(run) is None and group.benchmark in run.benchmarks]
+    entries = [(run, (injected(run) or {}).get(group.benchmark, {})) for run in runs]
+    return [run for run, entry in entries if entry.get("kind") == "layout" and entry.get("asked") == UNCHANGED]
+
+
+def _is_reference(group: Group) -> bool:
+    return group.kind == "layout" and group.asked == UNCHANGED
+
+
+def _confirmations(slowed: Sequence[Run], run: Run) -> list[Run]:
+    """The other runs of a group, beginning after this one; those of its unit and day alone where they suffice."""
+    place = next(index for index, other in enumerate(slowed) if other is run)
+    others = [*slowed[place + 1 :], *slowed[:place]]
+    same = [other for other in others if night(other) == night(run)]
+    return same if len(same) >= CONFIRMATIONS else others
+
+
+def _drawn(
+    baseline: Sequence[Run], again: Sequence[Run], draws: int, draw: random.Random
+) -> Iterator[tuple[Sequence[Run], Sequence[Run]]]:
+    yield baseline[:BASELINE_RUNS], again[:CONFIRMATIONS]
+    for _ in range(draws):
+        yield draw.sample(baseline, BASELINE_RUNS), draw.sample(again, CONFIRMATIONS)
+
+
+def _seen(judgements: Sequence[Judgement], run: Run, group: Group) -> Seen:
+    for item in judgements:
+        if (item.benchmark, item.metric) == (group.benchmark, SCORED[group.kind]):
+            claimed = (item.detectable_ratio or math.inf) - 1
+            return Seen(size(run, group.benchmark), claimed, item.verdict is Verdict.SLOWER)
+    return Seen(size(run, group.benchmark), math.inf, False)
+
+
+def _first_named(run: Run, baseline: Sequence[Run], id_: str) -> Change | None:
+    """The kernel that accounts for most of the change; None where there are no kernel tables."""
+    measured = [other.benchmarks[id_] for other in baseline]
+    tables = [
+        kernel_table(benchmark.extra_info, other.suite.get("kernels", ()))
+        for other, benchmark in zip(baseline, measured, strict=True)
+    ]
+    found = explain(
+        id_,
+        tables,
+        kernel_table(run.benchmarks[id_].extra_info, run.suite.get("kernels", ())),
+        [benchmark.values.get("kernel_time") for benchmark in measured],
+        run.benchmarks[id_].values.get("kernel_time"),
+    )
+    return found.changes[0] if found.changes else None
+
+
+def _is(change: Change, right: re.Pattern[str]) -> bool:
+    """Whether it is such a kernel, or a group in which such a kernel is new or called more often."""
+    if change.kind != "chosen anew":
+        return bool(right.search(change.kernel))
+    return any(
+        member.launches_now > member.launches_before and right.search(member.kernel) for member in change.members
+    )
+
+
+def _title(group: Group) -> str:
+    return f"{group.kind} {group.asked} {group.benchmark}"
+
+
+def _detection_lines(scores: Scores) -> Iterator[str]:
+    titles = {metric.key: metric.title for metric in METRICS}
+    width = max(map(len, (_title(group) for group in scores.groups)), default=0) + 2
+    yield (
+        f"{'slowdown':{width}}{'metric':13}{'true size':>17}{'visible':>9}{'SLOWER':>13}{'drawn':>17}"
+        f"{'claimed, drawn':>19}  own unit"
+    )
+    for group, found in scores.groups.items():
+        sizes = [item.size for item in found.runs if item.size is not None]
+        true = f"{min(sizes):.2%} to {max(sizes):.2%}" if sizes else "not known"
+        visible = statistics.median(item.claimed for item in found.runs)
+        claimed = [item for item in found.draws if item.size is not None and item.size >= item.claimed]
+        yield (
+            f"{_title(group):{width}}{titles[SCORED[group.kind]]:13}{true:>17}{visible:>9.2%}"
+            f"{_of(found.runs):>13}{_of(found.draws):>17}{_of(claimed):>19}  {found.same_unit} of {len(found.runs)}"
+        )
+    for group, why in scores.too_few.items():
+        yield f"{_title(group)}: not judged, {why}"
+    yield (f"not slowed down, in the same runs: {scores.others_slower} SLOWER of {count(scores.others, 'judgement')}")
+
+
+def _naming_lines(names: Mapping[Group, Naming]) -> Iterator[str]:
+    for group, naming in names.items():
+        right = "the extra kernel" if group.kind == "kernel" else "a layout conversion"
+        yield f"{_title(group)}: {right} named first in {naming.right} of {count(naming.runs, 'run')}"
+        for other, times in naming.others.most_common():
+            yield f"  named instead in {times}: {other}"
+
+
+def _of(items: Sequence[Seen]) -> str:
+    return f"{sum(item.slower for item in items)} of {len(items)}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,125 @@
+"""Stored runs as a proof needs them: read, told apart, and judged with other runs as their confirmations."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from scipy import special
+
+from regression.environment import refusal
+from regression.judge import judge
+from regression.limits import CONFIRMATIONS
+from regression.metrics import METRICS, Metric
+from regression.runs import Confirmation, LeftOut, Run, UnusableRun, read
+from regression.simulation import BASELINE_RUNS
+from regression.storage import walk
+from regression.verdict import Report, controls, suspects
+
+# pytest-benchmark's own statistics of the rounds, read beside the suite's metrics and never judged.
+STATISTICS = ("mean", "median", "min")
+READ = (*METRICS, *(Metric(key=name, title=name, unit="s", path=("stats", name)) for name in STATISTICS))
+NEEDED = BASELINE_RUNS + 1 + CONFIRMATIONS
+SURE = 0.95
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """Indices of the runs of one judging: the baseline's, the run's and its confirmations'."""
+
+    baseline: tuple[int, ...]
+    run: int
+    again: tuple[int, ...]
+
+
+def read_all(paths: Sequence[Path]) -> tuple[list[Run], list[LeftOut]]:
+    """All stored runs under files and folders that may be compared with the first, oldest first, each once."""
+    left_out: list[LeftOut] = []
+    runs: dict[tuple[str, str], Run] = {}
+    for file in [file for path in paths for file in (walk(path, left_out) if path.is_dir() else [path])]:
+        try:
+            run = read(file, READ)
+        except UnusableRun as error:
+            left_out.append(LeftOut(error.path, error.reason))
+            continue
+        first = next(iter(runs.values()), run)
+        twin = runs.get((run.datetime, run.unit))
+        if twin is not None:
+            left_out.append(LeftOut(file, f"holds the same run as {twin.path}, and counts once."))
+        elif reason := refusal(first, run):
+            left_out.append(LeftOut(file, f"beside {first.path}: {reason}"))
+        else:
+            runs[run.datetime, run.unit] = run
+    return sorted(runs.values(), key=lambda run: run.datetime), left_out
+
+
+def injected(run: Run) -> Mapping[str, Mapping[str, Any]] | None:
+    """What `proof.slowdown` did to the run, by benchmark; None where it was not loaded."""
+    found = run.suite.get("injected")
+    if not isinstance(found, dict):
+        return None
+    return {id_: entry for id_, entry in found.items() if isinstance(entry, dict)}
+
+
+def night(run: Run) -> tuple[str, str]:
+    """The unit and the day of a run."""
+    return run.unit, run.day
+
+
+def count_choices(runs: int) -> int:
+    """In how many ways so many runs can be a baseline, one run and its confirmations."""
+    if runs < NEEDED:
+        return 0
+    return math.comb(runs, BASELINE_RUNS) * (runs - BASELINE_RUNS) * math.comb(runs - BASELINE_RUNS - 1, CONFIRMATIONS)
+
+
+def choices(runs: int, most: int, seed: int) -> list[Choice]:
+    """Every choice where there are at most `most`, else so many different ones at random."""
+    if count_choices(runs) <= most:
+        return list(_every(runs))
+    draw = random.Random(seed)
+    found: dict[Choice, None] = {}
+    while len(found) < most:
+        drawn = draw.sample(range(runs), NEEDED)
+        baseline, again = sorted(drawn[:BASELINE_RUNS]), sorted(drawn[BASELINE_RUNS + 1 :])
+        found[Choice(tuple(baseline), drawn[BASELINE_RUNS], tuple(again))] = None
+    return list(found)
+
+
+def _every(runs: int) -> Iterator[Choice]:
+    for baseline in itertools.combinations(range(runs), BASELINE_RUNS):
+        for run in sorted(set(range(runs)) - set(baseline)):
+            for again in itertools.combinations(sorted(set(range(runs)) - {run, *baseline}), CONFIRMATIONS):
+                yield Choice(baseline, run, again)
+
+
+def judge_twice(run: Run, baseline: Sequence[Run], again: Sequence[Run]) -> tuple[Report, Report]:
+    """The report before and after confirmation; the other runs stand for the fresh processes that confirm.
+
+    Of each of them only the suspects and the controls count, as in a session. They are the same report where nothing
+    is suspected.
+    """
+    run = dataclasses.replace(run, selected=None, confirmations=())
+    before = judge(run, baseline)
+    beside = controls(before)
+    asked = dict.fromkeys([*(id_ for id_, _ in suspects(before)), *beside])
+    if not suspects(before):
+        return before, before
+    confirmations = tuple(
+        Confirmation(
+            tuple(beside), {id_: dict(other.benchmarks[id_].values) for id_ in asked if id_ in other.benchmarks}
+        )
+        for other in again
+    )
+    return before, judge(dataclasses.replace(run, confirmations=confirmations), baseline)
+
+
+def largest_share(found: int, independent: int) -> float:
+    """The largest share that is not ruled out (95 %) by `found` of so many independent trials, after Clopper and
+    Pearson (1934); with none found about three over their number, the rule of three."""
+    return 1.0 if found >= independent else float(special.betaincinv(found + 1, independent - found, SURE))

@@ -1,0 +1,91 @@
+"""Measures benchmarks again in a fresh process: what it stores is a run like any other."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+# The session that asks holds the GPU too, and is no disturbance (fixtures/gpu_state.py reads this).
+OWN_PROCESSES = "INFERENCE_OWN_GPU_PROCESSES"
+TIMEOUT_S = 3600
+FIELDS = ("kernel_time_s", "peak_memory_bytes")
+
+
+class NotMeasured(Exception):
+    """The fresh process stored no run; the message says why."""
+
+
+def measure(node_ids: Sequence[str], arguments: Sequence[str], root: Path, inifile: Path | None) -> dict[str, Any]:
+    """The stored run of a fresh pytest process over these tests.
+
+    Raises:
+        NotMeasured: the process took more than TIMEOUT_S, or stored nothing.
+    """
+    with tempfile.TemporaryDirectory(prefix="measured-again-") as folder:
+        stored = Path(folder) / "run.json"
+        command = [
+            *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--rootdir={root}"),
+            *(("-c", str(inifile)) if inifile else ()),
+            *("--judge=off", f"--benchmark-json={stored}", f"--benchmark-storage=file://{folder}/store"),
+            *arguments,
+            *(str(root / node_id) for node_id in node_ids),
+        ]
+        environment = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
+        environment[OWN_PROCESSES] = str(int(environment.get(OWN_PROCESSES, "1")) + 1)
+        try:
+            ended = subprocess.run(
+                command, cwd=root, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise NotMeasured(f"the fresh process took more than {TIMEOUT_S} s") from None
+        try:
+            run: dict[str, Any] = json.loads(stored.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            last = next((line for line in reversed((ended.stdout + ended.stderr).splitlines()) if line.strip()), "")
+            raise NotMeasured(f"the fresh process ended with status {ended.returncode}: {last[:200]}") from None
+        return run
+
+
+def confirmation(run: dict[str, Any], controls: Sequence[str]) -> dict[str, Any]:
+    """What a stored run keeps of a fresh process, an entry of `suite.confirmations`."""
+    return {
+        "datetime": run.get("datetime"),
+        "controls": list(controls),
+        "benchmarks": {
+            record["param"]: {field: record["extra_info"].get(field) for field in FIELDS}
+            | {"latency_s": record["stats"]["median"]}
+            for record in run["benchmarks"]
+        },
+    }
+
+
+def replace_record(document: dict[str, Any], record: dict[str, Any], kernel_names: Sequence[str]) -> None:
+    """Put a benchmark that was measured again in the place of its first record, in a stored run.
+
+    Args:
+        document: the stored run, changed in place.
+        record: the benchmark as a fresh process stored it, without the rounds' data if the document has none.
+        kernel_names: that process's `suite.kernels`, into which the record's kernel table points.
+    """
+    names: list[str] = document["suite"]["kernels"]
+    index = {name: number for number, name in enumerate(names)}
+    table = record["extra_info"].get("kernels")
+    if table:
+        for name in (kernel_names[number] for number in table["kernel"]):
+            if name not in index:
+                index[name] = len(names)
+                names.append(name)
+        table = table | {"kernel": [index[kernel_names[number]] for number in table["kernel"]]}
+        record = record | {"extra_info": record["extra_info"] | {"kernels": table}}
+    for number, first in enumerate(document["benchmarks"]):
+        if first["param"] == record["param"]:
+            if "data" not in first["stats"]:
+                stats = {name: value for name, value in record["stats"].items() if name != "data"}
+                record = record | {"stats": stats}
+            document["benchmarks"][number] = record

@@ -1,0 +1,17 @@
+"""Hooks by which the suite tells the gate what only it knows."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.hookspec
+def pytest_judge_fresh_process_arguments(config: pytest.Config) -> list[str]:
+    """Arguments that make a fresh pytest process measure as this session does, beside the tests' node ids."""
+    raise NotImplementedError
+
+
+@pytest.hookspec(firstresult=True)
+def pytest_judge_label_sheet(config: pytest.Config) -> bytes | None:
+    """The session's label sheet as PNG, for the report page."""
+    raise NotImplementedError

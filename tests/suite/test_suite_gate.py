@@ -1,0 +1,134 @@
+"""`--benchmark-compare` ends with a verdict: confirmed in fresh processes, stored, and worth an exit status."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from regression import fresh
+
+ID = "test_efficientnet-eager-fp32-b1"
+ONE = ("--variants=eager-fp32", "-k", "latency")
+
+
+@pytest.fixture
+def record_baseline(run_suite, pytester):
+    """Stores five baseline runs, made from a real one by scaling its latencies."""
+
+    def record(scale):
+        run_suite("--benchmark-save=first", *ONE).assert_outcomes(passed=1)
+        (first,) = pytester.path.glob("store/*/0001_first.json")
+        run = json.loads(first.read_text())
+        median = run["benchmarks"][0]["stats"]["median"]
+        for number in range(5):
+            run["datetime"] = f"2026-01-0{number + 1}T03:00:00+00:00"
+            for name in ("min", "q1", "median", "q3", "max", "mean"):
+                run["benchmarks"][0]["stats"][name] = median * scale * (1 + 0.001 * number)
+            first.with_name(f"000{number + 2}_baseline.json").write_text(json.dumps(run))
+
+    return record
+
+
+def verdict_lines(result):
+    lines = result.outlines
+    return lines[next(i for i, line in enumerate(lines) if line.startswith("---") and " verdict " in line) :]
+
+
+def test_slower_is_measured_again_stored_and_fails(run_suite, record_baseline, pytester):
+    record_baseline(scale=1 / 500)
+    result = run_suite("--benchmark-compare", "--benchmark-save=night", "--report=page.html", *ONE)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.assert_outcomes(passed=1)
+    for number in (1, 2):
+        assert any(
+            f"measuring 1 suspected and 0 controls again, {number} of 2 ... took" in line for line in result.outlines
+        )
+    lines = verdict_lines(result)
+    assert any(line.startswith(ID) and line.endswith("SLOWER") for line in lines)
+    assert any("FAILED: 1 SLOWER" in line for line in lines)
+    assert max(len(line) for line in lines if "/" not in line) <= 100  # paths stay whole
+    (night,) = pytester.path.glob("store/*/*_night.json")
+    suite = json.loads(night.read_text())["suite"]
+    assert [set(one["benchmarks"]) for one in suite["confirmations"]] == [{ID}, {ID}]
+    assert all(one["benchmarks"][ID]["latency_s"] > 0 for one in suite["confirmations"])
+    assert suite["verdicts"][ID]["latency"] == "SLOWER"
+    page = (pytester.path / "page.html").read_text()
+    assert ID in page and "<script" not in page
+
+
+def test_report_mode_prints_and_off_says_nothing(run_suite, record_baseline, monkeypatch):
+    record_baseline(scale=1 / 500)
+    monkeypatch.setattr(fresh, "measure", lambda *arguments: (_ for _ in ()).throw(fresh.NotMeasured("no process")))
+    reported = run_suite("--benchmark-compare", "--judge=report", *ONE)
+    assert reported.ret == 0
+    lines = verdict_lines(reported)
+    assert any(line.startswith(ID) and line.endswith("SLOWER") for line in lines)
+    assert any("not measured again: no process" in line for line in lines)
+    off = run_suite("--benchmark-compare", "--judge=off", *ONE)
+    assert off.ret == 0 and not any(" verdict " in line for line in off.outlines)
+
+
+def test_unchanged_code_passes(run_suite, record_baseline):
+    record_baseline(scale=1)
+    result = run_suite("--benchmark-compare", *ONE)
+    assert result.ret == 0, "\n".join(result.outlines[-30:])
+    assert any(line.startswith("passed: 1 ") for line in verdict_lines(result))
+
+
+def test_what_no_longer_runs_is_missing(run_suite, record_baseline, monkeypatch):
+    from fixtures import variants
+
+    record_baseline(scale=1)
+
+    def broken(module, batch):
+        raise RuntimeError("no such operator")
+
+    monkeypatch.setitem(variants.VARIANTS, "eager-fp32", variants.Variant("eager-fp32", "fp32", broken))
+    result = run_suite("--benchmark-compare", *ONE)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    lines = verdict_lines(result)
+    assert any(line.startswith(ID) and line.endswith("MISSING") for line in lines)
+    assert any("no such operator" in line for line in lines)
+
+
+def test_without_a_baseline_only_require_fails(run_suite):
+    assert run_suite("--benchmark-compare", *ONE).ret == 0
+    result = run_suite("--benchmark-compare", "--judge=require", *ONE)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert any("there is no baseline to judge against" in line for line in result.outlines)
+
+
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        (["--judge-min-change=speed=1%"], "speed"),
+        (["--judge-min-change=latency=fast"], "fast"),
+        (["--report=nowhere/page.html"], "--report: "),
+        (["--judge=maybe"], "invalid choice: 'maybe'"),
+    ],
+)
+def test_bad_options_are_refused_before_anything_runs(run_suite, arguments, said):
+    result = run_suite("--benchmark-compare", *arguments)
+    output = "\n".join([*result.outlines, *result.errlines])
+    assert result.ret == pytest.ExitCode.USAGE_ERROR, output
+    assert said in output and "Traceback" not in output and "passed" not in output
+
+
+def benchmark(name, kernels, time_s):
+    table = {"kernel": kernels, "launches": [1] * len(kernels), "time_s": [time_s] * len(kernels)}
+    return {"param": name, "stats": {"median": time_s, "data": [time_s]}, "extra_info": {"kernels": table}}
+
+
+def test_a_benchmark_measured_again_replaces_its_record_and_keeps_its_kernels():
+    first = benchmark("a-b1", [0, 1], 1.0)
+    del first["stats"]["data"]
+    document = {"suite": {"kernels": ["conv", "add"]}, "benchmarks": [benchmark("b-b1", [1], 5.0), first]}
+    fresh.replace_record(document, benchmark("a-b1", [0, 1], 2.0), ["gemm", "conv"])
+    other, again = document["benchmarks"]
+    assert other["stats"]["median"] == 5.0
+    assert again["stats"] == {"median": 2.0}
+    assert [document["suite"]["kernels"][number] for number in again["extra_info"]["kernels"]["kernel"]] == [
+        "gemm",
+        "conv",
+    ]
