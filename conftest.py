@@ -1,3 +1,11 @@
 """Joins benchmarks, fixtures and regression to pytest."""
 
-pytest_plugins = ["fixtures.options", "fixtures.session", "regression.gate", "pytester"]
+pytest_plugins = [
+    "fixtures.options",
+    "fixtures.suite",
+    "fixtures.collection",
+    "fixtures.measuring",
+    "fixtures.session",
+    "regression.gate",
+    "pytester",
+]

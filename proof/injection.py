@@ -16,7 +16,7 @@ import torch
 from fixtures import clocks
 from fixtures.device import Device
 from fixtures.pool import Key
-from fixtures.session import SUITE
+from fixtures.suite import SUITE
 from fixtures.variants import VARIANTS, Built, Variant
 from proof.layout import in_channels_last
 from proof.slowdown import Asked, read
@@ -154,11 +154,19 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         return
     asked = slowdown.asked
     covered = [key for key in map(_key, session.items) if key is not None and slowdown.covers(key)]
-    if not covered:
+    # a fresh process that measures again is given its tests by their ids
+    if not covered and not any("::" in argument for argument in session.config.args):
         raise pytest.UsageError(f"--slow={asked.pattern}: no benchmark of this session is called so")
     others = {key.variant for key in covered if not key.variant.startswith("eager-")}
     if asked.kind == "layout" and others:
         raise pytest.UsageError(f"--slow-layout is for eager variants; --slow={asked.pattern} also names {min(others)}")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_judge_fresh_process_arguments(config: pytest.Config) -> list[str]:
+    """What is measured again is slowed down again."""
+    slowdown = config.stash.get(SLOWDOWN, None)
+    return [] if slowdown is None else slowdown.asked.arguments
 
 
 @pytest.hookimpl(tryfirst=True)

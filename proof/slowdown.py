@@ -32,6 +32,16 @@ class Asked:
     share: float = 0.0
     fixed_s: float | None = None
 
+    @property
+    def arguments(self) -> list[str]:
+        """The command line that asks for it."""
+        if self.fixed_s is not None:
+            amount = f"--slow-kernel={self.fixed_s * 1e6:g}"
+        else:
+            option = {"kernel": "--slow-kernel-time", "host": "--slow-latency", "layout": "--slow-layout"}[self.kind]
+            amount = f"{option}={self.text}"
+        return ["-p", "proof.slowdown", f"--slow={self.pattern}", amount]
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("slowdown", "known slowdowns, for proofs")

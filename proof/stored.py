@@ -6,7 +6,7 @@ import dataclasses
 import itertools
 import math
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -110,13 +110,17 @@ def judge_twice(run: Run, baseline: Sequence[Run], again: Sequence[Run]) -> tupl
     asked = dict.fromkeys([*(id_ for id_, _ in suspects(before)), *beside])
     if not suspects(before):
         return before, before
-    confirmations = tuple(
-        Confirmation(
-            tuple(beside), {id_: dict(other.benchmarks[id_].values) for id_ in asked if id_ in other.benchmarks}
-        )
-        for other in again
-    )
+    confirmations = tuple(_confirmation(other, asked, beside) for other in again)
     return before, judge(dataclasses.replace(run, confirmations=confirmations), baseline)
+
+
+def _confirmation(run: Run, asked: Iterable[str], beside: Sequence[str]) -> Confirmation:
+    found = {id_: run.benchmarks[id_] for id_ in asked if id_ in run.benchmarks}
+    return Confirmation(
+        tuple(beside),
+        {id_: dict(benchmark.values) for id_, benchmark in found.items()},
+        tuple(sorted({reason for benchmark in found.values() for reason in benchmark.disturbances})),
+    )
 
 
 def largest_share(found: int, independent: int) -> float:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from regression import fresh, hookspec
+from regression import fresh, hookspec, terminal
 from regression.accepted import Accepted, WrongAccepted, read_accepted
 from regression.judge import judge
 from regression.limits import CONFIRMATIONS
@@ -21,7 +21,6 @@ from regression.metrics import METRICS, Metric, WrongChange, with_min_changes
 from regression.patience import DEFAULT_PATIENCE, recent, sentences, unwatched
 from regression.runs import Run, read
 from regression.storage import Stored, collect
-from regression.table import as_table
 from regression.verdict import Report, controls, suspects, verdicts
 
 ACCEPTED_FILE = "baselines/accepted.toml"
@@ -45,6 +44,7 @@ class Gate:
     machine_info: dict[str, Any] = field(default_factory=dict)
     commit_info: dict[str, Any] = field(default_factory=dict)
     text: str = ""
+    told: tuple[Report, Run, Sequence[Run]] | None = None
 
 
 GATE: pytest.StashKey[Gate] = pytest.StashKey()
@@ -111,7 +111,11 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]
             _judge_session(session, gate, benchmarks)
         else:
             gate.text = "not judged: the session did not run to its end"
-    return (yield)
+    before = _stored_files(benchmarks)
+    result = yield
+    if gate is not None and gate.told:
+        _write_page(session.config, gate, gate.told, sorted(_stored_files(benchmarks) - before))
+    return result
 
 
 @pytest.hookimpl(trylast=True)
@@ -151,7 +155,8 @@ def _judge_session(session: pytest.Session, gate: Gate, benchmarks: Any) -> None
     report = dataclasses.replace(report, run=Path("this run"), notes=notes)
     gate.text = _text(report, run, stored.baselines, gate)
     if gate.page:
-        _write_page(config, gate, report, run, stored.baselines)
+        gate.text += f"\nreport: {gate.page}"
+        gate.told = (report, run, stored.baselines)
     fails = gate.mode in ("fail", "require") and report.failed
     if gate.mode == "require" and not report.baselines:
         gate.text += "\n--judge=require: there is no baseline to judge against"
@@ -163,7 +168,7 @@ def _judge_session(session: pytest.Session, gate: Gate, benchmarks: Any) -> None
 def _text(report: Report, run: Run, baselines: Sequence[Run], gate: Gate) -> str:
     if not report.baselines:
         return "\n".join(["nothing to judge against", *report.notes])
-    return as_table(report, gate.metrics)
+    return "\n".join(terminal.lines(report, run, baselines, gate.metrics))
 
 
 def _judge(run: Run, gate: Gate, stored: Stored) -> Report:
@@ -232,7 +237,9 @@ def _confirm(session: pytest.Session, gate: Gate, suspected: list[str], beside: 
         with _progress(session, what):
             measured = _measure(session, gate, [*suspected, *beside])
         if measured is not None:
-            gate.confirmations.append(fresh.confirmation(measured, beside))
+            entry = fresh.confirmation(measured, beside)
+            disturbed = list(_as_run(measured, gate).disturbances)
+            gate.confirmations.append(entry | {"disturbed": disturbed} if disturbed else entry)
 
 
 def _measure(session: pytest.Session, gate: Gate, names: Sequence[str]) -> dict[str, Any] | None:
@@ -266,15 +273,24 @@ def _as_run(document: dict[str, Any], gate: Gate) -> Run:
         return read(path, gate.metrics)
 
 
-def _write_page(config: pytest.Config, gate: Gate, report: Report, run: Run, baselines: Sequence[Run]) -> None:
-    from regression import page
+def _stored_files(benchmarks: Any) -> set[Path]:
+    folder = getattr(getattr(benchmarks, "storage", None), "path", None)
+    return set(Path(folder).glob("*/*.json")) if folder else set()
+
+
+def _write_page(
+    config: pytest.Config, gate: Gate, told: tuple[Report, Run, Sequence[Run]], saved: Sequence[Path]
+) -> None:
+    """The page, with the history of the storage folder where this run was saved into it."""
+    from regression import history, page
 
     assert gate.page is not None
+    sheet = config.hook.pytest_judge_label_sheet(config=config)
+    past = history.of(saved[-1], saved[-1].parent.parent) if saved else None
     try:
-        page.write(report, gate.page, run, baselines, label_sheet=config.hook.pytest_judge_label_sheet(config=config))
-        gate.text += f"\nreport: {gate.page}"
+        page.write(told[0], gate.page, *told[1:], label_sheet=sheet, history=past)
     except page.UnwritablePage as error:
-        gate.text += f"\nno report: {error}"
+        config.get_terminal_writer().line(f"no report: {error}")
 
 
 class _progress:

@@ -64,13 +64,13 @@ def test_every_gpu_has_its_share_and_confirmations_of_its_own(collect):
 
 
 def test_no_run_begins_that_would_not_end_in_time(collect):
-    calls, result = collect("9", BUDGET_S="3", STUB="sleep 1.1")
-    assert result.returncode == 0 and 1 <= len(calls) <= 2, result.stdout
-    assert f"stopped after {len(calls)} runs, the budget of 3 s is used up" in result.stdout
+    calls, result = collect("9", BUDGET_S="4", STUB="sleep 1.6")
+    assert result.returncode == 0 and 1 <= len(calls) <= 3, result.stdout
+    assert f"stopped after {len(calls)} runs, the budget of 4 s is used up" in result.stdout
 
 
 def test_a_run_that_takes_too_long_is_ended(collect):
-    _, result = collect("1", BUDGET_S="1", STUB="sleep 9")
+    _, result = collect("1", BUDGET_S="2", STUB="sleep 9")
     assert result.returncode == 0 and "exit status 137" in result.stdout
 
 

@@ -6,15 +6,18 @@ import json
 import statistics
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from fixtures import clocks
 from fixtures.device import Device
+from fixtures.pool import Key
 from fixtures.variants import VARIANTS
-from proof.injection import HostWait
+from proof.injection import HostWait, Slowdown
 from proof.layout import NoSuchModule, in_channels_last
+from proof.slowdown import Asked, pytest_addoption, read
 from proof.spinning import SpinningKernel, TooShort, tune
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -44,21 +47,44 @@ def test_a_slowed_session_stores_what_was_done(session, pytester):
     changes by half while it is measured, so the bounds are wide; the wait itself is exact."""
     before = dict(VARIANTS)
     result = session(
-        "--slow=*-eager-fp32-b1", "--slow-latency=50%", "--benchmark-save=slowed", "-k", "latency or (agree and eager)",
-        f"--benchmark-storage=file://{pytester.path}/store",
+        "--slow=*-eager-fp32-b1", "--slow-latency=50%", "--benchmark-save=slowed", "--variants=eager-fp32",
+        "-k", "latency", f"--benchmark-storage=file://{pytester.path}/store",
     )  # fmt: skip
     assert result.ret == 0
     result.stdout.fnmatch_lines(["slowed on purpose: *-eager-fp32-b1, host 50%"])
     assert before == VARIANTS
     (path,) = pytester.path.glob("store/*/*_slowed.json")
     run = json.loads(path.read_text())
-    assert run["suite"]["labels"][ID]["passed"]
     assert run["suite"]["injected"].keys() == {ID}
     entry = run["suite"]["injected"][ID]
     assert (entry["kind"], entry["asked"]) == ("host", "50%")
     slowed = next(item for item in run["benchmarks"] if item["param"] == ID)["stats"]
     assert slowed["min"] > entry["size_s"] > 0
     assert 0.1 < entry["size_s"] / (slowed["median"] - entry["size_s"]) < 2.5
+
+
+def test_only_what_was_asked_for_is_slowed():
+    """By its id, though `build` is not told for which benchmark it builds."""
+    slowdown = Slowdown(Asked("*-b1", "host", "10%", share=0.1), CPU)
+    variant = slowdown.wrap(VARIANTS["eager-fp32"])
+    module, batch = torch.nn.Identity(), torch.zeros(1)
+    for size, slowed in ((1, True), (128, False)):
+        slowdown.current = Key("model", "eager-fp32", size)
+        built = variant.build(module, batch)
+        assert isinstance(built.call, HostWait) is slowed
+        slowdown.prepare(slowdown.current, profiled=False)
+        assert ("model-eager-fp32-b128" in slowdown.injected) is False
+    assert slowdown.injected.keys() == {"model-eager-fp32-b1"}
+
+
+@pytest.mark.parametrize(
+    "words", ["--slow-kernel-time=0.5%", "--slow-kernel=20", "--slow-latency=10%", "--slow-layout=blocks.1.0"]
+)
+def test_what_was_asked_can_be_asked_again_of_a_fresh_process(words):
+    parser = pytest.Parser(_ispytest=True)
+    pytest_addoption(parser)
+    asked = read(SimpleNamespace(getoption=vars(parser.parse(["--slow=*-b1", words])).get))
+    assert asked.arguments == ["-p", "proof.slowdown", "--slow=*-b1", words]
 
 
 def test_without_the_plugin_there_is_nothing_of_it(pytester, monkeypatch):

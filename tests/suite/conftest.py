@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
+import pytest_benchmark.histogram  # noqa: F401  its importlib_metadata takes over entry points; not inside a session
+import torch
+
+# One thread for a model this small: two sessions beside each other would wait for each other's spinning threads.
+os.environ["OMP_NUM_THREADS"] = "1"
+torch.set_num_threads(1)
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SMALL = (
