@@ -275,7 +275,13 @@ def test_ctrl_c_keeps_what_ran_whole(tmp_path):
         "--variants=eager-fp32,torchscript-fp32", f"--benchmark-storage=file://{tmp_path}/store",
         "--benchmark-save=run", "--benchmark-max-time=4",
     )  # fmt: skip
-    process = subprocess.Popen([sys.executable, "-u", "-m", "pytest", *arguments], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "pytest", *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+        # a background job of a shell inherits that Ctrl-C is ignored
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     output = ""
     while "PASSED" not in output:
         output += process.stdout.read(1) or pytest.fail(f"ended early: {output}")
