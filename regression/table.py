@@ -80,7 +80,7 @@ def change(ratio: float | None, sign: str = "+") -> str:
     # Adding zero turns -0.00 into 0.00.
     percent = round((ratio - 1) * 100, 2) + 0.0
     if percent >= 1000:
-        return f"{ratio:.3g} x"
+        return f"{ratio:.3g} x" if ratio < 1000 else "over 1000 x"
     return f"{percent:{sign}.{2 if abs(percent) < 10 else 1}f} %"
 
 

@@ -167,7 +167,15 @@ def test_values_have_five_digits_and_one_unit(value: float | None, like: float |
 
 @pytest.mark.parametrize(
     ("ratio", "text"),
-    [(1.0, "+0.00 %"), (0.99999999, "+0.00 %"), (0.995, "-0.50 %"), (1.5, "+50.0 %"), (30.0, "30 x"), (None, "-")],
+    [
+        (1.0, "+0.00 %"),
+        (0.99999999, "+0.00 %"),
+        (0.995, "-0.50 %"),
+        (1.5, "+50.0 %"),
+        (30.0, "30 x"),
+        (1e17, "over 1000 x"),
+        (None, "-"),
+    ],
 )
 def test_changes_have_the_digits_they_deserve(ratio: float | None, text: str) -> None:
     assert change(ratio) == text
