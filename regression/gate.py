@@ -19,7 +19,7 @@ from regression.judge import judge
 from regression.limits import CONFIRMATIONS
 from regression.metrics import METRICS, Metric, WrongChange, with_min_changes
 from regression.patience import DEFAULT_PATIENCE, recent, sentences, unwatched
-from regression.runs import Run, read
+from regression.runs import Run, UnusableRun, read
 from regression.storage import Stored, collect
 from regression.verdict import Report, controls, suspects, verdicts
 
@@ -108,7 +108,10 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]
     benchmarks = session.config.pluginmanager.get_plugin("pytest-benchmark")
     if gate is not None and benchmarks is not None and not benchmarks.disabled:
         if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
-            _judge_session(session, gate, benchmarks)
+            try:
+                _judge_session(session, gate, benchmarks)
+            except UnusableRun:
+                gate.text = "nothing to judge: this session selected no benchmark"
         else:
             gate.text = "not judged: the session did not run to its end"
     before = _stored_files(benchmarks)

@@ -99,6 +99,13 @@ def test_without_a_baseline_only_require_fails(run_suite):
     assert any("there is no baseline to judge against" in line for line in result.outlines)
 
 
+def test_a_session_without_benchmarks_has_nothing_to_judge(run_suite, record_baseline):
+    record_baseline(scale=1)
+    result = run_suite("--benchmark-compare", "--variants=eager-fp32", "-k", "readable")
+    assert result.ret == 0
+    assert any("this session selected no benchmark" in line for line in result.outlines)
+
+
 @pytest.mark.parametrize(
     "arguments, said",
     [
