@@ -146,13 +146,15 @@ def _judge_session(session: pytest.Session, gate: Gate, benchmarks: Any) -> None
     stored = _stored(config, gate, benchmarks)
     run = _run_so_far(config, gate, benchmarks)
     _measure_disturbed_again(session, gate, run)
-    report = _judge(_run_so_far(config, gate, benchmarks), gate, stored)
+    if gate.remeasured:
+        run = _run_so_far(config, gate, benchmarks)
+    report = _judge(run, gate, stored)
     again = suspects(report)
     if again:
         _confirm(session, gate, list(dict.fromkeys(benchmark for benchmark, _ in again)), controls(report))
-        report = _judge(_run_so_far(config, gate, benchmarks), gate, stored)
+        run = _run_so_far(config, gate, benchmarks)
+        report = _judge(run, gate, stored)
     gate.verdicts = verdicts(report)
-    run = _run_so_far(config, gate, benchmarks)
     found = unwatched(report, recent(stored.history, run, config.option.judge_patience), config.option.judge_patience)
     notes = (*report.notes, *gate.notes, *sentences(found, config.option.judge_patience))
     report = dataclasses.replace(report, run=Path("this run"), notes=notes)
