@@ -12,6 +12,7 @@ from regression.controls import planned_variance, shift
 from regression.limits import CONFIRMATIONS, Limits, limits, settled, two_sided
 from regression.metrics import LARGEST_VALUE, Metric
 from regression.noise import Floats, Layout, estimate
+from regression.pace import moved, unexplained
 from regression.runs import Run, count
 from regression.verdict import Judgement, Reason, Verdict
 
@@ -30,6 +31,8 @@ class Column:
     """Logarithm of now over the baseline's centre."""
     again: Floats
     """(B, confirmations): the same of every confirmation, relative to its controls; NaN where not measured."""
+    pace: Floats
+    """(B, 1 + confirmations): how far the machine's own pace moved beyond its noise, at `first` and at `again`."""
     controls: int
     """The smallest number of controls that a confirmation was compared with."""
     limits: Limits
@@ -42,16 +45,16 @@ class Column:
         """One judgement for every test."""
         noise, known = self.limits.noise, self.limits
         settled_, agreed = settled(self.again), known.agreed(self.first, self.again)
-        reported = known.reported(self.first, self.again)
+        first, again = unexplained(self.first, self.pace[:, 0]), unexplained(self.again, self.pace[:, 1:])
+        suspect, certain = known.suspect(self.first), known.certain(first)
+        reported = known.reported(first, again)
+        excused = (suspect & ~known.suspect(first)) | (known.reported(self.first, self.again) & ~reported)
         looks = (self.first + np.nansum(self.again, axis=1)) / (1 + np.isfinite(self.again).sum(axis=1))
         # The first look was selected for being far away; the confirmations were not.
         ratio = np.where(reported, settled_, self.first)
         p_value = np.where(reported, looks / known.final_deviation, self.first / noise.deviation(1))
-        suspect, certain = known.suspect(self.first), known.certain(self.first)
-        said = [
-            self._verdict(row, bool(suspect[row]), bool(certain[row]), bool(agreed[row]), bool(reported[row]))
-            for row in range(len(self.ids))
-        ]
+        found = np.column_stack([suspect, excused, certain, agreed, reported]).tolist()
+        said = [self._verdict(row, *flags) for row, flags in enumerate(found)]
         numbers = zip(
             noise.runs.tolist(),
             np.exp(noise.centre).tolist(),
@@ -76,7 +79,7 @@ class Column:
         ]
 
     def _verdict(
-        self, row: int, suspect: bool, certain: bool, agreed: bool, reported: bool
+        self, row: int, suspect: bool, excused: bool, certain: bool, agreed: bool, reported: bool
     ) -> tuple[Verdict, Reason, str]:
         first = float(self.first[row])
         direction = Verdict.SLOWER if first > 0 else Verdict.FASTER
@@ -89,6 +92,9 @@ class Column:
                 return Verdict.SAME, Reason.INSIDE_NOISE, ""
             return Verdict.UNSURE, Reason.NOISY, ""
         again = self.again[row][np.isfinite(self.again[row])].tolist()
+        if excused:
+            paces = ", ".join(percent(log) for log in self.pace[row])
+            return Verdict.UNSURE, Reason.DISTURBED, f"the host's own pace, without any model, moved by {paces}"
         if len(again) < CONFIRMATIONS and self.disturbed_again[row]:
             return Verdict.UNSURE, Reason.DISTURBED, f"while it was measured again: {self.disturbed_again[row]}"
         if len(again) < CONFIRMATIONS:
@@ -119,13 +125,18 @@ def column(metric: Metric, run: Run, baselines: Sequence[Run], ids: Sequence[str
 
     calm = [confirmation for confirmation in run.confirmations if not confirmation.disturbed]
     again = _logs([[c.values.get(id_, {}).get(key) for c in calm] for id_ in ids]) - noise.centre[:, None]
+    own = metric.excused_by
+    pace = moved(
+        _logs([[item.values.get(own) if item else None for item in row] for row in benchmarks]),
+        _logs([[run.benchmarks[id_].values.get(own), *(c.values.get(id_, {}).get(own) for c in calm)] for id_ in ids]),
+    )
     steady = np.array([not text for text in disturbed]) & (np.abs(first) <= limits(noise, 0, share, len(ids)).inside)
     variances = noise.deviation(1) ** 2
     added, controls = planned_variance(variances[steady]), 0
     if calm:
         listed = [steady & np.isin(ids, c.controls) & np.isfinite(again[:, j]) for j, c in enumerate(calm)]
         found = [shift(again[chosen, j], variances[chosen]) for j, chosen in enumerate(listed)]
-        again = again - np.array([moved for moved, _ in found])
+        again = again - np.array([shifted for shifted, _ in found])
         controls = min(int(chosen.sum()) for chosen in listed)
         added = max(variance for _, variance in found)
     return Column(
@@ -134,6 +145,7 @@ def column(metric: Metric, run: Run, baselines: Sequence[Run], ids: Sequence[str
         now,
         first,
         again,
+        pace,
         controls,
         limits(noise, metric.matters, share, len(ids), added),
         disturbed,

@@ -14,7 +14,7 @@ from typing import Any
 # The session that asks holds the GPU too, and is no disturbance (fixtures/gpu_state.py reads this).
 OWN_PROCESSES = "INFERENCE_OWN_GPU_PROCESSES"
 TIMEOUT_S = 3600
-FIELDS = ("kernel_time_s", "peak_memory_bytes")
+FIELDS = ("kernel_time_s", "peak_memory_bytes", "host_pace_s")
 
 
 class NotMeasured(Exception):

@@ -45,6 +45,8 @@ class Metric:
     """Smallest change that matters, as a fraction."""
     worth_knowing: float = 0.0
     """A change that a benchmark must be able to show to be called SAME, as a fraction."""
+    excused_by: str = ""
+    """Key of a metric of the machine itself: what moved together with it is not the code's doing."""
     share: float = 0.0
     """Share of the run's family-wise error that this metric's tests may spend."""
 
@@ -73,6 +75,7 @@ METRICS: tuple[Metric, ...] = (
         spread=Spread(process=0.003, process_df=3, rounds=3, unseen=0.05, day=0.003, unit=0.003),
         matters=0.05,
         worth_knowing=0.2,
+        excused_by="host_pace",
         share=0.2,
     ),
     Metric(
@@ -87,7 +90,11 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric(key="launches", title="launches", unit="", path=("extra_info", "launches")),
     Metric(key="build_time", title="build time", unit="s", path=("extra_info", "build_s")),
+    Metric(key="host_pace", title="host pace", unit="s", path=("extra_info", "host_pace_s")),
 )
+
+# What is measured of the machine, and has no history of its own: it is the same beside every benchmark.
+OF_THE_MACHINE = frozenset(metric.excused_by for metric in METRICS if metric.excused_by)
 
 
 class WrongChange(ValueError):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from regression import environment, runs
-from regression.metrics import lookup
+from regression.metrics import OF_THE_MACHINE, lookup
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +35,12 @@ def read(path: Path) -> Night:
         when = datetime.datetime.fromisoformat(run.datetime)
     except ValueError:
         raise runs.UnusableRun(path, "`datetime` is not a date and time, so it has no place in a history.") from None
-    values = {(name, metric): value for name, found in run.benchmarks.items() for metric, value in found.values.items()}
+    values = {
+        (name, metric): value
+        for name, found in run.benchmarks.items()
+        for metric, value in found.values.items()
+        if metric not in OF_THE_MACHINE
+    }
     slug = lookup(run.machine, ("gpu", "slug")) or run.machine.get("slug") or "unknown device"
     mig, policy = lookup(run.machine, ("gpu", "mig")), lookup(run.machine, ("settings", "precision_policy"))
     return Night(

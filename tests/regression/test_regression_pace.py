@@ -1,0 +1,107 @@
+"""A latency that moved together with the host's own pace says nothing about the code."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from recorder import IDS, Recorder
+
+from regression.judge import judge
+from regression.pace import EXCUSE, SPREAD, moved, unexplained
+from regression.runs import Run, read
+from regression.verdict import Judgement, Reason, Verdict, suspects
+
+ONE, CONTROLS = IDS[0], IDS[1:5]
+STEADY = 0.004
+
+
+def paced(document: dict[str, Any], slowed: dict[str, float], pace: float) -> dict[str, Any]:
+    """The stored run with some latencies slowed, and the host's pace (1 is the baseline's) beside all of them."""
+    for item in document["benchmarks"]:
+        factor = slowed.get(item["param"], 1.0)
+        item["stats"] = {name: value * factor for name, value in item["stats"].items()}
+        item["extra_info"]["host_pace_s"] = STEADY * pace
+    return document
+
+
+def confirmation(recorder: Recorder, slowed: dict[str, float], pace: float) -> dict[str, Any]:
+    measured = paced(recorder.document(noise=1e-5), slowed, pace)["benchmarks"]
+    values = {item["param"]: {"latency_s": item["stats"]["median"], "host_pace_s": STEADY * pace} for item in measured}
+    return {"controls": list(CONTROLS), "benchmarks": values}
+
+
+def baselines(recorder: Recorder) -> list[Run]:
+    return [read(recorder.store(paced(recorder.document(), {}, 1 + 0.002 * number))) for number in range(5)]
+
+
+def latency(recorder: Recorder, slowed: dict[str, float], pace: float, again: tuple[tuple[float, float], ...]) -> Any:
+    """The report, and its judgement of ONE's latency; `again` are (slowdown of ONE, pace) of confirmations."""
+    stored = baselines(recorder)
+    confirmations = [confirmation(recorder, {ONE: factor}, other) for factor, other in again]
+    document = paced(recorder.document(noise=1e-5, day=2, confirmations=confirmations), slowed, pace)
+    report = judge(read(recorder.store(document, "now/0099_night.json")), stored)
+    (found,) = [item for item in report.judgements if (item.benchmark, item.metric) == (ONE, "latency")]
+    return report, found
+
+
+def said(found: Judgement) -> tuple[Verdict, Reason]:
+    return found.verdict, found.reason
+
+
+def test_a_slower_host_accuses_no_program_and_is_not_measured_again(recorder: Recorder) -> None:
+    report, found = latency(recorder, dict.fromkeys(IDS, 1.3), 1.2, ())
+    assert said(found) == (Verdict.UNSURE, Reason.DISTURBED)
+    assert "moved by +17" in found.detail
+    assert not report.failed and not suspects(report)
+    kernel_times = {item.verdict for item in report.judgements if item.metric == "kernel_time"}
+    assert kernel_times == {Verdict.SAME}
+
+
+@pytest.mark.parametrize(
+    ("slowed", "pace", "again", "expected"),
+    [
+        (1.3, 1.0, ((1.3, 1.0), (1.3, 1.0)), (Verdict.SLOWER, Reason.CONFIRMED)),
+        # A pace within its own noise excuses nothing, however suspicious the latency.
+        (1.3, 1 + SPREAD, ((1.3, 1 - SPREAD), (1.3, 1.0)), (Verdict.SLOWER, Reason.CONFIRMED)),
+        # Three times as long on a host that takes a fifth longer: the host cannot explain it.
+        (3.0, 1.2, ((3.0, 1.2), (3.0, 1.2)), (Verdict.SLOWER, Reason.CONFIRMED)),
+        # The host was disturbed while the suspect was measured again.
+        (1.3, 1.0, ((1.3, 1.3), (1.3, 1.3)), (Verdict.UNSURE, Reason.DISTURBED)),
+        # A faster host does not make a slower program any faster, nor the other way round.
+        (1.3, 0.7, ((1.3, 0.7), (1.3, 0.7)), (Verdict.SLOWER, Reason.CONFIRMED)),
+        (0.7, 1.3, ((0.7, 1.3), (0.7, 1.3)), (Verdict.FASTER, Reason.CONFIRMED)),
+        (0.7, 0.8, ((0.7, 0.8), (0.7, 0.8)), (Verdict.UNSURE, Reason.DISTURBED)),
+    ],
+)
+def test_the_pace_excuses_what_it_can_explain(
+    recorder: Recorder, slowed: float, pace: float, again: Any, expected: tuple[Verdict, Reason]
+) -> None:
+    _, found = latency(recorder, {ONE: slowed}, pace, again)
+    assert said(found) == expected, found
+
+
+def test_runs_without_a_pace_are_judged_as_they_are(recorder: Recorder) -> None:
+    stored = recorder.baselines()
+    document = paced(recorder.document(noise=1e-5, day=2), {ONE: 3.0}, 2.0)
+    report = judge(read(recorder.store(document, "now/0099_night.json")), stored)
+    assert (ONE, "latency") in suspects(report)
+
+
+def test_the_pace_of_a_restless_host_excuses_only_what_is_beyond_its_own_restlessness() -> None:
+    then = np.log(STEADY) + np.array([[-0.1, 0.1, 0.0], [0.1, -0.1, 0.0]])
+    now = np.log(STEADY) + np.array([[0.19, 0.3], [np.nan, -0.3]])
+    spread = 0.1  # four deviations of 0.1, four degrees of freedom
+    assert moved(then, now) == pytest.approx(np.array([[0.0, 0.3 - 2 * spread], [0.0, -0.3 + 2 * spread]]))
+    assert moved(then * np.nan, now) == pytest.approx(np.zeros((2, 2)))
+
+
+@given(st.floats(-2, 2), st.floats(-2, 2))
+def test_what_is_left_never_grows_nor_turns_around(deviation: float, pace: float) -> None:
+    (left,) = unexplained(np.array([deviation]), np.array([pace]))
+    assert 0 <= left * np.sign(deviation) <= abs(deviation)
+    if np.sign(deviation) != np.sign(pace):
+        assert left == deviation
+    else:
+        assert abs(left) == pytest.approx(max(abs(deviation) - EXCUSE * abs(pace), 0))
