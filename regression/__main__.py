@@ -37,6 +37,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from regression import history
 
         return int(history.main(arguments[1:]))
+    if arguments[:1] == ["visible"]:
+        from regression import visible
+
+        return visible.main(arguments[1:])
     try:
         return _judge(_parser().parse_args(arguments))
     except (UnusableRun, WrongChange, WrongAccepted) as error:

@@ -47,12 +47,12 @@ def unwatched(report: Report, history: Iterable[Run], patience: int = DEFAULT_PA
 
 
 def sentences(found: Iterable[tuple[str, str]], patience: int) -> list[str]:
-    """One sentence for every benchmark that nobody is watching."""
-    metrics: dict[str, list[str]] = {}
+    """One sentence for every metric in which nobody is watching some benchmarks."""
+    benchmarks: dict[str, list[str]] = {}
     for benchmark, metric in found:
-        metrics.setdefault(benchmark, []).append(metric)
+        benchmarks.setdefault(metric, []).append(benchmark)
     return [
-        f"Nobody is watching {benchmark} ({', '.join(keys)}): UNSURE for {patience} stored runs or more; "
-        "record a new baseline, or find out what makes it noisy."
-        for benchmark, keys in metrics.items()
+        f"Nobody is watching the {metric.replace('_', ' ')} of {', '.join(names)}: UNSURE for {patience} stored runs "
+        "or more; record a new baseline, or find out what makes it noisy."
+        for metric, names in benchmarks.items()
     ]

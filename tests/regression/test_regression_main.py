@@ -111,7 +111,7 @@ def test_who_is_not_watched_is_named(recorder: Recorder, baseline: Path, capsys:
     judged(recorder, baseline, "--judge-patience", "6", factors=factors)
     assert "Nobody is watching" not in capsys.readouterr().out
     judged(recorder, baseline, "--judge-patience", "5", factors=factors)
-    assert f"Nobody is watching {ONE}" in capsys.readouterr().out
+    assert f"Nobody is watching the kernel time of {ONE}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
