@@ -115,7 +115,7 @@ def test_what_cannot_be_done_is_refused(session, arguments, message):
     result.stderr.fnmatch_lines([message]) if result.errlines else result.stdout.fnmatch_lines([message])
 
 
-def test_a_wait_lengthens_every_call_by_its_share():
+def test_a_wait_lengthens_every_call_by_its_share(steady_time):
     """Against a call whose length is known."""
 
     def sleep(batch):
@@ -126,7 +126,7 @@ def test_a_wait_lengthens_every_call_by_its_share():
     slowed = HostWait(sleep, batch, CPU, share=0.5)
     assert slowed(batch) is batch and slowed.size_s is None
     slowed.prepare(profiled=False)
-    assert slowed.size_s == pytest.approx(0.002, rel=0.3)
+    assert slowed.size_s == pytest.approx(0.002, rel=0.01)
     size_s = slowed.size_s
     slowed.prepare(profiled=True)
     assert slowed.size_s == size_s, "calibrated once"
@@ -136,7 +136,7 @@ def test_a_wait_lengthens_every_call_by_its_share():
         slowed(batch)
         found.append(time.perf_counter() - begin)
     assert min(found) >= 0.004 + size_s
-    assert statistics.median(found) == pytest.approx(0.004 + size_s, rel=0.3)
+    assert statistics.median(found) == pytest.approx(0.004 + size_s, rel=0.01)
 
 
 def device(overhead_s=0.9e-6, rest_s=495e-6, step_s=32e-9):

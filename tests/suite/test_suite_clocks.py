@@ -100,7 +100,7 @@ def test_an_invalid_profile_is_taken_again_and_three_times_at_most(monkeypatch):
     assert len(taken) == 4
 
 
-def test_warm_up_goes_on_until_the_call_is_steady():
+def test_warm_up_goes_on_until_the_call_is_steady(steady_time):
     calls = itertools.count()
 
     def call():
@@ -109,11 +109,11 @@ def test_warm_up_goes_on_until_the_call_is_steady():
     assert clocks.warm_up(call, min_s=0.0, tolerance=0.2) > 29
 
 
-def test_warm_up_gives_up_on_a_call_that_never_is():
+def test_warm_up_gives_up_on_a_call_that_never_is(steady_time):
     calls = itertools.count(1)
     began = time.perf_counter()
     clocks.warm_up(lambda: time.sleep(0.002 * next(calls)), min_s=0.0, max_s=0.5)
-    assert time.perf_counter() - began < 3
+    assert 0.5 < time.perf_counter() - began < 1
 
 
 def test_quantiles_are_101_from_least_to_most():
