@@ -93,7 +93,8 @@ class Column:
             return Verdict.UNSURE, Reason.NOISY, ""
         again = self.again[row][np.isfinite(self.again[row])].tolist()
         if excused:
-            paces = ", ".join(percent(log) for log in self.pace[row])
+            looked = [True, *np.isfinite(self.again[row])]
+            paces = ", ".join(percent(log) for log in self.pace[row][looked])
             return Verdict.UNSURE, Reason.DISTURBED, f"the host's own pace, without any model, moved by {paces}"
         if len(again) < CONFIRMATIONS and self.disturbed_again[row]:
             return Verdict.UNSURE, Reason.DISTURBED, f"while it was measured again: {self.disturbed_again[row]}"

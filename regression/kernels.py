@@ -121,7 +121,7 @@ def explain(
     and what the tables do not account for is a row of its own. Without them the tables' sums are compared.
     """
     if not now:
-        return Explanation(benchmark, missing="This run has no kernel table for it (a CPU, or an older version).")
+        return Explanation(benchmark, missing="This run has no kernel table (a CPU, or an older version).")
     times = [*baseline_s, *[None] * (len(baseline) - len(baseline_s))]
     usable = [
         (table, total if total else _sum(table), number)
@@ -129,7 +129,7 @@ def explain(
         if table
     ]
     if not usable:
-        return Explanation(benchmark, missing="The baseline has no kernel table for it (a CPU, or an older version).")
+        return Explanation(benchmark, missing="The baseline has no kernel table (a CPU, or an older version).")
     ordered = sorted(total for _, total, _ in usable)
     middle = (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
     before, before_s, compared = min(usable, key=lambda run: abs(run[1] - middle))

@@ -11,24 +11,21 @@ from regression.noise import Floats
 
 # Whatever slowed a host slowed its latencies by no more than this many times as much (docs/judging.md).
 EXCUSE = 2.0
-# What the pace of an undisturbed host strays between processes, at the least.
-SPREAD = 0.01
+# What the pace of an undisturbed host strays between processes.
+TOLERANCE = 0.03
 
 
 def moved(then: Floats, now: Floats) -> Floats:
-    """How far the pace `now` (B, N) lies from the mean of the baseline's, `then` (B, K), beyond twice its own spread.
+    """How far the pace `now` (B, N) lies from the baseline's median, `then` (B, K), beyond TOLERANCE.
 
-    0 within that, and where either is not known (NaN).
+    0 within it, and where either is not known (NaN). The median, since a few disturbed runs of a baseline must not
+    excuse every night that follows, nor widen what counts as undisturbed.
     """
-    known = np.isfinite(then)
-    runs = known.sum(axis=1)
-    centre = np.where(known, then, 0).sum(axis=1) / np.maximum(runs, 1)
-    squares = np.where(known, then - centre[:, None], 0) ** 2
-    # One spread for all benchmarks: the work is the same beside each of them.
-    spread = np.sqrt(squares.sum() / max(np.maximum(runs - 1, 0).sum(), 1))
-    distance = np.where(runs[:, None] > 0, now - centre[:, None], np.nan)
-    beyond = np.sign(distance) * np.maximum(np.abs(distance) - 2 * max(spread, SPREAD), 0)
-    return np.asarray(np.nan_to_num(beyond))
+    known = np.isfinite(then).any(axis=1)
+    centre = np.full(len(then), np.nan)
+    centre[known] = np.nanmedian(then[known], axis=1)
+    distance = now - centre[:, None]
+    return np.asarray(np.nan_to_num(np.sign(distance) * np.maximum(np.abs(distance) - TOLERANCE, 0)))
 
 
 def unexplained(deviations: Floats, pace: Floats) -> Floats:

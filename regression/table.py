@@ -27,7 +27,7 @@ SIZES = ((2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"), (1.0, "B"))
 
 def as_table(report: Report, metrics: Sequence[Metric] = METRICS, width: int = WIDTH) -> str:
     """The report as lines of at most `width` columns, worst first."""
-    lines = [part for line in _header(report) for part in _wrapped(line, width)]
+    lines = [part for line in _header(report) for part in wrapped(line, width)]
     rows = _rows(report, metrics)
     widths = [max(len(cell) for cell in column) for column in zip(HEADINGS, *(row.cells for row in rows), strict=True)]
     widths[0] = max(min(widths[0], width - sum(widths[1:]) - 2 * (len(widths) - 1)), len(HEADINGS[0]))
@@ -38,8 +38,8 @@ def as_table(report: Report, metrics: Sequence[Metric] = METRICS, width: int = W
         repeated = row.judgement.verdict is Verdict.SAME and row.cells[0] == before
         before = row.cells[0] if row.judgement.verdict is Verdict.SAME else ""
         lines.append(_line(("", *row.cells[1:]) if repeated else row.cells, widths))
-        lines += _wrapped(row.detail, width, "    ")
-    lines += ["", *(part for line in _footer(report) for part in _wrapped(line, width))]
+        lines += wrapped(row.detail, width, "    ")
+    lines += ["", *(part for line in _footer(report) for part in wrapped(line, width))]
     lines += [EXPLANATION, summary(report)]
     return "\n".join(lines)
 
@@ -165,7 +165,8 @@ def _shortened(text: str, width: int) -> str:
     return f"{text[: width - 2 - tail]}..{text[len(text) - tail :]}"
 
 
-def _wrapped(text: str, width: int, indent: str = "") -> list[str]:
+def wrapped(text: str, width: int, indent: str = "") -> list[str]:
+    """The text in lines of at most `width` columns, longer paths aside; all but the first are indented."""
     # A path stays whole, so that it can be copied.
     return textwrap.wrap(
         text,

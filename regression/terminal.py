@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from regression import explanation
 from regression.metrics import METRICS, Metric
 from regression.runs import Run
-from regression.table import as_table
+from regression.table import WIDTH, as_table, wrapped
 from regression.verdict import Report
 
 # A terminal is read from its end; the page has room for more.
@@ -22,8 +22,14 @@ def lines(report: Report, run: Run, baselines: Sequence[Run], metrics: Sequence[
     judged = [baseline for baseline in baselines if baseline.path in report.baselines]
     names = explanation.changed(report)
     *out, answer = as_table(report, metrics).splitlines()
+    unexplained: dict[str, list[str]] = {}
     for told in explanation.explanations(names[:MOST_EXPLAINED], run, judged):
-        out += ["", *explanation.lines(told)]
+        if told.missing and not told.layers:
+            unexplained.setdefault(told.missing, []).append(told.benchmark)
+        else:
+            out += ["", *explanation.lines(told)]
+    for why, benchmarks in unexplained.items():
+        out += ["", *wrapped(f"{', '.join(benchmarks)}: {why}", WIDTH)]
     if len(names) > MOST_EXPLAINED:
         out += [
             "",
