@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from fixtures.gpu_state import Sample
+from fixtures.suite import Suite
 from regression import fresh
 
 ID = "test_efficientnet-eager-fp32-b1"
@@ -68,6 +70,57 @@ def test_report_mode_prints_and_off_says_nothing(run_suite, record_baseline, mon
     assert any("not measured again: no process" in line for line in lines)
     off = run_suite("--benchmark-compare", "--judge=off", *ONE)
     assert off.ret == 0 and not any(" verdict " in line for line in off.outlines)
+
+
+@pytest.fixture
+def thermal_slowdown(monkeypatch):
+    """NVML of this process reports a hardware slowdown; a fresh process reads its own."""
+    hot = Sample(
+        sm_clock_mhz=345, temperature_c=91, power_w=400.0, throttle_reasons=("hw_slowdown",), other_processes=0
+    )
+    monkeypatch.setattr(Suite, "samples", lambda self: [hot])
+
+
+@pytest.fixture
+def calm_baseline(pytester):
+    """Takes the slowdown out of the baseline's runs."""
+
+    def calm():
+        for path in pytester.path.glob("store/*/*_baseline.json"):
+            path.write_text(path.read_text().replace("hw_slowdown", "gpu_idle"))
+
+    return calm
+
+
+def test_a_disturbed_benchmark_is_measured_again_in_a_fresh_process(
+    run_suite, record_baseline, calm_baseline, thermal_slowdown, pytester
+):
+    record_baseline(scale=1)
+    calm_baseline()
+    result = run_suite("--benchmark-compare", "--benchmark-save=night", "--judge-min-change=latency=1000%", *ONE)
+    assert result.ret == 0, "\n".join(result.outlines[-30:])
+    assert any("measuring 1 disturbed again, 1 of 2 ... took" in line for line in result.outlines)
+    assert not any("2 of 2" in line for line in result.outlines)
+    assert any(line.startswith("passed: 1 SAME") for line in verdict_lines(result))
+    (night,) = pytester.path.glob("store/*/*_night.json")
+    (benchmark,) = json.loads(night.read_text())["benchmarks"]
+    assert benchmark["extra_info"]["gpu_state"] == []
+
+
+def test_what_stays_disturbed_is_measured_twice_more_and_then_unsure(
+    run_suite, record_baseline, calm_baseline, thermal_slowdown, pytester, monkeypatch
+):
+    record_baseline(scale=1 / 500)
+    calm_baseline()
+    (first,) = pytester.path.glob("store/*/0001_first.json")
+    monkeypatch.setattr(fresh, "measure", lambda *arguments: json.loads(first.read_text()))
+    result = run_suite("--benchmark-compare", *ONE)
+    assert result.ret == 0, "\n".join(result.outlines[-30:])
+    for number in (1, 2):
+        assert any(f"measuring 1 disturbed again, {number} of 2" in line for line in result.outlines)
+    lines = verdict_lines(result)
+    assert any(line.startswith(ID) and line.endswith("UNSURE") for line in lines)
+    assert any("disturbed: hw_slowdown" in line for line in lines)
 
 
 def test_what_does_not_matter_passes(run_suite, record_baseline):
