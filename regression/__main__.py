@@ -126,7 +126,8 @@ def _accepted(path: Path | None) -> tuple[tuple[Accepted, ...], tuple[str, ...]]
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m regression", description=__doc__)
+    more = "Also: `history FOLDER` finds when something changed, `visible FOLDER` what a baseline can show."
+    parser = argparse.ArgumentParser(prog="python -m regression", description=__doc__, epilog=more)
     parser.add_argument("run", type=Path, metavar="RUN.json", help="the stored run to judge")
     parser.add_argument(
         "--baseline",

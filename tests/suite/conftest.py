@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 
 import pytest
 import pytest_benchmark.histogram  # noqa: F401  its importlib_metadata takes over entry points; not inside a session
 import torch
+from inner_session import suite_arguments
 
 # One thread for a model this small: two sessions beside each other would wait for each other's spinning threads.
 os.environ["OMP_NUM_THREADS"] = "1"
 torch.set_num_threads(1)
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 SMALL = (
     "--device=cpu", "--models=test_efficientnet", "--weights=seeded", "--batch-sizes=1",
     "--benchmark-max-time=0.05", "--benchmark-min-rounds=5",
@@ -31,18 +30,6 @@ def run_suite(pytester, monkeypatch):
         return pytester.runpytest_inprocess(*suite_arguments(*small, *storage_option, *arguments))
 
     return run
-
-
-def suite_arguments(*arguments):
-    return [
-        "-c",
-        str(ROOT / "pytest.ini"),
-        f"--rootdir={ROOT}",
-        str(ROOT / "benchmarks"),
-        "-p",
-        "no:cacheprovider",
-        *arguments,
-    ]
 
 
 @pytest.fixture

@@ -11,8 +11,7 @@ import sys
 import time
 
 import pytest
-
-from conftest import ROOT, suite_arguments  # tests/suite/conftest.py
+from inner_session import ROOT, suite_arguments
 
 pytest_plugins = ["pytester"]
 PYTHON_FOLDER = f"Linux-CPython-{'.'.join(platform.python_version_tuple()[:2])}-64bit"
