@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from fixtures import clocks
+from fixtures.collection import benchmark_key
 from fixtures.device import Device
 from fixtures.pool import Key
 from fixtures.suite import SUITE
@@ -153,7 +154,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if slowdown is None:
         return
     asked = slowdown.asked
-    covered = [key for key in map(_key, session.items) if key is not None and slowdown.covers(key)]
+    covered = [key for key in map(benchmark_key, session.items) if key is not None and slowdown.covers(key)]
     # a fresh process that measures again is given its tests by their ids
     if not covered and not any("::" in argument for argument in session.config.args):
         raise pytest.UsageError(f"--slow={asked.pattern}: no benchmark of this session is called so")
@@ -173,12 +174,12 @@ def pytest_judge_fresh_process_arguments(config: pytest.Config) -> list[str]:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     slowdown = item.config.stash.get(SLOWDOWN, None)
     if slowdown is not None:
-        slowdown.current = _key(item)
+        slowdown.current = benchmark_key(item)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> None:
-    slowdown, key = item.config.stash.get(SLOWDOWN, None), _key(item)
+    slowdown, key = item.config.stash.get(SLOWDOWN, None), benchmark_key(item)
     if slowdown is None or key is None:
         return
     try:
@@ -192,10 +193,3 @@ def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, A
     slowdown = config.stash.get(SLOWDOWN, None)
     if slowdown is not None:
         output_json.setdefault("suite", {})["injected"] = slowdown.injected
-
-
-def _key(item: pytest.Item) -> Key | None:
-    parameters = getattr(getattr(item, "callspec", None), "params", {})
-    if parameters.get("model") and {"variant", "batch_size"} <= set(parameters):
-        return Key(parameters["model"], parameters["variant"], parameters["batch_size"])
-    return None

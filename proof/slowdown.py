@@ -12,6 +12,8 @@ from regression.metrics import WrongChange, parse_change
 
 # The layout that changes nothing: channels-last throughout.
 UNCHANGED = "none"
+# Part of the extra kernel's name in profiles: PyTorch's at::cuda::(anonymous namespace)::spin_kernel(long)
+SPIN_KERNEL = "spin_kernel"
 
 
 @dataclasses.dataclass(frozen=True)

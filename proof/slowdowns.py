@@ -13,12 +13,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from proof.slowdown import UNCHANGED
+from proof.slowdown import SPIN_KERNEL, UNCHANGED
 from proof.stored import injected, judge_twice, night, read_all
 from regression.kernels import Change, explain, kernel_table
 from regression.limits import CONFIRMATIONS
 from regression.metrics import METRICS
-from regression.runs import Run, UnusableRun, count
+from regression.runs import Run, count
 from regression.simulation import BASELINE_RUNS
 from regression.verdict import Judgement, Verdict
 
@@ -26,8 +26,7 @@ from regression.verdict import Judgement, Verdict
 SCORED = {"kernel": "kernel_time", "host": "latency", "layout": "kernel_time"}
 # A layout is converted by a kernel of cuDNN's or by a copy of PyTorch's.
 CONVERSION = re.compile(r"nchw_?to_?nhwc|nhwc_?to_?nchw|transpose|permute|copy_kernel|convert", re.IGNORECASE)
-# PyTorch's at::cuda::(anonymous namespace)::spin_kernel(long)
-EXTRA = re.compile("spin_kernel")
+EXTRA = re.compile(SPIN_KERNEL)
 
 
 @dataclasses.dataclass(frozen=True, order=True)
@@ -180,7 +179,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error("--draws must not be negative.")
     runs, left_out = read_all(options.runs)
     for item in left_out:
-        print(f"left out: {UnusableRun(item.path, item.reason)}", file=sys.stderr)
+        print(f"left out: {item}", file=sys.stderr)
     unfinished = [run for run in runs if injected(run) == {}]
     for run in unfinished:
         print(f"left out: {run.path}: nothing was slowed down in it.", file=sys.stderr)

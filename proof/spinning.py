@@ -8,9 +8,8 @@ import torch
 
 from fixtures import clocks
 from fixtures.device import Device
+from proof.slowdown import SPIN_KERNEL
 
-# Part of the kernel's name in profiles: at::cuda::(anonymous namespace)::spin_kernel(long)
-NAME = "spin_kernel"
 # The kernel is as long as it was asked to be within the larger of these: a spin ends some tens of nanoseconds late.
 TOLERANCE, TOLERANCE_S = 0.02, 50e-9
 TRIES = 6
@@ -100,7 +99,7 @@ class SpinningKernel:
             except clocks.InvalidProfile:
                 if not retakes:
                     raise
-        extra_s = sum(kernel.time_s for kernel in found.kernels if NAME in kernel.name)
+        extra_s = sum(kernel.time_s for kernel in found.kernels if SPIN_KERNEL in kernel.name)
         return extra_s, found.time_s - extra_s
 
 

@@ -23,7 +23,7 @@ from proof.stored import (
     night,
     read_all,
 )
-from regression.runs import Run, UnusableRun, count
+from regression.runs import Run, count
 from regression.verdict import Verdict, suspects
 
 THRESHOLDS = (5, 10)
@@ -122,7 +122,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error("--choices must be at least 1.")
     found, left_out = read_all(options.runs)
     for item in left_out:
-        print(f"left out: {UnusableRun(item.path, item.reason)}", file=sys.stderr)
+        print(f"left out: {item}", file=sys.stderr)
     runs = [run for run in found if injected(run) is None]
     if len(runs) < NEEDED:
         print(f"{count(len(runs), 'unchanged run')} given, too few: a judging takes {NEEDED}.", file=sys.stderr)

@@ -58,7 +58,7 @@ def _judge(options: argparse.Namespace) -> int:
     report = judge(run, stored.baselines, metrics=metrics, accepted=accepted, left_out=stored.left_out, notes=wrong)
     if not report.baselines:
         for item in report.left_out:
-            print(f"regression: {UnusableRun(item.path, item.reason)}", file=sys.stderr)
+            print(f"regression: {item}", file=sys.stderr)
         print("regression: no baseline is left to judge against; give other files with --baseline.", file=sys.stderr)
         return UNUSABLE
     found = unwatched(report, recent(stored.history, run, options.judge_patience), options.judge_patience)

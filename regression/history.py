@@ -91,7 +91,7 @@ def read(folder: Path) -> tuple[list[Night], list[str]]:
             read_nights.append(nights.read(path))
         except runs.UnusableRun as problem:
             left_out.append(str(problem))
-    return read_nights, [*(str(runs.UnusableRun(item.path, item.reason)) for item in closed), *left_out]
+    return read_nights, [*map(str, closed), *left_out]
 
 
 def of(run: Path, folder: Path) -> History | None:

@@ -20,8 +20,8 @@ from regression.kernels import Change, Explanation
 from regression.metrics import METRICS
 from regression.runs import Run
 from regression.storage import is_folder
-from regression.summary import METRIC, answer, look_first, rows, speedup, worst_first
-from regression.table import EXPLANATION, change, measure
+from regression.summary import METRIC, answer, look_first, speedup, worst_first
+from regression.table import EXPLANATION, change, measure, rows
 from regression.verdict import Report, Verdict
 
 TEMPLATES = Path(__file__).parent / "templates"

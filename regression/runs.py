@@ -28,7 +28,7 @@ class UnusableRun(Exception):
     """A stored run that cannot be judged or judged against; the message is a sentence for the user."""
 
     def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"{shown(path)}: {reason}")
+        super().__init__(str(LeftOut(path, reason)))
         self.path, self.reason = path, reason
 
 
@@ -38,6 +38,9 @@ class LeftOut:
 
     path: Path
     reason: str
+
+    def __str__(self) -> str:
+        return f"{shown(self.path)}: {self.reason}"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -190,7 +190,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _main_resampled(paths: Sequence[Path], nights: int, header: str) -> int:
     runs, left_out = stored_runs(paths)
     for item in left_out:
-        print(f"left out: {UnusableRun(item.path, item.reason)}", file=sys.stderr)
+        print(f"left out: {item}", file=sys.stderr)
     needed = BASELINE_RUNS + 1 + CONFIRMATIONS
     if len(runs) < needed:
         print(f"{count(len(runs), 'stored run')} given, too few: a night takes {needed}; give more.", file=sys.stderr)

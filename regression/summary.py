@@ -1,6 +1,5 @@
 """The answer in one sentence, and the whole report as Markdown short enough for a job's summary or an issue."""
 
-import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -9,13 +8,12 @@ from regression.explanation import markdown as explained
 from regression.history import History
 from regression.markdown import code, plain
 from regression.metrics import METRICS
-from regression.runs import Run
+from regression.runs import Run, count
+from regression.table import ORDER, measure, rows
 from regression.table import change as percent
-from regression.table import measure
 from regression.verdict import Judgement, Reason, Report, Verdict
 
 METRIC = {metric.key: metric for metric in METRICS}
-WORST_FIRST = (Verdict.SLOWER, Verdict.MISSING, Verdict.UNSURE, Verdict.FASTER, Verdict.NEW, Verdict.SAME)
 MOST_ROWS = 20
 MOST_EXPLAINED = 5
 MOST_LINES = 10
@@ -44,7 +42,7 @@ def answer(report: Report) -> str:
         return "Nothing was judged, because there is no baseline for this device yet."
     if not report.judgements:
         return "Nothing was judged, because this run and its baseline have no benchmark in common."
-    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in reversed(WORST_FIRST) if counts[verdict])
+    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in reversed(ORDER) if counts[verdict])
     if accepted:
         told += f"{', ' if told else ''}{accepted} accepted"
     if not counts[Verdict.SAME] + counts[Verdict.FASTER]:
@@ -71,7 +69,7 @@ def worst_first(judgements: Iterable[Judgement]) -> list[Judgement]:
     """What fails, then by verdict, then by the size of the change."""
 
     def rank(item: Judgement) -> tuple[bool, int, float]:
-        return not item.failed, WORST_FIRST.index(item.verdict), -abs((item.ratio or 1) - 1)
+        return not item.failed, ORDER.index(item.verdict), -abs((item.ratio or 1) - 1)
 
     return sorted(judgements, key=rank)
 
@@ -93,7 +91,7 @@ def markdown(
         f"## {plain(answer(report))}",
         plain(look_first(report, run, judged)),
         (
-            f"{plain(run.path.name)}, against {_count(len(report.baselines), 'baseline run')};"
+            f"{plain(run.path.name)}, against {count(len(report.baselines), 'baseline run')};"
             f" chance of a false alarm in the whole run: {report.family_wise_error * 100:g} %."
         ),
         _list(
@@ -110,20 +108,6 @@ def markdown(
         f"The whole page: {plain(page)}" if page else "",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def rows(judgements: Iterable[Judgement]) -> list[tuple[Judgement, str]]:
-    """Judgements with their metric's title; of a benchmark that is MISSING for several metrics one, `all metrics`."""
-    judgements = list(judgements)
-    missing = Counter(item.benchmark for item in judgements if item.verdict is Verdict.MISSING)
-    told: dict[object, tuple[Judgement, str]] = {}
-    for item in judgements:
-        whole = item.verdict is Verdict.MISSING and missing[item.benchmark] > 1
-        key = item.benchmark if whole else (item.benchmark, item.metric)
-        if whole:
-            item = dataclasses.replace(item, baseline=None)
-        told.setdefault(key, (item, "all metrics" if whole else METRIC[item.metric].title))
-    return list(told.values())
 
 
 def speedup(run: Run, benchmark: str) -> float | None:
@@ -170,20 +154,20 @@ def _verdicts(report: Report) -> str:
 
 def _speedups(run: Run) -> str:
     """One row for each model and variant, one column for each batch size."""
-    rows: dict[tuple[str, str], dict[int, float]] = {}
+    found: dict[tuple[str, str], dict[int, float]] = {}
     for name, item in run.benchmarks.items():
         faster, batch = speedup(run, name), item.params.get("batch_size", "")
         if faster is not None and batch.isdecimal():
             key = item.params.get("model", ""), item.params.get("variant", "")
-            rows.setdefault(key, {})[int(batch)] = faster
-    if not rows:
+            found.setdefault(key, {})[int(batch)] = faster
+    if not found:
         return ""
-    batches = sorted({batch for found in rows.values() for batch in found})
+    batches = sorted({batch for speedups in found.values() for batch in speedups})
     out = ["Speed-up over eager FP32:", ""]
     out += ["| model | variant | " + " | ".join(f"batch {batch}" for batch in batches) + " |"]
     out += ["| --- | --- |" + " ---: |" * len(batches)]
-    for (model, variant), found in list(rows.items())[:MOST_ROWS]:
-        cells = [f"{found[batch]:.2f}" if batch in found else "-" for batch in batches]
+    for (model, variant), speedups in list(found.items())[:MOST_ROWS]:
+        cells = [f"{speedups[batch]:.2f}" if batch in speedups else "-" for batch in batches]
         out.append(f"| {code(model)} | {code(variant)} | {' | '.join(cells)} |")
     return "\n".join(out)
 
@@ -216,11 +200,3 @@ def _list(title: str, lines: Sequence[str]) -> str:
         return ""
     more = [f"- and {len(lines) - MOST_LINES} more"] if len(lines) > MOST_LINES else []
     return "\n".join([*([f"{title}:", ""] if title else []), *(f"- {line}" for line in lines[:MOST_LINES]), *more])
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

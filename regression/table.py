@@ -28,17 +28,21 @@ SIZES = ((2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"), (1.0, "B"))
 def as_table(report: Report, metrics: Sequence[Metric] = METRICS, width: int = WIDTH) -> str:
     """The report as lines of at most `width` columns, worst first."""
     lines = [part for line in _header(report) for part in wrapped(line, width)]
-    rows = _rows(report, metrics)
-    widths = [max(len(cell) for cell in column) for column in zip(HEADINGS, *(row.cells for row in rows), strict=True)]
+    units = {metric.key: metric.unit for metric in metrics}
+    worst_first = rows(sorted(report.judgements, key=_severity), metrics)
+    table = [(item, _cells(item, title, units[item.metric])) for item, title in worst_first]
+    widths = [
+        max(len(cell) for cell in column) for column in zip(HEADINGS, *(cells for _, cells in table), strict=True)
+    ]
     widths[0] = max(min(widths[0], width - sum(widths[1:]) - 2 * (len(widths) - 1)), len(HEADINGS[0]))
     lines += ["", _line(HEADINGS, widths), "-" * min(width, sum(widths) + 2 * (len(widths) - 1))]
     before = ""
-    for row in rows:
+    for item, cells in table:
         # The metrics of one benchmark that is SAME follow each other; its name once is enough.
-        repeated = row.judgement.verdict is Verdict.SAME and row.cells[0] == before
-        before = row.cells[0] if row.judgement.verdict is Verdict.SAME else ""
-        lines.append(_line(("", *row.cells[1:]) if repeated else row.cells, widths))
-        lines += wrapped(row.detail, width, "    ")
+        repeated = item.verdict is Verdict.SAME and cells[0] == before
+        before = cells[0] if item.verdict is Verdict.SAME else ""
+        lines.append(_line(("", *cells[1:]) if repeated else cells, widths))
+        lines += wrapped(_detail(item), width, "    ")
     lines += ["", *(part for line in _footer(report) for part in wrapped(line, width))]
     lines += [EXPLANATION, summary(report)]
     return "\n".join(lines)
@@ -84,26 +88,19 @@ def change(ratio: float | None, sign: str = "+") -> str:
     return f"{percent:{sign}.{2 if abs(percent) < 10 else 1}f} %"
 
 
-@dataclasses.dataclass(frozen=True)
-class _Row:
-    judgement: Judgement
-    cells: tuple[str, ...]
-    detail: str
-
-
-def _rows(report: Report, metrics: Sequence[Metric]) -> list[_Row]:
-    table = {metric.key: metric for metric in metrics}
-    missing = Counter(item.benchmark for item in report.judgements if item.verdict is Verdict.MISSING)
-    rows, said = [], set()
-    for item in sorted(report.judgements, key=_severity):
-        name = table[item.metric].title
-        if item.verdict is Verdict.MISSING and missing[item.benchmark] > 1:
-            if item.benchmark in said:
-                continue
-            said.add(item.benchmark)
-            name = ALL_METRICS
-        rows.append(_Row(item, _cells(item, name, table[item.metric].unit), _detail(item)))
-    return rows
+def rows(judgements: Iterable[Judgement], metrics: Sequence[Metric] = METRICS) -> list[tuple[Judgement, str]]:
+    """Judgements with their metric's title; of a benchmark that is MISSING for several metrics one, `all metrics`."""
+    judgements = list(judgements)
+    titles = {metric.key: metric.title for metric in metrics}
+    missing = Counter(item.benchmark for item in judgements if item.verdict is Verdict.MISSING)
+    told: dict[object, tuple[Judgement, str]] = {}
+    for item in judgements:
+        whole = item.verdict is Verdict.MISSING and missing[item.benchmark] > 1
+        key = item.benchmark if whole else (item.benchmark, item.metric)
+        if whole:
+            item = dataclasses.replace(item, baseline=None)
+        told.setdefault(key, (item, ALL_METRICS if whole else titles[item.metric]))
+    return list(told.values())
 
 
 def _severity(item: Judgement) -> tuple[bool, int, bool, float]:
@@ -117,8 +114,6 @@ def _cells(item: Judgement, metric: str, unit: str) -> tuple[str, ...]:
     visible = change(item.detectable_ratio, "")
     verdict = "accepted" if item.reason is Reason.ACCEPTED else str(item.verdict)
     values = [measure(value, item.baseline, unit) for value in (item.baseline, item.now)]
-    if metric == ALL_METRICS:
-        values = ["-", "-"]
     return (item.benchmark, metric, *values, change(item.ratio), visible, verdict)
 
 
@@ -146,7 +141,7 @@ def _footer(report: Report) -> Iterable[str]:
     for id_, label in report.labels:
         yield f"wrong labels: {id_}: {label.message or 'no longer agree with the reference'}"
     for item in report.left_out:
-        yield f"left out: {shown(item.path)}: {item.reason}"
+        yield f"left out: {item}"
     yield from report.notes
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from regression.judge import judge
 from regression.metrics import METRICS, Metric
-from regression.runs import Run, UnusableRun, count, shown
+from regression.runs import Run, count, shown
 from regression.storage import collect
 from regression.table import change
 from regression.verdict import Report
@@ -66,13 +66,13 @@ def main(argv: Sequence[str]) -> int:
     )
     stored = collect(parser.parse_args(argv).baseline)
     for item in stored.left_out:
-        print(f"left out: {UnusableRun(item.path, item.reason)}", file=sys.stderr)
+        print(f"left out: {item}", file=sys.stderr)
     if not stored.baselines:
         print("regression: there is no baseline to look at; record one with `make baseline`.", file=sys.stderr)
         return 2
     report = judge(typical(stored.baselines), stored.baselines)
     for item in report.left_out:
-        print(f"left out: {UnusableRun(item.path, item.reason)}", file=sys.stderr)
+        print(f"left out: {item}", file=sys.stderr)
     folders = sorted({shown(path.parent) for path in report.baselines})
     print(f"{count(len(report.baselines), 'baseline run')} of {', '.join(folders)}")
     print("the smallest true change that a run would report, with a probability of 95 %:\n")
