@@ -14,12 +14,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from proof.slowdown import SPIN_KERNEL, UNCHANGED
-from proof.stored import injected, judge_twice, night, read_all
+from proof.stored import injected, night, read_all
 from regression.kernels import Change, explain, kernel_table
 from regression.limits import CONFIRMATIONS
 from regression.metrics import METRICS
 from regression.runs import Run, count
-from regression.simulation import BASELINE_RUNS
+from regression.simulation import BASELINE_RUNS, judge_twice
 from regression.verdict import Judgement, Verdict
 
 # Which metric a slowdown is scored by: an extra kernel adds a launch too, and a layout may add memory.

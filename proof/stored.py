@@ -6,20 +6,17 @@ import dataclasses
 import itertools
 import math
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from scipy import special
 
 from regression.environment import refusal
-from regression.judge import judge
 from regression.limits import CONFIRMATIONS
 from regression.metrics import METRICS, Metric
-from regression.runs import Confirmation, LeftOut, Run, UnusableRun, read
-from regression.simulation import BASELINE_RUNS
-from regression.storage import walk
-from regression.verdict import Report, controls, suspects
+from regression.runs import LeftOut, Run
+from regression.simulation import BASELINE_RUNS, stored_runs
 
 # pytest-benchmark's own statistics of the rounds, read beside the suite's metrics and never judged.
 STATISTICS = ("mean", "median", "min")
@@ -39,20 +36,15 @@ class Choice:
 
 def read_all(paths: Sequence[Path]) -> tuple[list[Run], list[LeftOut]]:
     """All stored runs under files and folders that may be compared with the first, oldest first, each once."""
-    left_out: list[LeftOut] = []
+    found, left_out = stored_runs(paths, READ)
     runs: dict[tuple[str, str], Run] = {}
-    for file in [file for path in paths for file in (walk(path, left_out) if path.is_dir() else [path])]:
-        try:
-            run = read(file, READ)
-        except UnusableRun as error:
-            left_out.append(LeftOut(error.path, error.reason))
-            continue
+    for run in found:
         first = next(iter(runs.values()), run)
         twin = runs.get((run.datetime, run.unit))
         if twin is not None:
-            left_out.append(LeftOut(file, f"holds the same run as {twin.path}, and counts once."))
+            left_out.append(LeftOut(run.path, f"holds the same run as {twin.path}, and counts once."))
         elif reason := refusal(first, run):
-            left_out.append(LeftOut(file, f"beside {first.path}: {reason}"))
+            left_out.append(LeftOut(run.path, f"beside {first.path}: {reason}"))
         else:
             runs[run.datetime, run.unit] = run
     return sorted(runs.values(), key=lambda run: run.datetime), left_out
@@ -96,31 +88,6 @@ def _every(runs: int) -> Iterator[Choice]:
         for run in sorted(set(range(runs)) - set(baseline)):
             for again in itertools.combinations(sorted(set(range(runs)) - {run, *baseline}), CONFIRMATIONS):
                 yield Choice(baseline, run, again)
-
-
-def judge_twice(run: Run, baseline: Sequence[Run], again: Sequence[Run]) -> tuple[Report, Report]:
-    """The report before and after confirmation; the other runs stand for the fresh processes that confirm.
-
-    Of each of them only the suspects and the controls count, as in a session. They are the same report where nothing
-    is suspected.
-    """
-    run = dataclasses.replace(run, selected=None, confirmations=())
-    before = judge(run, baseline)
-    beside = controls(before)
-    asked = dict.fromkeys([*(id_ for id_, _ in suspects(before)), *beside])
-    if not suspects(before):
-        return before, before
-    confirmations = tuple(_confirmation(other, asked, beside) for other in again)
-    return before, judge(dataclasses.replace(run, confirmations=confirmations), baseline)
-
-
-def _confirmation(run: Run, asked: Iterable[str], beside: Sequence[str]) -> Confirmation:
-    found = {id_: run.benchmarks[id_] for id_ in asked if id_ in run.benchmarks}
-    return Confirmation(
-        tuple(beside),
-        {id_: dict(benchmark.values) for id_, benchmark in found.items()},
-        tuple(sorted({reason for benchmark in found.values() for reason in benchmark.disturbances})),
-    )
 
 
 def largest_share(found: int, independent: int) -> float:

@@ -18,12 +18,12 @@ from proof.stored import (
     choices,
     count_choices,
     injected,
-    judge_twice,
     largest_share,
     night,
     read_all,
 )
 from regression.runs import Run, count
+from regression.simulation import judge_twice
 from regression.verdict import Verdict, suspects
 
 THRESHOLDS = (5, 10)

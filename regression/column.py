@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from regression.controls import planned_variance, shift
-from regression.limits import CONFIRMATIONS, Limits, limits, settled, two_sided
+from regression.limits import CONFIRMATIONS, Limits, inside, limits, settled, two_sided
 from regression.metrics import LARGEST_VALUE, Metric
 from regression.noise import Floats, Layout, estimate
 from regression.pace import moved, unexplained
@@ -131,7 +131,7 @@ def column(metric: Metric, run: Run, baselines: Sequence[Run], ids: Sequence[str
         _logs([[item.values.get(own) if item else None for item in row] for row in benchmarks]),
         _logs([[run.benchmarks[id_].values.get(own), *(c.values.get(id_, {}).get(own) for c in calm)] for id_ in ids]),
     )
-    steady = np.array([not text for text in disturbed]) & (np.abs(first) <= limits(noise, 0, share, len(ids)).inside)
+    steady = np.array([not text for text in disturbed]) & (np.abs(first) <= inside(noise, share, len(ids)))
     variances = noise.deviation(1) ** 2
     added, controls = planned_variance(variances[steady]), 0
     if calm:

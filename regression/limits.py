@@ -81,6 +81,11 @@ def settled(again: Floats) -> Floats:
     return mean
 
 
+def inside(noise: Noise, share: float, tests: int) -> Floats:
+    """The noise of a first look: what lies within it is not suspicious, whatever matters. See `limits`."""
+    return quantile(SCREEN_ERROR * _error(share, tests) / 2, noise.df) * noise.deviation(1)
+
+
 def limits(
     noise: Noise,
     matters: float,
@@ -94,7 +99,7 @@ def limits(
     `share` is the part of the family-wise error that the metric may spend (Bonferroni within it), `controls` the
     variance that subtracting the controls' shift adds to a confirmation.
     """
-    error = share / max(tests, 1)
+    error = _error(share, tests)
     change = np.log1p(matters)
     one = noise.deviation(1)
     each_sd = np.sqrt(one**2 + controls)
@@ -102,8 +107,8 @@ def limits(
     final_sd = np.sqrt(noise.deviation(1 + confirmations) ** 2 + part**2 * controls)
     mean_sd = np.sqrt(noise.deviation(confirmations) ** 2 + controls)
 
-    inside = quantile(SCREEN_ERROR * error / 2, noise.df) * one
-    screen = np.maximum(inside, change)
+    calm = inside(noise, share, tests)
+    screen = np.maximum(calm, change)
     heavy = np.minimum(noise.df, UNCONFIRMED_DF)
     alone = np.maximum(quantile(FAMILY_WISE_ERROR * error / 2, heavy) * one, screen)
     each = quantile(AGREEMENT_ERROR, noise.df) * each_sd
@@ -112,7 +117,7 @@ def limits(
     gates = [(screen, one), *[(each, each_sd)] * confirmations, (final, final_sd), (matter, mean_sd)]
     return Limits(
         noise=noise,
-        inside=inside,
+        inside=calm,
         screen=screen,
         alone=alone,
         each=each,
@@ -122,6 +127,11 @@ def limits(
         final_deviation=final_sd,
         error=FAMILY_WISE_ERROR * error,
     )
+
+
+def _error(share: float, tests: int) -> float:
+    """Part of the run's error that one of the metric's tests may spend."""
+    return share / max(tests, 1)
 
 
 def quantile(error: float, df: Floats) -> Floats:

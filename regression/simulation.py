@@ -8,19 +8,19 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from regression.controls import PLANNED
 from regression.judge import judge
-from regression.limits import CONFIRMATIONS, FAMILY_WISE_ERROR, Limits, limits
+from regression.limits import CONFIRMATIONS, FAMILY_WISE_ERROR, Limits, inside, limits
 from regression.metrics import METRICS, Metric
 from regression.noise import Floats, Layout, estimate
 from regression.runs import Confirmation, LeftOut, Run, UnusableRun, count, read
 from regression.storage import is_folder, walk
-from regression.verdict import FAILING, controls, suspects
+from regression.verdict import FAILING, Report, controls, suspects
 
 BASELINE_RUNS = 5
 # Nights that are simulated at once, so that the arrays of a batch stay small.
@@ -126,8 +126,8 @@ def _night(
     noise = estimate(baseline, one_unit, spread, rounds)
     looks -= noise.centre[:, None]
     variances = noise.deviation(1) ** 2
-    inside = np.abs(looks[:, 0]) <= limits(noise, 0, metric.share, benchmarks).inside
-    weights = np.where(inside, 1 / variances, 0).reshape(nights, benchmarks)
+    steady = np.abs(looks[:, 0]) <= inside(noise, metric.share, benchmarks)
+    weights = np.where(steady, 1 / variances, 0).reshape(nights, benchmarks)
     # The most precise benchmarks of the night that came out SAME; a suspect never is its own control.
     fewest = -np.sort(-weights, axis=1)[:, min(PLANNED, benchmarks) - 1 :][:, :1]
     weights = np.where(weights >= fewest, weights, 0)
@@ -146,22 +146,39 @@ def resample(runs: Sequence[Run], nights: int, metrics: Sequence[Metric] = METRI
     for _ in range(nights):
         chosen = [runs[index] for index in random.permutation(len(runs))[: BASELINE_RUNS + 1 + CONFIRMATIONS]]
         baseline, run, again = chosen[:BASELINE_RUNS], chosen[BASELINE_RUNS], chosen[BASELINE_RUNS + 1 :]
-        run = dataclasses.replace(run, selected=None, confirmations=())
-        report = judge(run, baseline, metrics=metrics)
-        tests = max(tests, report.tests)
-        slower = [item for item in report.judgements if item.verdict in FAILING]
-        counts += [bool(suspects(report)), bool(slower), 0]
-        if suspects(report):
-            run = dataclasses.replace(
-                run, confirmations=tuple(_confirmation(other, controls(report)) for other in again)
-            )
-            report = judge(run, baseline, metrics=metrics)
-            counts[2] += any(item.verdict in FAILING for item in report.judgements)
+        before, after = judge_twice(run, baseline, again, metrics)
+        tests = max(tests, before.tests)
+        suspected = bool(suspects(before))
+        failed = [any(item.verdict in FAILING for item in report.judgements) for report in (before, after)]
+        counts += [suspected, failed[0], suspected and failed[1]]
     return Calibration("resampled from stored runs", nights, tests, *(counts / nights).tolist())
 
 
-def _confirmation(run: Run, chosen: list[str]) -> Confirmation:
-    return Confirmation(tuple(chosen), {id_: dict(item.values) for id_, item in run.benchmarks.items()})
+def judge_twice(
+    run: Run, baseline: Sequence[Run], again: Sequence[Run], metrics: Sequence[Metric] = METRICS
+) -> tuple[Report, Report]:
+    """The report before and after confirmation; the other runs stand for the fresh processes that confirm.
+
+    Of each of them only the suspects and the controls count, as in a session. They are the same report where nothing
+    is suspected.
+    """
+    run = dataclasses.replace(run, selected=None, confirmations=())
+    before = judge(run, baseline, metrics=metrics)
+    beside = controls(before)
+    asked = dict.fromkeys([*(id_ for id_, _ in suspects(before)), *beside])
+    if not suspects(before):
+        return before, before
+    confirmations = tuple(_confirmation(other, asked, beside) for other in again)
+    return before, judge(dataclasses.replace(run, confirmations=confirmations), baseline, metrics=metrics)
+
+
+def _confirmation(run: Run, asked: Iterable[str], beside: Sequence[str]) -> Confirmation:
+    found = {id_: run.benchmarks[id_] for id_ in asked if id_ in run.benchmarks}
+    return Confirmation(
+        tuple(beside),
+        {id_: dict(benchmark.values) for id_, benchmark in found.items()},
+        tuple(sorted({reason for benchmark in found.values() for reason in benchmark.disturbances})),
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -206,14 +223,14 @@ def _main_resampled(paths: Sequence[Path], nights: int, header: str) -> int:
     return int(found.failed > FAMILY_WISE_ERROR)
 
 
-def stored_runs(paths: Sequence[Path]) -> tuple[list[Run], list[LeftOut]]:
+def stored_runs(paths: Sequence[Path], metrics: Sequence[Metric] = METRICS) -> tuple[list[Run], list[LeftOut]]:
     """All stored runs under files and folders, whatever they were saved as."""
     left_out: list[LeftOut] = []
     files = [file for path in paths for file in (walk(path, left_out) if is_folder(path) else [path])]
     runs: list[Run] = []
     for file in dict.fromkeys(files):
         try:
-            runs.append(read(file))
+            runs.append(read(file, metrics))
         except UnusableRun as error:
             left_out.append(LeftOut(error.path, error.reason))
     return runs, left_out

@@ -7,7 +7,8 @@ import pytest
 
 from regression import runs
 from regression.explanation import changed, explanations
-from regression.summary import answer, look_first, markdown, rows, worst_first
+from regression.summary import answer, look_first, markdown, worst_first
+from regression.table import rows
 from regression.verdict import Reason, Verdict
 from tests.explanation import reported
 from tests.explanation.reported import FAST, GONE, SAME, SLOW, judgement

@@ -7,7 +7,8 @@ import math
 import pytest
 from proof_runs import IDS, TENSORRT, Folder
 
-from proof.stored import choices, count_choices, judge_twice, largest_share, read_all
+from proof.stored import choices, count_choices, largest_share, read_all
+from regression.simulation import judge_twice
 from regression.verdict import Reason, Verdict
 
 
