@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import tempfile
 import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
@@ -19,12 +18,14 @@ from regression.judge import judge
 from regression.limits import CONFIRMATIONS
 from regression.metrics import METRICS, Metric, WrongChange, with_min_changes
 from regression.patience import DEFAULT_PATIENCE, recent, sentences, unwatched
-from regression.runs import Run, UnusableRun, read
+from regression.runs import Run, UnusableRun, parse
 from regression.storage import Stored, collect
 from regression.verdict import Report, controls, suspects, verdicts
 
 ACCEPTED_FILE = "baselines/accepted.toml"
 REMEASURED = 2
+# What a run is called before it is stored.
+THIS_RUN = Path("this run")
 
 
 @dataclass
@@ -157,7 +158,7 @@ def _judge_session(session: pytest.Session, gate: Gate, benchmarks: Any) -> None
     gate.verdicts = verdicts(report)
     found = unwatched(report, recent(stored.history, run, config.option.judge_patience), config.option.judge_patience)
     notes = (*report.notes, *gate.notes, *sentences(found, config.option.judge_patience))
-    report = dataclasses.replace(report, run=Path("this run"), notes=notes)
+    report = dataclasses.replace(report, notes=notes)
     gate.text = _text(report, run, stored.baselines, gate)
     if gate.page:
         gate.text += f"\nreport: {gate.page}"
@@ -214,10 +215,7 @@ def _run_so_far(config: pytest.Config, gate: Gate, benchmarks: Any) -> Run:
         commit_info=gate.commit_info,
     )
     config.hook.pytest_benchmark_update_json(config=config, benchmarks=benchmarks.benchmarks, output_json=document)
-    with tempfile.TemporaryDirectory(prefix="this-run-") as folder:
-        path = Path(folder) / "run.json"
-        path.write_text(json.dumps(document, default=str), encoding="utf-8")
-        return read(path, gate.metrics)
+    return parse(json.loads(json.dumps(document, default=str)), THIS_RUN, gate.metrics)
 
 
 def _measure_disturbed_again(session: pytest.Session, gate: Gate, run: Run) -> None:
@@ -229,7 +227,7 @@ def _measure_disturbed_again(session: pytest.Session, gate: Gate, run: Run) -> N
             measured = _measure(session, gate, disturbed)
         if measured is None:
             return
-        again = _as_run(measured, gate)
+        again = parse(measured, THIS_RUN, gate.metrics)
         calm = [name for name in disturbed if name in again.benchmarks and not again.benchmarks[name].disturbances]
         names = measured["suite"]["kernels"]
         gate.remeasured += [(record, names) for record in measured["benchmarks"] if record["param"] in calm]
@@ -243,7 +241,7 @@ def _confirm(session: pytest.Session, gate: Gate, suspected: list[str], beside: 
             measured = _measure(session, gate, [*suspected, *beside])
         if measured is not None:
             entry = fresh.confirmation(measured, beside)
-            disturbed = list(_as_run(measured, gate).disturbances)
+            disturbed = list(parse(measured, THIS_RUN, gate.metrics).disturbances)
             gate.confirmations.append(entry | {"disturbed": disturbed} if disturbed else entry)
 
 
@@ -269,13 +267,6 @@ def _measure(session: pytest.Session, gate: Gate, names: Sequence[str]) -> dict[
     except fresh.NotMeasured as error:
         gate.notes.append(f"not measured again: {error}")
         return None
-
-
-def _as_run(document: dict[str, Any], gate: Gate) -> Run:
-    with tempfile.TemporaryDirectory(prefix="measured-again-") as folder:
-        path = Path(folder) / "run.json"
-        path.write_text(json.dumps(document), encoding="utf-8")
-        return read(path, gate.metrics)
 
 
 def _stored_files(benchmarks: Any) -> set[Path]:

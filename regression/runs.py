@@ -126,7 +126,11 @@ def count(number: int, noun: str) -> str:
 
 def read(path: Path, metrics: Sequence[Metric] = METRICS) -> Run:
     """One stored run. Raises UnusableRun where nothing in it can be judged."""
-    document = _load(path)
+    return parse(_load(path), path, metrics)
+
+
+def parse(document: Mapping[str, Any], path: Path, metrics: Sequence[Metric] = METRICS) -> Run:
+    """The run of a stored run's JSON; `path` is what it is called. Raises UnusableRun as `read` does."""
     records = document.get("benchmarks")
     if not isinstance(records, list):
         raise UnusableRun(path, "has no list `benchmarks`, so pytest-benchmark did not store it; give a stored run.")
