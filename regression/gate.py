@@ -282,9 +282,14 @@ def _write_page(
 
     assert gate.page is not None
     sheet = config.hook.pytest_judge_label_sheet(config=config)
-    past = history.of(saved[-1], saved[-1].parent.parent) if saved else None
+    report, run, baselines = told
+    past = None
+    if saved:
+        # By its file the history finds the run among the others, and rings it.
+        run = dataclasses.replace(run, path=saved[-1])
+        past = history.of(saved[-1], saved[-1].parent.parent)
     try:
-        page.write(told[0], gate.page, *told[1:], label_sheet=sheet, history=past)
+        page.write(report, gate.page, run, baselines, label_sheet=sheet, history=past)
     except page.UnwritablePage as error:
         config.get_terminal_writer().line(f"no report: {error}")
 

@@ -58,6 +58,7 @@ def test_slower_is_measured_again_stored_and_fails(run_suite, record_baseline, p
     assert suite["verdicts"][ID]["latency"] == "SLOWER"
     page = (pytester.path / "page.html").read_text()
     assert ID in page and "<script" not in page
+    assert night.name in page
 
 
 def test_report_mode_prints_and_off_says_nothing(run_suite, record_baseline, monkeypatch):
