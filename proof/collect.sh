@@ -15,7 +15,7 @@ fi
 read -ra devices <<<"$DEVICES"
 [ ${#devices[@]} -gt 0 ] || { echo "collect.sh: no CUDA GPU here; name a device in DEVICES" >&2; exit 2; }
 
-matrix="--models efficientnet_b0 --variants eager-fp32,torchscript-fp32,tensorrt-fp16 --batch-sizes 1,128"
+matrix="--models efficientnet_b0 --variants eager-fp32,torchscript-fp32,tensorrt-fp16 --batch-sizes 1,128 -k speed"
 slow="-p proof.slowdown --slow $slowed"
 # A job is a slot, a name to save as, and arguments. The kinds take turns, so that every sitting has some of each; a
 # GPU takes the slots of its number modulo the number of GPUs, so that each has its share of the two large kinds and
@@ -32,11 +32,11 @@ list_jobs() {
             job "$turn" "$others" $((slot++)) "slowed-kernel-$size" "$matrix $slow --slow-kernel-time $size%"
         done
         for size in 5 10 20; do
-            job "$turn" "$others" $((slot++)) "slowed-host-$size" "$matrix $slow --slow-latency $size%"
+            job "$turn" "$others" $((slot++)) "slowed-host-$size" "$matrix $slow --slow-latency $size% -k latency"
         done
         for module in none blocks.1.0; do
             job "$turn" "$layouts" "$slot" "layout-$module" "--models efficientnet_b0 --variants eager-fp32" \
-                "--batch-sizes 128 -p proof.slowdown --slow eager-fp32 --slow-layout $module"
+                "--batch-sizes 128 -k speed -p proof.slowdown --slow eager-fp32 --slow-layout $module"
         done
     done
 }
