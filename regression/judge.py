@@ -219,9 +219,9 @@ def _notes(run: Run, baselines: Sequence[Run]) -> Iterable[str]:
         yield f"The baseline has {runs}, too few to know a benchmark's noise; record five with `make baseline`."
     units = {baseline.unit for baseline in baselines}
     if run.unit not in units:
-        known = ", ".join(sorted(units)) or "unknown"
+        known = ", ".join(sorted(unit[:12] for unit in units)) or "unknown"  # in full among the differences
         yield (
-            f"This run is of another unit ({run.unit or 'unknown'}) than the baseline ({known}); "
+            f"This run is of another unit ({run.unit[:12] or 'unknown'}) than the baseline ({known}); "
             "the smallest changes seen allow for the spread between units."
         )
     disturbed = sum(bool(item.disturbances) for baseline in baselines for item in baseline.benchmarks.values())

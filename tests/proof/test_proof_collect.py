@@ -42,8 +42,8 @@ def named(calls):
 def test_unchanged_runs_alone(collect, tmp_path):
     calls, result = collect("3", ARGS="--weights seeded")
     assert result.returncode == 0, result.stderr
-    matrix = "--models efficientnet_b0 --variants eager-fp32,torchscript-fp32,tensorrt-fp16 --batch-sizes 1,128 -k speed"
-    storage = f"--benchmark-save=unchanged --benchmark-storage=file://{tmp_path}/my runs/cuda0"
+    matrix = "--models efficientnet_b0 --variants eager-fp32,torchscript-fp32,tensorrt-fp16 --batch-sizes 1,128"
+    storage = f"-k speed --benchmark-save=unchanged --benchmark-storage=file://{tmp_path}/my runs/cuda0"
     assert calls == [f"-m pytest benchmarks/ --device cuda:0 {matrix} {storage} --weights seeded"] * 3
     assert "3 runs on cuda:0" in result.stdout and "cuda:0: all 3 runs done" in result.stdout
 
