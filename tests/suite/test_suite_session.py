@@ -63,6 +63,31 @@ def test_every_latency_comes_before_the_first_profile(run_suite):
     assert set(tests[first_profile:]) == {"benchmarks/test_inference_speed.py::test_kernel_time"}
 
 
+def test_profiles_go_from_the_smallest_batch_to_the_largest_and_latencies_back(pytester):
+    """As on a GPU, where there are both."""
+    pytester.makepyfile(
+        """
+        import pytest
+
+        keys = [("m", "v", 1), ("m", "v", 128), ("n", "v", 1)]
+        pytestmark = pytest.mark.parametrize("model, variant, batch_size", keys)
+
+        @pytest.mark.profiles
+        def test_profile(model, variant, batch_size): ...
+
+        def test_label(model, variant, batch_size): ...
+
+        def test_latency(benchmark, model, variant, batch_size): ...
+        """
+    )
+    result = pytester.runpytest("--collect-only", "-q", "-p", "fixtures.collection")
+    assert [line.partition("::test_")[2] for line in result.outlines if "::" in line] == [
+        "latency[m-v-128]", "latency[m-v-1]", "latency[n-v-1]",
+        "label[m-v-1]", "label[m-v-128]", "label[n-v-1]",
+        "profile[m-v-1]", "profile[n-v-1]", "profile[m-v-128]",
+    ]  # fmt: skip
+
+
 def test_tables_do_not_mix_batch_sizes(run_suite):
     result = run_suite("--batch-sizes=1,2", "-k", "latency")
     result.stdout.fnmatch_lines_random(
