@@ -1,4 +1,4 @@
-"""Measures benchmarks again in a fresh process: what it stores is a run like any other."""
+"""Repeats a session's benchmarks in a fresh process: what it stores is a run like any other."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from typing import Any
 
 # The session that asks holds the GPU too, and is no disturbance (fixtures/gpu_state.py reads this).
 OWN_PROCESSES = "INFERENCE_OWN_GPU_PROCESSES"
-TIMEOUT_S = 3600
+# A repetition may take PATIENCE times as long as the session so far, and GRACE_S more.
+PATIENCE = 3
+GRACE_S = 600.0
 FIELDS = ("kernel_time_s", "peak_memory_bytes", "host_pace_s")
 
 
@@ -21,11 +23,13 @@ class NotMeasured(Exception):
     """The fresh process stored no run; the message says why."""
 
 
-def measure(node_ids: Sequence[str], arguments: Sequence[str], root: Path, inifile: Path | None) -> dict[str, Any]:
+def measure(
+    node_ids: Sequence[str], arguments: Sequence[str], root: Path, inifile: Path | None, timeout_s: float
+) -> dict[str, Any]:
     """The stored run of a fresh pytest process over these tests.
 
     Raises:
-        NotMeasured: the process took more than TIMEOUT_S, or stored nothing.
+        NotMeasured: the process took more than `timeout_s`, or stored nothing.
     """
     with tempfile.TemporaryDirectory(prefix="measured-again-") as folder:
         stored = Path(folder) / "run.json"
@@ -40,10 +44,10 @@ def measure(node_ids: Sequence[str], arguments: Sequence[str], root: Path, inifi
         environment[OWN_PROCESSES] = str(int(environment.get(OWN_PROCESSES, "1")) + 1)
         try:
             ended = subprocess.run(
-                command, cwd=root, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+                command, cwd=root, env=environment, capture_output=True, text=True, timeout=timeout_s, check=False
             )
         except subprocess.TimeoutExpired:
-            raise NotMeasured(f"the fresh process took more than {TIMEOUT_S} s") from None
+            raise NotMeasured(f"the fresh process took more than {timeout_s:.0f} s") from None
         try:
             run: dict[str, Any] = json.loads(stored.read_text(encoding="utf-8"))
         except (OSError, ValueError):

@@ -38,6 +38,7 @@ class Gate:
     wrong_accepted: tuple[str, ...]
     all_baselines: bool
     page: Path | None
+    began: float = field(default_factory=time.monotonic)
     confirmations: list[dict[str, Any]] = field(default_factory=list)
     remeasured: list[tuple[dict[str, Any], list[str]]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -152,7 +153,7 @@ def _judge_session(session: pytest.Session, gate: Gate, benchmarks: Any) -> None
     report = _judge(run, gate, stored)
     again = suspects(report)
     if again:
-        _confirm(session, gate, list(dict.fromkeys(benchmark for benchmark, _ in again)), controls(report))
+        _confirm(session, gate, run, list(dict.fromkeys(benchmark for benchmark, _ in again)), controls(report))
         run = _run_so_far(config, gate, benchmarks)
         report = _judge(run, gate, stored)
     gate.verdicts = verdicts(report)
@@ -223,8 +224,9 @@ def _measure_disturbed_again(session: pytest.Session, gate: Gate, run: Run) -> N
     for attempt in range(1, REMEASURED + 1):
         if not disturbed:
             return
-        with _progress(session, f"measuring {len(disturbed)} disturbed again, {attempt} of {REMEASURED}"):
-            measured = _measure(session, gate, disturbed)
+        what = f"repeating the session for {len(disturbed)} disturbed, {attempt} of {REMEASURED}"
+        with _progress(session, what):
+            measured = _repeat(session, gate, run)
         if measured is None:
             return
         again = parse(measured, THIS_RUN, gate.metrics)
@@ -234,18 +236,24 @@ def _measure_disturbed_again(session: pytest.Session, gate: Gate, run: Run) -> N
         disturbed = [name for name in disturbed if name not in calm]
 
 
-def _confirm(session: pytest.Session, gate: Gate, suspected: list[str], beside: list[str]) -> None:
+def _confirm(session: pytest.Session, gate: Gate, run: Run, suspected: list[str], beside: list[str]) -> None:
     for number in range(1, CONFIRMATIONS + 1):
-        what = f"measuring {len(suspected)} suspected and {len(beside)} controls again, {number} of {CONFIRMATIONS}"
-        with _progress(session, what):
-            measured = _measure(session, gate, [*suspected, *beside])
+        what = f"repeating the session for {len(suspected)} suspected and {len(beside)} controls, "
+        with _progress(session, f"{what}{number} of {CONFIRMATIONS}"):
+            measured = _repeat(session, gate, run)
         if measured is not None:
+            measured["benchmarks"] = [one for one in measured["benchmarks"] if one["param"] in {*suspected, *beside}]
             entry = fresh.confirmation(measured, beside)
             disturbed = list(parse(measured, THIS_RUN, gate.metrics).disturbances)
             gate.confirmations.append(entry | {"disturbed": disturbed} if disturbed else entry)
 
 
-def _measure(session: pytest.Session, gate: Gate, names: Sequence[str]) -> dict[str, Any] | None:
+def _repeat(session: pytest.Session, gate: Gate, run: Run) -> dict[str, Any] | None:
+    """The stored run of a fresh process with this session's tests of every benchmark that did not fail.
+
+    All of them, whatever is suspected: where an engine lies in the GPU's memory moves its kernel time, and it lies
+    where it did only after the same builds and calls (docs/measuring.md).
+    """
     config = session.config
     arguments = [
         word
@@ -253,17 +261,16 @@ def _measure(session: pytest.Session, gate: Gate, names: Sequence[str]) -> dict[
         if words is not None
         for word in words
     ]
-    wanted = set(names)
+    wanted = (run.selected or frozenset()) - run.failed.keys() - run.skipped.keys()
     node_ids = [
         item.nodeid
         for item in session.items
-        if isinstance(item, pytest.Function)
-        and hasattr(item, "callspec")
-        and item.callspec.id in wanted
-        and ("benchmark" in item.fixturenames or item.get_closest_marker("profiles"))
+        if isinstance(item, pytest.Function) and hasattr(item, "callspec") and item.callspec.id in wanted
     ]
+    # a session takes as long as the last one, or the machine has a trouble of its own
+    timeout_s = fresh.PATIENCE * (time.monotonic() - gate.began) + fresh.GRACE_S
     try:
-        return fresh.measure(node_ids, arguments, config.rootpath, config.inipath)
+        return fresh.measure(node_ids, arguments, config.rootpath, config.inipath, timeout_s)
     except fresh.NotMeasured as error:
         gate.notes.append(f"not measured again: {error}")
         return None

@@ -44,7 +44,8 @@ def test_slower_is_measured_again_stored_and_fails(run_suite, record_baseline, p
     result.assert_outcomes(passed=1)
     for number in (1, 2):
         assert any(
-            f"measuring 1 suspected and 0 controls again, {number} of 2 ... took" in line for line in result.outlines
+            f"repeating the session for 1 suspected and 0 controls, {number} of 2 ... took" in line
+            for line in result.outlines
         )
     lines = verdict_lines(result)
     assert any(line.startswith(ID) and line.endswith("SLOWER") for line in lines)
@@ -100,7 +101,7 @@ def test_a_disturbed_benchmark_is_measured_again_in_a_fresh_process(
     calm_baseline()
     result = run_suite("--benchmark-compare", "--benchmark-save=night", "--judge-min-change=latency=1000%", *ONE)
     assert result.ret == 0, "\n".join(result.outlines[-30:])
-    assert any("measuring 1 disturbed again, 1 of 2 ... took" in line for line in result.outlines)
+    assert any("repeating the session for 1 disturbed, 1 of 2 ... took" in line for line in result.outlines)
     assert not any("2 of 2" in line for line in result.outlines)
     assert any(line.startswith("passed: 1 SAME") for line in verdict_lines(result))
     (night,) = pytester.path.glob("store/*/*_night.json")
@@ -118,10 +119,38 @@ def test_what_stays_disturbed_is_measured_twice_more_and_then_unsure(
     result = run_suite("--benchmark-compare", *ONE)
     assert result.ret == 0, "\n".join(result.outlines[-30:])
     for number in (1, 2):
-        assert any(f"measuring 1 disturbed again, {number} of 2" in line for line in result.outlines)
+        assert any(f"repeating the session for 1 disturbed, {number} of 2" in line for line in result.outlines)
     lines = verdict_lines(result)
     assert any(line.startswith(ID) and line.endswith("UNSURE") for line in lines)
     assert any("disturbed: hw_slowdown" in line for line in lines)
+
+
+def test_a_repetition_is_the_whole_session_without_what_failed(run_suite, record_baseline, monkeypatch):
+    """What the session has built decides where an engine's memory lies, so the repetition builds it all again."""
+    from fixtures import variants
+
+    def broken(module, batch):
+        raise RuntimeError("no such operator")
+
+    record_baseline(scale=1 / 500)
+    monkeypatch.setitem(variants.VARIANTS, "torchscript-fp32", variants.Variant("torchscript-fp32", "fp32", broken))
+    asked = []
+
+    def measure(node_ids, arguments, root, inifile, timeout_s):
+        asked.append(list(node_ids))
+        assert timeout_s >= 600
+        raise fresh.NotMeasured("no process")
+
+    monkeypatch.setattr(fresh, "measure", measure)
+    run_suite("--benchmark-compare", "--variants=eager-fp32,torchscript-fp32", "--batch-sizes=1,2")
+    speed, labels = "benchmarks/test_inference_speed.py::test_latency", "benchmarks/test_label_agreement.py::test_label"
+    assert len(asked) == 2 and asked[0] == asked[1]
+    assert [node_id.split("[")[1] for node_id in asked[0] if node_id.startswith(speed)] == [
+        "test_efficientnet-eager-fp32-b2]",
+        f"{ID}]",
+    ]
+    assert any(node_id.startswith(labels) for node_id in asked[0])
+    assert not any("torchscript" in node_id for node_id in asked[0])
 
 
 def test_what_does_not_matter_passes(run_suite, record_baseline):
