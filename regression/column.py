@@ -118,7 +118,7 @@ def column(metric: Metric, run: Run, baselines: Sequence[Run], ids: Sequence[str
         [[item.values.get(key) if item and not item.disturbances else None for item in row] for row in benchmarks]
     )
     rounds = np.array([_median([item.round_spread for item in row if item]) for row in benchmarks])
-    layout = Layout(tuple(b.unit for b in baselines), tuple(b.day for b in baselines), run.unit)
+    layout = Layout(tuple(b.place for b in baselines), tuple(b.day for b in baselines), run.place)
     noise = estimate(logs, layout, metric.spread, rounds)
     now = np.array([run.benchmarks[id_].values[key] for id_ in ids])
     first = np.log(now) - noise.centre

@@ -12,6 +12,7 @@ from regression.column import Column, column, percent
 from regression.controls import spread_out
 from regression.environment import differences, refusal
 from regression.metrics import METRICS, Metric
+from regression.noise import KNOWN_DF
 from regression.runs import LeftOut, Run, count
 from regression.verdict import Judgement, Reason, Report, Shown, Verdict
 
@@ -223,6 +224,12 @@ def _notes(run: Run, baselines: Sequence[Run]) -> Iterable[str]:
         yield (
             f"This run is of another unit ({run.unit[:12] or 'unknown'}) than the baseline ({known}); "
             "the smallest changes seen allow for the spread between units."
+        )
+    elsewhere = sum(baseline.unit == run.unit and baseline.place != run.place for baseline in baselines)
+    if elsewhere and sum(baseline.place == run.place for baseline in baselines) <= KNOWN_DF:
+        yield (
+            f"{count(elsewhere, 'run')} of the baseline timed other benchmarks than this run. Engines lie elsewhere in "
+            "the GPU's memory then, and the smallest changes seen allow for that as for another unit."
         )
     disturbed = sum(bool(item.disturbances) for baseline in baselines for item in baseline.benchmarks.values())
     if disturbed:

@@ -26,11 +26,14 @@ KNOWN_DF = 2
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """Which unit and which day each of K baseline runs comes from, and which of them share this run's unit."""
+    """Which unit and which day each of K baseline runs comes from, and which of them share this run's unit.
 
-    units: tuple[str, ...]
+    A unit is here a GPU together with what a run built on it (`Run.place`).
+    """
+
+    units: tuple[Hashable, ...]
     days: tuple[str, ...]
-    now_unit: str
+    now_unit: Hashable
 
     @property
     def mine(self) -> npt.NDArray[np.bool_]:

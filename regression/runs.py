@@ -8,7 +8,7 @@ import math
 import re
 import stat
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -103,6 +103,11 @@ class Run:
         """The GPU's UUID; empty on a CPU, whose units are not told apart."""
         uuid = lookup(self.machine, ("gpu", "uuid"))
         return uuid if isinstance(uuid, str) else ""
+
+    @property
+    def place(self) -> Hashable:
+        """What decides where in a GPU's memory engines lie: the unit, and all that was built; empty on a CPU."""
+        return (self.unit, frozenset(self.benchmarks)) if self.unit else ""
 
     @property
     def day(self) -> str:

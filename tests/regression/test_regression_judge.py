@@ -241,6 +241,32 @@ def test_another_unit_is_compared_named_and_sees_less(recorder: Recorder) -> Non
     assert of(other).verdict is Verdict.SAME
 
 
+def test_a_run_of_other_benchmarks_sees_less_until_three_baseline_runs_timed_the_same(recorder: Recorder) -> None:
+    """Where an engine lies in memory follows from all that the session built, and moves its kernel time."""
+    whole, some = recorder.baselines(), IDS[:5]
+    few, enough = ([*whole, *recorder.baselines(count, ids=some)] for count in (2, 3))
+    against_whole = judge(recorder.run(), whole)
+    reports = [judge(recorder.run(ids=some), baseline) for baseline in (whole, few, enough)]
+    own, *others = (of(report, IDS[4]).detectable_ratio - 1 for report in (against_whole, *reports))  # type: ignore[operator]
+    assert min(others[:2]) > 2 * own and others[2] < 1.5 * own
+    assert [
+        any("5 runs of the baseline timed other benchmarks" in note for note in report.notes) for report in reports
+    ] == [
+        True,
+        True,
+        False,
+    ]
+    assert not any("timed other benchmarks" in note for note in against_whole.notes)
+
+
+def test_on_a_cpu_a_run_of_other_benchmarks_sees_as_much(recorder: Recorder) -> None:
+    baselines = recorder.baselines(uuid="")
+    reports = [judge(recorder.run(ids=ids, uuid=""), baselines) for ids in (IDS, IDS[:6])]  # enough for four controls
+    same, other = (of(report, IDS[0], metric="latency") for report in reports)
+    assert same.detectable_ratio is not None and other.detectable_ratio is not None
+    assert other.detectable_ratio <= same.detectable_ratio
+
+
 def other_gpu(run: Run, **fields: object) -> Run:
     return dataclasses.replace(run, machine={**run.machine, "gpu": {**run.machine["gpu"], **fields}})
 
