@@ -11,11 +11,12 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import timm
 import torch
 
 from fixtures import clocks, images, models
 from fixtures.device import Device, resolve
-from fixtures.tensorrt import detect
+from fixtures.tensorrt import detect, engine_modules
 from fixtures.variants import VARIANTS
 
 
@@ -30,12 +31,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("batch_size", type=int)
     parser.add_argument("--loads", type=int, default=5, help="how often the engine is loaded anew (default: 5)")
     options = parser.parse_args(arguments)
+    if not timm.is_model(options.model):
+        parser.error(f"timm {timm.__version__} has no model {options.model!r}")
+    if options.batch_size < 1:
+        parser.error(f"the batch size {options.batch_size} is not a positive number")
     found = detect()
     if not found.flavour:
         print(f"python -m proof.placement: {found}", file=sys.stderr)
         return 2
     device = resolve("cuda")
-    torch.backends.cudnn.benchmark = True
     model = models.load(options.model, "auto", images.find(images.SAMPLE_FOLDER))
     variant = VARIANTS[options.variant]
     shape = (options.batch_size, *model.input_size)
@@ -43,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with torch.no_grad():
         built = variant.build(variant.prepare(model.module, device), batch)
         assert built.compiled is not None
-        loaded = [child for child in built.compiled.module.modules() if hasattr(child, "serialized_engine")]
+        loaded = engine_modules(built.compiled.module)
         first = [child.engine for child in loaded]
         print(f"{options.model} {options.variant}, batch {options.batch_size}, on {device.name}, {found}")
         say("as built", built.call, batch, device)

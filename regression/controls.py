@@ -1,4 +1,4 @@
-"""Control benchmarks: which to measure beside the suspects, and how far all of them shifted."""
+"""Control benchmarks: which to hold confirmations of the suspects against, and how far all of them shifted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from regression.noise import Floats
 from regression.runs import Benchmark
 
-# How many a run without confirmations would measure; its limits are stated for so many.
+# How many a run without confirmations would be held against; its limits are stated for so many.
 PLANNED = 4
 # More are never asked for, and looking for them takes time with every one.
 OFFERED = 16

@@ -13,9 +13,6 @@ from typing import Any
 
 # The session that asks holds the GPU too, and is no disturbance (fixtures/gpu_state.py reads this).
 OWN_PROCESSES = "INFERENCE_OWN_GPU_PROCESSES"
-# A repetition may take PATIENCE times as long as the session so far, and GRACE_S more.
-PATIENCE = 3
-GRACE_S = 600.0
 FIELDS = ("kernel_time_s", "peak_memory_bytes", "host_pace_s")
 
 

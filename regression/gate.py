@@ -24,6 +24,8 @@ from regression.verdict import Report, controls, suspects, verdicts
 
 ACCEPTED_FILE = "baselines/accepted.toml"
 REMEASURED = 2
+# A repetition that takes longer than so many times the session so far, and so many seconds more, hangs.
+LONGEST, LONGEST_S = 3, 600.0
 # What a run is called before it is stored.
 THIS_RUN = Path("this run")
 
@@ -224,8 +226,7 @@ def _measure_disturbed_again(session: pytest.Session, gate: Gate, run: Run) -> N
     for attempt in range(1, REMEASURED + 1):
         if not disturbed:
             return
-        what = f"repeating the session for {len(disturbed)} disturbed, {attempt} of {REMEASURED}"
-        with _progress(session, what):
+        with _progress(session, f"repeating the session for {len(disturbed)} disturbed, {attempt} of {REMEASURED}"):
             measured = _repeat(session, gate, run)
         if measured is None:
             return
@@ -237,12 +238,13 @@ def _measure_disturbed_again(session: pytest.Session, gate: Gate, run: Run) -> N
 
 
 def _confirm(session: pytest.Session, gate: Gate, run: Run, suspected: list[str], beside: list[str]) -> None:
+    kept = {*suspected, *beside}
+    what = f"repeating the session for {len(suspected)} suspected and {len(beside)} controls"
     for number in range(1, CONFIRMATIONS + 1):
-        what = f"repeating the session for {len(suspected)} suspected and {len(beside)} controls, "
-        with _progress(session, f"{what}{number} of {CONFIRMATIONS}"):
+        with _progress(session, f"{what}, {number} of {CONFIRMATIONS}"):
             measured = _repeat(session, gate, run)
         if measured is not None:
-            measured["benchmarks"] = [one for one in measured["benchmarks"] if one["param"] in {*suspected, *beside}]
+            measured["benchmarks"] = [record for record in measured["benchmarks"] if record["param"] in kept]
             entry = fresh.confirmation(measured, beside)
             disturbed = list(parse(measured, THIS_RUN, gate.metrics).disturbances)
             gate.confirmations.append(entry | {"disturbed": disturbed} if disturbed else entry)
@@ -267,8 +269,7 @@ def _repeat(session: pytest.Session, gate: Gate, run: Run) -> dict[str, Any] | N
         for item in session.items
         if isinstance(item, pytest.Function) and hasattr(item, "callspec") and item.callspec.id in wanted
     ]
-    # a session takes as long as the last one, or the machine has a trouble of its own
-    timeout_s = fresh.PATIENCE * (time.monotonic() - gate.began) + fresh.GRACE_S
+    timeout_s = LONGEST * (time.monotonic() - gate.began) + LONGEST_S
     try:
         return fresh.measure(node_ids, arguments, config.rootpath, config.inipath, timeout_s)
     except fresh.NotMeasured as error:

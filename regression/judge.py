@@ -225,8 +225,10 @@ def _notes(run: Run, baselines: Sequence[Run]) -> Iterable[str]:
             f"This run is of another unit ({run.unit[:12] or 'unknown'}) than the baseline ({known}); "
             "the smallest changes seen allow for the spread between units."
         )
-    elsewhere = sum(baseline.unit == run.unit and baseline.place != run.place for baseline in baselines)
-    if elsewhere and sum(baseline.place == run.place for baseline in baselines) <= KNOWN_DF:
+    place = run.place
+    alike = sum(baseline.place == place for baseline in baselines)
+    elsewhere = sum(baseline.unit == run.unit for baseline in baselines) - alike
+    if elsewhere and alike <= KNOWN_DF:
         yield (
             f"{count(elsewhere, 'run')} of the baseline timed other benchmarks than this run. Engines lie elsewhere in "
             "the GPU's memory then, and the smallest changes seen allow for that as for another unit."

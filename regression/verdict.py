@@ -92,7 +92,7 @@ class Report:
     family_wise_error: float = FAMILY_WISE_ERROR
     tests: int = 0
     controls: tuple[str, ...] = ()
-    """Benchmarks that came out SAME, most useful first, to be measured beside suspects."""
+    """Benchmarks that came out SAME, most useful first, against which confirmations may be held."""
     deselected: int = 0
 
     @property
@@ -106,7 +106,7 @@ def suspects(report: Report) -> list[tuple[str, str]]:
 
 
 def controls(report: Report, count: int = 4) -> list[str]:
-    """Up to `count` benchmarks to measure beside the suspects."""
+    """Up to `count` benchmarks against which confirmations of the suspects are held."""
     return list(report.controls[:count])
 
 

@@ -14,6 +14,19 @@ def test_without_a_gpu_it_says_so(capsys):
     assert capsys.readouterr().err == "python -m proof.placement: needs a CUDA GPU\n"
 
 
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        (["efficientnet_b99", "tensorrt-fp32", "1"], "has no model 'efficientnet_b99'"),
+        (["efficientnet_b0", "tensorrt-fp32", "0"], "the batch size 0 is not a positive number"),
+    ],
+)
+def test_a_mistake_is_said(capsys, arguments, said):
+    with pytest.raises(SystemExit) as ended:
+        placement.main(arguments)
+    assert ended.value.code == 2 and said in capsys.readouterr().err
+
+
 class Child:
     """As Torch-TensorRT's module: `setup_engine` keeps an engine that is there."""
 

@@ -249,13 +249,8 @@ def test_a_run_of_other_benchmarks_sees_less_until_three_baseline_runs_timed_the
     reports = [judge(recorder.run(ids=some), baseline) for baseline in (whole, few, enough)]
     own, *others = (of(report, IDS[4]).detectable_ratio - 1 for report in (against_whole, *reports))  # type: ignore[operator]
     assert min(others[:2]) > 2 * own and others[2] < 1.5 * own
-    assert [
-        any("5 runs of the baseline timed other benchmarks" in note for note in report.notes) for report in reports
-    ] == [
-        True,
-        True,
-        False,
-    ]
+    said = "5 runs of the baseline timed other benchmarks"
+    assert [any(said in note for note in report.notes) for report in reports] == [True, True, False]
     assert not any("timed other benchmarks" in note for note in against_whole.notes)
 
 
