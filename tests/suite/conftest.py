@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 
+import matplotlib.figure  # noqa: F401  a session that imported it would leave half of it behind
 import pytest
 import pytest_benchmark.histogram  # noqa: F401  its importlib_metadata takes over entry points; not inside a session
 import torch
