@@ -15,7 +15,8 @@ from pathlib import Path
 
 from proof.slowdown import SPIN_KERNEL, UNCHANGED
 from proof.stored import injected, night, read_all
-from regression.kernels import Change, explain, kernel_table
+from regression.kernels import Change, explain
+from regression.kerneltable import kernel_table
 from regression.limits import CONFIRMATIONS
 from regression.metrics import METRICS
 from regression.runs import Run, count

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import statistics
 from collections.abc import Sequence
 
 import numpy as np
 
-from regression.controls import planned_variance, shift
+from regression.controls import shift
 from regression.limits import CONFIRMATIONS, Limits, inside, limits, settled, two_sided
 from regression.metrics import LARGEST_VALUE, Metric
 from regression.noise import Floats, Layout, estimate
-from regression.pace import moved, unexplained
-from regression.runs import Run, count
+from regression.pace import excuse, moved, unexplained
+from regression.runs import Benchmark, Run, count
 from regression.verdict import Judgement, Reason, Verdict
 
 # Noise without any bound makes every change undetectable; a number stays one that JSON can hold.
@@ -30,7 +31,7 @@ class Column:
     first: Floats
     """Logarithm of now over the baseline's centre."""
     again: Floats
-    """(B, confirmations): the same of every confirmation, relative to its controls; NaN where not measured."""
+    """(B, confirmations): the same of every confirmation, less its controls' shift; NaN where not measured."""
     pace: Floats
     """(B, 1 + confirmations): how far the machine's own pace moved beyond its noise, at `first` and at `again`."""
     controls: int
@@ -40,6 +41,11 @@ class Column:
     """Why the benchmark was disturbed, empty where it was not."""
     disturbed_again: tuple[str, ...]
     """Why confirmations of it were disturbed, which are not among `again`; empty where none was."""
+
+    @property
+    def detectable(self) -> Floats:
+        """The smallest true change that would have been reported although the pace excuses some."""
+        return np.asarray(self.limits.detectable + excuse(self.pace).max(axis=1))
 
     def judgements(self) -> list[Judgement]:
         """One judgement for every test."""
@@ -61,7 +67,7 @@ class Column:
             np.where(reported, np.exp(noise.centre + settled_), self.now).tolist(),
             np.exp(ratio).tolist(),
             np.exp(self.first).tolist(),
-            np.exp(np.minimum(known.detectable, LARGEST_LOG)).tolist(),
+            np.exp(np.minimum(self.detectable, LARGEST_LOG)).tolist(),
             two_sided(p_value, noise.df).tolist(),
             strict=True,
         )
@@ -88,7 +94,7 @@ class Column:
         if not suspect:
             if abs(first) > self.limits.inside[row]:
                 return Verdict.SAME, Reason.NEGLIGIBLE, ""
-            if self.limits.detectable[row] <= math.log1p(self.metric.worth_knowing):
+            if self.detectable[row] <= math.log1p(self.metric.worth_knowing):
                 return Verdict.SAME, Reason.INSIDE_NOISE, ""
             return Verdict.UNSURE, Reason.NOISY, ""
         again = self.again[row][np.isfinite(self.again[row])].tolist()
@@ -117,9 +123,11 @@ def column(metric: Metric, run: Run, baselines: Sequence[Run], ids: Sequence[str
     logs = _logs(
         [[item.values.get(key) if item and not item.disturbances else None for item in row] for row in benchmarks]
     )
-    rounds = np.array([_median([item.round_spread for item in row if item]) for row in benchmarks])
     layout = Layout(tuple(b.place for b in baselines), tuple(b.day for b in baselines), run.place)
-    noise = estimate(logs, layout, metric.spread, rounds)
+    measured = [[item for item in row if item] for row in benchmarks]
+    rounds = metric.spread.rounds * np.array([_rounds(items) for items in measured])
+    choice = metric.spread.choice_s * np.array([_choice(items) for items in measured])
+    noise = estimate(logs, layout, metric.spread, np.hypot(rounds, choice))
     now = np.array([run.benchmarks[id_].values[key] for id_ in ids])
     first = np.log(now) - noise.centre
     disturbed = tuple(", ".join(run.benchmarks[id_].disturbances) for id_ in ids)
@@ -133,13 +141,12 @@ def column(metric: Metric, run: Run, baselines: Sequence[Run], ids: Sequence[str
     )
     steady = np.array([not text for text in disturbed]) & (np.abs(first) <= inside(noise, share, len(ids)))
     variances = noise.deviation(1) ** 2
-    added, controls = planned_variance(variances[steady]), 0
+    added, controls = 0.0, 0
     if calm:
         listed = [steady & np.isin(ids, c.controls) & np.isfinite(again[:, j]) for j, c in enumerate(calm)]
-        found = [shift(again[chosen, j], variances[chosen]) for j, chosen in enumerate(listed)]
-        again = again - np.array([shifted for shifted, _ in found])
+        shifted, variance = shift(again.T, np.where(listed, 1 / variances, 0), choice > 0)
+        again, added = again - shifted, float(variance.max())
         controls = min(int(chosen.sum()) for chosen in listed)
-        added = max(variance for _, variance in found)
     return Column(
         metric,
         tuple(ids),
@@ -171,6 +178,15 @@ def _logs(rows: list[list[float | None]]) -> Floats:
     return logs
 
 
-def _median(values: list[float | None]) -> float:
-    known = sorted(value for value in values if value is not None)
-    return known[len(known) // 2] if known else math.nan
+def _rounds(measured: Sequence[Benchmark]) -> float:
+    """Spread of the logarithm of a process's rounds, in the middle of the baseline's runs; 0 where none says."""
+    known = [item.round_spread for item in measured if item.round_spread is not None]
+    return statistics.median_high(known) if known else 0.0
+
+
+def _choice(measured: Sequence[Benchmark]) -> float:
+    """Launches a second of kernel time, where the baseline's runs launched different kernels; 0 elsewhere."""
+    if len({item.kernels for item in measured if item.kernels is not None}) < 2:
+        return 0.0
+    known = [item.values for item in measured if item.values.keys() >= {"launches", "kernel_time"}]
+    return statistics.median_high(values["launches"] / values["kernel_time"] for values in known) if known else 0.0

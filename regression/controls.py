@@ -1,55 +1,31 @@
-"""Control benchmarks: which to hold confirmations of the suspects against, and how far all of them shifted."""
+"""Control benchmarks: how far those that did not change shifted in a fresh process that measures suspects again."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
-
 import numpy as np
+import numpy.typing as npt
+from scipy import special
 
 from regression.noise import Floats
-from regression.runs import Benchmark
 
-# How many a run without confirmations would be held against; its limits are stated for so many.
-PLANNED = 4
-# More are never asked for, and looking for them takes time with every one.
-OFFERED = 16
+# Controls lie where they lay, unless their own noise would produce their mean shift less often than this.
+SHIFTED_ERROR = 0.01
+SHIFTED = float(-special.ndtri(SHIFTED_ERROR / 2))
 
 
-def shift(deviations: Floats, variances: Floats) -> tuple[float, float]:
-    """Mean shift of the controls that have a deviation, weighted by their precision, and its variance.
+def shift(
+    deviations: Floats, precisions: Floats, together: npt.NDArray[np.bool_] | bool = False
+) -> tuple[Floats, Floats]:
+    """Mean shift of the controls along the last axis, weighted by their precision, and the variance it adds.
 
-    (0, 0) where there are none: then confirmations count as they are.
+    A precision is 1 over a deviation's variance, and 0 where the benchmark is no control. Those that move `together`
+    weigh as much as the most precise of them. Both results are 0 without any control, and where the shift is within the
+    controls' own noise: subtracting it would add that noise and no more.
     """
-    usable = np.isfinite(deviations)
-    if not usable.any():
-        return 0.0, 0.0
-    weights = 1 / variances[usable]
-    return float(np.average(deviations[usable], weights=weights)), float(1 / weights.sum())
-
-
-def planned_variance(variances: Floats) -> float:
-    """Variance of the shift of the PLANNED most precise of these benchmarks."""
-    best = np.sort(variances)[:PLANNED]
-    return float(1 / (1 / best).sum()) if len(best) else 0.0
-
-
-def spread_out(benchmarks: Mapping[str, Benchmark], candidates: Iterable[tuple[str, int, float]]) -> list[str]:
-    """Up to OFFERED ids of (id, metrics that came out SAME, smallest detectable change), as different as they come.
-
-    A disturbance may hit only small batches or only one compiler, so controls that are alike would miss it.
-    """
-    left = sorted(candidates, key=lambda item: (-item[1], item[2], item[0]))
-    chosen: list[str] = []
-    apart = {id_: math.inf for id_, _, _ in left}
-    while left and len(chosen) < OFFERED:
-        best = max(left, key=lambda item: apart[item[0]])
-        left.remove(best)
-        chosen.append(best[0])
-        for id_, _, _ in left:
-            apart[id_] = min(apart[id_], _distance(benchmarks[best[0]], benchmarks[id_]))
-    return chosen
-
-
-def _distance(one: Benchmark, other: Benchmark) -> int:
-    return sum(one.params.get(key) != other.params.get(key) for key in one.params.keys() | other.params.keys())
+    alike = np.where(together, precisions, 0)
+    count = alike.sum(axis=-1, keepdims=True) / np.maximum(alike.max(axis=-1, keepdims=True, initial=0), 1e-300)
+    precisions = np.where(together, precisions / np.maximum(count, 1), precisions)
+    total = np.maximum(precisions.sum(axis=-1), 1e-300)
+    mean = (np.where(precisions > 0, deviations, 0) * precisions).sum(axis=-1) / total
+    shifted = np.abs(mean) > SHIFTED / np.sqrt(total)
+    return np.where(shifted, mean, 0), np.where(shifted, 1 / total, 0)

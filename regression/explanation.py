@@ -6,7 +6,8 @@ from typing import Any
 
 from regression import layers
 from regression.kernelnames import fit, printable
-from regression.kernels import Change, Explanation, Kernel, explain, kernel_table
+from regression.kernels import Change, Explanation, explain
+from regression.kerneltable import Kernel, kernel_table
 from regression.layers import Layers
 from regression.markdown import code
 from regression.runs import Run

@@ -20,7 +20,7 @@ from regression.metrics import METRICS, Metric, WrongChange, with_min_changes
 from regression.patience import DEFAULT_PATIENCE, recent, sentences, unwatched
 from regression.runs import Run, UnusableRun, parse
 from regression.storage import Stored, collect
-from regression.verdict import Report, controls, suspects, verdicts
+from regression.verdict import Report, suspects, verdicts
 
 ACCEPTED_FILE = "baselines/accepted.toml"
 REMEASURED = 2
@@ -155,7 +155,7 @@ def _judge_session(session: pytest.Session, gate: Gate, benchmarks: Any) -> None
     report = _judge(run, gate, stored)
     again = suspects(report)
     if again:
-        _confirm(session, gate, run, list(dict.fromkeys(benchmark for benchmark, _ in again)), controls(report))
+        _confirm(session, gate, run, list(dict.fromkeys(benchmark for benchmark, _ in again)), report.controls)
         run = _run_so_far(config, gate, benchmarks)
         report = _judge(run, gate, stored)
     gate.verdicts = verdicts(report)
@@ -237,7 +237,7 @@ def _measure_disturbed_again(session: pytest.Session, gate: Gate, run: Run) -> N
         disturbed = [name for name in disturbed if name not in calm]
 
 
-def _confirm(session: pytest.Session, gate: Gate, run: Run, suspected: list[str], beside: list[str]) -> None:
+def _confirm(session: pytest.Session, gate: Gate, run: Run, suspected: Sequence[str], beside: Sequence[str]) -> None:
     kept = {*suspected, *beside}
     what = f"repeating the session for {len(suspected)} suspected and {len(beside)} controls"
     for number in range(1, CONFIRMATIONS + 1):

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 
 from regression.accepted import Accepted, allowance, stale
 from regression.column import Column, column, percent
-from regression.controls import spread_out
 from regression.environment import differences, refusal
 from regression.metrics import METRICS, Metric
 from regression.noise import KNOWN_DF
@@ -56,7 +55,7 @@ def judge(
         labels=tuple((id_, label) for id_, label in sorted(run.labels.items()) if not label.passed),
         notes=(*notes, *_notes(run, usable), *stale(accepted, used, set(known), day)),
         tests=sum(len(tests.ids) for tests in columns),
-        controls=tuple(spread_out(run.benchmarks, _candidates(judgements))),
+        controls=tuple(_controls(judgements)),
         deselected=run.deselected,
     )
 
@@ -198,17 +197,15 @@ def _shown(run: Run, baselines: Sequence[Run], metrics: Sequence[Metric]) -> Ite
                 )
 
 
-def _candidates(judgements: Sequence[Judgement]) -> Iterable[tuple[str, int, float]]:
-    """(id, metrics that came out SAME, smallest detectable change) of the benchmarks that may serve as controls."""
+def _controls(judgements: Sequence[Judgement]) -> Iterable[str]:
+    """Benchmarks of which something came out SAME, and nothing changed or would be measured again."""
     unfit = {item.benchmark for item in judgements if item.verdict not in (Verdict.SAME, Verdict.UNSURE, Verdict.NEW)}
     unfit |= {
         item.benchmark for item in judgements if item.reason in (Reason.UNCONFIRMED, Reason.DISAGREED, Reason.DISTURBED)
     }
-    same: dict[str, list[float]] = {}
-    for item in judgements:
-        if item.verdict is Verdict.SAME and item.benchmark not in unfit:
-            same.setdefault(item.benchmark, []).append(item.detectable_ratio or math.inf)
-    return [(id_, len(found), min(found)) for id_, found in same.items()]
+    return dict.fromkeys(
+        item.benchmark for item in judgements if item.verdict is Verdict.SAME and item.benchmark not in unfit
+    )
 
 
 def _notes(run: Run, baselines: Sequence[Run]) -> Iterable[str]:

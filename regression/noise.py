@@ -63,11 +63,11 @@ class Noise:
         return np.sqrt(own + self.shared)
 
 
-def estimate(logs: Floats, layout: Layout, spread: Spread, rounds: Floats | None = None) -> Noise:
+def estimate(logs: Floats, layout: Layout, spread: Spread, besides: Floats | float = 0.0) -> Noise:
     """Noise of B benchmarks from `logs` (B, K), NaN where a run has no value.
 
-    `rounds` (B,) is the spread of the logarithm of a process's rounds. Where at least three runs come from this run's
-    own unit, only those are used, since a unit's offset is larger than the noise of its processes.
+    `besides` (B,) is what else the stored runs say of a benchmark's spread between processes. Where at least three runs
+    come from this run's own unit, only those are used, since a unit's offset is larger than the noise of its processes.
     """
     present = np.isfinite(logs)
     own_unit = present & layout.mine
@@ -82,7 +82,8 @@ def estimate(logs: Floats, layout: Layout, spread: Spread, rounds: Floats | None
 
     by_day, by_unit = layout.groups()
     days, units = used @ by_day, used @ by_unit
-    process, df = _process(values, days, units, by_day, by_unit, spread, rounds)
+    prior = np.hypot(spread.process, np.broadcast_to(besides, len(logs)))
+    process, df = _process(values, days, units, by_day, by_unit, spread, prior)
     day = _days(values, days, units, by_day, by_unit, process, spread)
     unit = _units(values, days, units, by_unit, process, day, spread)
     shared = day * (1 + (days**2).sum(axis=1) / runs**2)
@@ -91,7 +92,7 @@ def estimate(logs: Floats, layout: Layout, spread: Spread, rounds: Floats | None
 
 
 def _process(
-    values: Floats, days: Floats, units: Floats, by_day: Floats, by_unit: Floats, spread: Spread, rounds: Floats | None
+    values: Floats, days: Floats, units: Floats, by_day: Floats, by_unit: Floats, spread: Spread, prior: Floats
 ) -> tuple[Floats, Floats]:
     """Standard deviation between processes and its degrees of freedom: runs of one unit and day, pooled and shrunk."""
     total = (values**2).sum(axis=1)
@@ -102,9 +103,6 @@ def _process(
     own_df = np.maximum(np.where(by_days, of_days, of_units), 0)
     squares = total - np.where(by_days, _between(values, days, by_day), _between(values, units, by_unit))
 
-    prior = np.full(len(values), spread.process)
-    if rounds is not None:
-        prior = np.hypot(prior, spread.rounds * np.where(np.isfinite(rounds), rounds, 0))
     prior = np.where(own_df < KNOWN_DF, np.maximum(prior, spread.unseen), prior)
     own = np.maximum(squares, 0) / np.maximum(own_df, 1)
     odds = special.fdtrc(np.maximum(own_df, 1), spread.process_df, own / prior**2)

@@ -28,7 +28,12 @@ def moved(then: Floats, now: Floats) -> Floats:
     return np.asarray(np.nan_to_num(np.sign(distance) * np.maximum(np.abs(distance) - TOLERANCE, 0)))
 
 
+def excuse(pace: Floats) -> Floats:
+    """How much slower a pace that moved by `pace` may make a latency."""
+    return np.asarray(np.maximum(EXCUSE * pace, 0))
+
+
 def unexplained(deviations: Floats, pace: Floats) -> Floats:
     """The deviations, as near to 0 as a pace that moved the same way can bring them."""
-    explained = np.maximum(EXCUSE * pace * np.sign(deviations), 0)
+    explained = excuse(pace * np.sign(deviations))
     return np.asarray(np.sign(deviations) * np.maximum(np.abs(deviations) - explained, 0))

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from regression.kerneltable import kernel_table
 from regression.metrics import LARGEST_VALUE, METRICS, SMALLEST_VALUE, Metric, lookup
 
 SCHEMA = 1
@@ -55,6 +56,8 @@ class Benchmark:
     """Metric to the reason why there is no valid value."""
     round_spread: float | None = None
     """Spread of the logarithm of the rounds' latency, from their quartiles."""
+    kernels: int | None = None
+    """Stands for which kernels one inference launches how often; None where that is not known."""
     disturbances: tuple[str, ...] = ()
     extra_info: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
 
@@ -148,7 +151,7 @@ def parse(document: Mapping[str, Any], path: Path, metrics: Sequence[Metric] = M
             f"which reads {SCHEMA}; judge it with that version.",
         )
     problems: list[str] = []
-    benchmarks = _benchmarks(records, problems, metrics)
+    benchmarks = _benchmarks(records, problems, metrics, suite.get("kernels"))
     selected = _texts(suite.get("selected"))
     if not benchmarks and not selected:
         more = f" ({problems[0]})" if problems else ""
@@ -206,7 +209,9 @@ def _load(path: Path) -> Mapping[str, Any]:
     return document
 
 
-def _benchmarks(records: list[Any], problems: list[str], metrics: Sequence[Metric]) -> dict[str, Benchmark]:
+def _benchmarks(
+    records: list[Any], problems: list[str], metrics: Sequence[Metric], kernel_names: Any
+) -> dict[str, Benchmark]:
     params = Counter(
         record["param"] for record in records if isinstance(record, dict) and isinstance(record.get("param"), str)
     )
@@ -221,7 +226,7 @@ def _benchmarks(records: list[Any], problems: list[str], metrics: Sequence[Metri
         if not isinstance(id_, str) or not id_:
             problems.append(f"`benchmarks[{number}]` has neither `param` nor `name` and is left out.")
             continue
-        read_ones.append(_benchmark(shown(id_), record, problems, metrics))
+        read_ones.append(_benchmark(shown(id_), record, problems, metrics, kernel_names))
     counts = Counter(benchmark.id for benchmark in read_ones)
     problems += [
         f"`benchmarks` holds {id_} {count} times; which one counts is not known, so all are left out."
@@ -231,7 +236,9 @@ def _benchmarks(records: list[Any], problems: list[str], metrics: Sequence[Metri
     return {benchmark.id: benchmark for benchmark in read_ones if counts[benchmark.id] == 1}
 
 
-def _benchmark(id_: str, record: Mapping[str, Any], problems: list[str], metrics: Sequence[Metric]) -> Benchmark:
+def _benchmark(
+    id_: str, record: Mapping[str, Any], problems: list[str], metrics: Sequence[Metric], kernel_names: Any
+) -> Benchmark:
     values: dict[str, float] = {}
     absent: dict[str, str] = {}
     for metric in metrics:
@@ -251,6 +258,7 @@ def _benchmark(id_: str, record: Mapping[str, Any], problems: list[str], metrics
         values=values,
         absent=absent,
         round_spread=_round_spread(_mapping(record.get("stats"))),
+        kernels=_kernels(extra_info, kernel_names),
         disturbances=_disturbances(extra_info.get("gpu_state")),
         extra_info=extra_info,
     )
@@ -262,6 +270,14 @@ def _round_spread(stats: Mapping[str, Any]) -> float | None:
         return None
     # The quartiles of a normal distribution lie 1.349 standard deviations apart.
     return math.log(high / low) / 1.349
+
+
+def _kernels(extra_info: Mapping[str, Any], names: Any) -> int | None:
+    try:
+        table = kernel_table(extra_info, names if isinstance(names, list) else [])
+    except ValueError:  # the explanation says what is wrong with it
+        return None
+    return hash(frozenset((kernel.name, kernel.launches) for kernel in table)) if table else None
 
 
 def _disturbances(samples: Any) -> tuple[str, ...]:

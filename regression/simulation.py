@@ -13,14 +13,14 @@ from pathlib import Path
 
 import numpy as np
 
-from regression.controls import PLANNED
+from regression.controls import shift
 from regression.judge import judge
 from regression.limits import CONFIRMATIONS, FAMILY_WISE_ERROR, Limits, inside, limits
 from regression.metrics import METRICS, Metric
 from regression.noise import Floats, Layout, estimate
 from regression.runs import Confirmation, LeftOut, Run, UnusableRun, count, read
 from regression.storage import is_folder, walk
-from regression.verdict import FAILING, Report, controls, suspects
+from regression.verdict import FAILING, Report, suspects
 
 BASELINE_RUNS = 5
 # Nights that are simulated at once, so that the arrays of a batch stay small.
@@ -34,8 +34,10 @@ class World:
     name: str
     tail: float | None
     """Degrees of freedom of the noise of processes and of days (Student's t of unit variance); None is normal."""
+    chosen: float = 0.0
+    """Share of the benchmarks whose kernels every process chooses anew, as the stored runs show."""
     restless: float = 0.0
-    """Share of the benchmarks whose kernels are chosen anew in every process, with a spread of `unseen`."""
+    """Share of the benchmarks with a spread of `unseen`, of which the stored runs show nothing but their values."""
     regimes: float = 0.0
     """Share of the processes in which the latency is half as much again, where the host is the bottleneck."""
 
@@ -44,6 +46,7 @@ WORLDS = (
     World("normal", None),
     World("heavy tails (t, 5 df)", 5),
     World("heavier tails (t, 4 df)", 4),
+    World("kernels chosen (2 of 3)", 5, chosen=2 / 3),
     World("restless (1 of 4), t, 5 df", 5, restless=0.25),
     World("regimes (1 of 5), t, 5 df", 5, regimes=0.2),
 )
@@ -98,7 +101,7 @@ def simulate(
 def _night(
     metric: Metric, world: World, nights: int, benchmarks: int, random: np.random.Generator
 ) -> tuple[Floats, Floats, Limits]:
-    """First looks (nights * benchmarks,), confirmations (nights * benchmarks, 2) relative to controls, and limits."""
+    """First looks (nights * benchmarks,), confirmations (nights * benchmarks, 2) less the controls' shift, limits."""
     spread, rows = metric.spread, nights * benchmarks
     assert spread is not None, "a metric that is only shown has no noise to simulate"
 
@@ -109,7 +112,10 @@ def _night(
 
     # Assumed: rounds spread from 0.05 % (the GPU is the bottleneck) to 7 % (the host is) within one process.
     rounds = np.exp(random.uniform(np.log(0.0005), np.log(0.07), rows))
-    prior = np.hypot(spread.process, spread.rounds * rounds)
+    # Assumed: launches from 2 us (batch 1) to 60 us (batch 128) of kernel time each.
+    launches = np.exp(-random.uniform(np.log(2e-6), np.log(60e-6), rows)) * (random.random(rows) < world.chosen)
+    besides = np.hypot(spread.rounds * rounds, spread.choice_s * launches)
+    prior = np.hypot(spread.process, besides)
     process = prior * np.sqrt(spread.process_df / random.chisquare(spread.process_df, rows))
     process = np.where(random.random(rows) < world.restless, np.maximum(process, spread.unseen), process)
     before, today = draw(rows) * spread.day, draw(rows) * spread.day
@@ -123,19 +129,16 @@ def _night(
         looks += (host_bound & (random.random(looks.shape) < world.regimes)) * np.log(1.5)
 
     one_unit = Layout(("unit",) * BASELINE_RUNS, ("day",) * BASELINE_RUNS, "unit")
-    noise = estimate(baseline, one_unit, spread, rounds)
+    noise = estimate(baseline, one_unit, spread, besides)
     looks -= noise.centre[:, None]
     variances = noise.deviation(1) ** 2
     steady = np.abs(looks[:, 0]) <= inside(noise, metric.share, benchmarks)
-    weights = np.where(steady, 1 / variances, 0).reshape(nights, benchmarks)
-    # The most precise benchmarks of the night that came out SAME; a suspect never is its own control.
-    fewest = -np.sort(-weights, axis=1)[:, min(PLANNED, benchmarks) - 1 :][:, :1]
-    weights = np.where(weights >= fewest, weights, 0)
-    total = np.maximum(weights.sum(axis=1), 1e-300)
+    # A suspect never is a control.
+    precisions = np.where(steady, 1 / variances, 0).reshape(nights, 1, benchmarks)
     again = looks[:, 1:].reshape(nights, benchmarks, CONFIRMATIONS)
-    shift = (again * weights[:, :, None]).sum(axis=1) / total[:, None]
-    added = np.repeat(np.where(weights.any(axis=1), 1 / total, 0), benchmarks)
-    again = (again - shift[:, None, :]).reshape(rows, CONFIRMATIONS)
+    shifted, variance = shift(again.swapaxes(1, 2), precisions)
+    again = (again - shifted[:, None, :]).reshape(rows, CONFIRMATIONS)
+    added = np.repeat(variance.max(axis=1), benchmarks)
     return looks[:, 0], again, limits(noise, metric.matters, metric.share, benchmarks, added)
 
 
@@ -164,7 +167,7 @@ def judge_twice(
     """
     run = dataclasses.replace(run, selected=None, confirmations=())
     before = judge(run, baseline, metrics=metrics)
-    beside = controls(before)
+    beside = before.controls
     asked = dict.fromkeys([*(id_ for id_, _ in suspects(before)), *beside])
     if not suspects(before):
         return before, before

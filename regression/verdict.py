@@ -92,7 +92,7 @@ class Report:
     family_wise_error: float = FAMILY_WISE_ERROR
     tests: int = 0
     controls: tuple[str, ...] = ()
-    """Benchmarks that came out SAME, most useful first, against which confirmations may be held."""
+    """Benchmarks that came out SAME, against which confirmations are held."""
     deselected: int = 0
 
     @property
@@ -103,11 +103,6 @@ class Report:
 def suspects(report: Report) -> list[tuple[str, str]]:
     """Benchmarks and metrics that must be measured again in fresh processes before the report can be believed."""
     return [(item.benchmark, item.metric) for item in report.judgements if item.reason is Reason.UNCONFIRMED]
-
-
-def controls(report: Report, count: int = 4) -> list[str]:
-    """Up to `count` benchmarks against which confirmations of the suspects are held."""
-    return list(report.controls[:count])
 
 
 def verdicts(report: Report) -> dict[str, dict[str, str]]:

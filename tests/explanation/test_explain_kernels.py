@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regression.explanation import lines, markdown
-from regression.kernels import Kernel, explain, kernel_table
+from regression.kernels import explain
+from regression.kerneltable import Kernel, kernel_table
 
 US = 1e-6
 ADD = "void at::native::vectorized_elementwise_kernel<4, at::native::CUDAFunctor_add<float>>(int, char*)"

@@ -36,7 +36,11 @@ class Folder:
             base = 0.0005 * (number + 1) * np.exp(noise * self.random.standard_normal())
             added = base * extra.get(id_, 0.0)
             spins = bool(injected) and injected.get(id_, {}).get("kind") == "kernel"
-            rows = [(0, 0.9 * base + (0 if spins else added)), (1, 0.1 * base * (1 + copies)), (2, added)]
+            rows = [
+                (0, 0.9 * base + (0 if spins else added)),
+                (1, 0.1 * base * (1 + copies)),
+                (2, added if spins else 0),
+            ]
             rows = [row for row in rows if row[1]]
             median = 0.0006 * (number + 1) * (1 + latency.get(id_, 0.0)) * np.exp(noise * self.random.standard_normal())
             stats = {"mean": 1.01 * median, "median": median, "min": 0.99 * median}

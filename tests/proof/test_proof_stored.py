@@ -65,7 +65,7 @@ def test_other_runs_confirm_or_do_not(folder, confirmed, verdict):
     said = {(item.benchmark, item.metric): item for item in after.judgements}
     assert said[TENSORRT, "kernel_time"].verdict is verdict
     assert said[TENSORRT, "kernel_time"].reason is (Reason.CONFIRMED if confirmed else Reason.DISAGREED)
-    assert "beside 4 controls" in said[TENSORRT, "kernel_time"].detail
+    assert "beside 5 controls" in said[TENSORRT, "kernel_time"].detail
     unsure = [item for item in before.judgements if item.reason is Reason.UNCONFIRMED]
     assert [item.benchmark for item in unsure] == [TENSORRT]
     assert {said[id_, "kernel_time"].verdict for id_ in IDS[:5]} == {Verdict.SAME}

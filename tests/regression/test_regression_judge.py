@@ -3,16 +3,18 @@
 import dataclasses
 import datetime
 import math
-from collections.abc import Callable
+import statistics
+from collections.abc import Callable, Sequence
 
 import pytest
 from recorder import IDS, Recorder
 
 from regression.accepted import Accepted
+from regression.column import column
 from regression.judge import judge
 from regression.metrics import METRICS, with_min_changes
 from regression.runs import Label, Run, read
-from regression.verdict import Judgement, Reason, Report, Verdict, controls, suspects, verdicts
+from regression.verdict import Judgement, Reason, Report, Verdict, suspects, verdicts
 
 ONE = "efficientnet_b0-tensorrt-fp16-b128"
 TODAY = datetime.date(2026, 3, 2)
@@ -37,7 +39,7 @@ def test_a_slowdown_without_confirmations_is_slower_unconfirmed_and_fails(record
     assert (found.verdict, found.reason, report.failed) == (Verdict.SLOWER, Reason.UNCONFIRMED, True)
     assert suspects(report) == [(ONE, "kernel_time")]
     assert found.ratio == pytest.approx(1.02, rel=1e-3) and found.p_value is not None and found.p_value < 1e-6
-    assert ONE not in controls(report)
+    assert set(report.controls) == set(IDS) - {ONE}
 
 
 def test_a_small_slowdown_without_confirmations_is_unsure_until_it_is_measured_again(recorder: Recorder) -> None:
@@ -107,7 +109,7 @@ def test_a_slowdown_of_everything_leaves_no_controls_and_still_fails(recorder: R
     baselines = recorder.baselines()
     everything = dict.fromkeys(IDS, 1.02)
     first = judge(recorder.run(everything), baselines)
-    assert not controls(first)
+    assert not first.controls
     again = [recorder.again(everything) for _ in range(2)]
     report = judge(recorder.run(everything, confirmations=again), baselines)
     assert {of(report, id_).reason for id_ in IDS} == {Reason.WITHOUT_CONTROLS} and report.failed
@@ -122,11 +124,29 @@ def test_a_control_that_is_slow_itself_does_not_count(recorder: Recorder) -> Non
     assert of(report).reason is Reason.WITHOUT_CONTROLS and report.failed
 
 
-def test_controls_differ_from_one_another(recorder: Recorder) -> None:
-    report = judge(recorder.run({ONE: 1.02}), recorder.baselines())
-    chosen = controls(report, 3)
-    assert len({id_.split("-b")[1] for id_ in chosen}) == 3
-    assert len({id_.split("-")[1] for id_ in chosen}) == 3
+def test_a_baseline_whose_processes_launched_other_kernels_is_taken_to_be_restless(recorder: Recorder) -> None:
+    """Five values that agree by chance are no evidence where every process chose its kernels by one short timing."""
+    spread = METRICS[0].spread
+    assert spread is not None
+    values = [1.0, 1.0002, 0.9998, 1.0001, 0.9999]
+
+    def runs(kernels: Sequence[str]) -> list[Run]:
+        found = []
+        for factor, name in zip(values, kernels, strict=True):
+            document = recorder.document({ONE: factor}, noise=0, kernels=[name])
+            (record,) = [item for item in document["benchmarks"] if item["param"] == ONE]
+            record["extra_info"]["kernels"] = {"kernel": [0], "launches": [275], "time_s": [0.001]}
+            found.append(read(recorder.store(document)))
+        return found
+
+    tonight = recorder.run({ONE: 1.006}, noise=0)
+    same, chosen = (of(judge(tonight, runs(kernels))) for kernels in ("fffff", "fgffh"))
+    assert (same.reason, chosen.reason) == (Reason.UNCONFIRMED, Reason.INSIDE_NOISE)
+    rate = 275 / statistics.median_high(0.0045 * factor for factor in values)
+    prior = math.hypot(spread.process, spread.choice_s * rate)
+    pooled = (4 * statistics.variance(map(math.log, values)) + spread.process_df * prior**2) / (4 + spread.process_df)
+    (found,) = column(METRICS[0], tonight, runs("fgffh"), [ONE], 1.0).limits.noise.process
+    assert found == pytest.approx(math.sqrt(pooled))
 
 
 @pytest.mark.parametrize("state", [{"throttle_reasons": ["hw_thermal_slowdown"]}, {"other_processes": 1}])

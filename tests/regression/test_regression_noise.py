@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from regression.metrics import METRICS, Spread
 from regression.noise import Layout, estimate
 
-SPREAD = Spread(process=0.001, process_df=8, rounds=0, unseen=0.02, day=0.0003, unit=0.002)
+SPREAD = Spread(process=0.001, process_df=8, unseen=0.02, day=0.0003, unit=0.002)
 FIVE = np.log([5.2386, 5.2390, 5.2410, 5.2393, 5.2432])
 
 
@@ -42,10 +42,10 @@ def test_too_few_runs_to_tell_quiet_from_restless_take_the_wide_prior(runs: int)
     assert noise.process[0] > 0.01
 
 
-def test_the_spread_of_the_rounds_widens_the_prior() -> None:
-    spread = Spread(process=0.001, process_df=8, rounds=2.5, unseen=0.02, day=0, unit=0)
-    noise = estimate(np.vstack([FIVE, FIVE]), layout(*["a1"] * 5), spread, np.array([0.0, 0.04]))
-    assert noise.process[1] > 50 * noise.process[0]
+def test_what_else_is_known_of_the_spread_widens_the_prior() -> None:
+    noise = estimate(np.vstack([FIVE, FIVE]), layout(*["a1"] * 5), SPREAD, np.array([0.0, 0.1]))
+    assert noise.process[1] == pytest.approx(0.1 * (8 / 12) ** 0.5, rel=0.01) and noise.df[1] == 12
+    assert noise.process[0] < 0.001
 
 
 def test_another_unit_adds_the_spread_between_units() -> None:

@@ -15,6 +15,7 @@ from regression.verdict import Judgement, Reason, Verdict, suspects
 
 ONE, CONTROLS = IDS[0], IDS[1:5]
 STEADY = 0.004
+WANTED = (ONE, "latency")
 
 
 def paced(document: dict[str, Any], slowed: dict[str, float], pace: float) -> dict[str, Any]:
@@ -42,7 +43,7 @@ def latency(recorder: Recorder, slowed: dict[str, float], pace: float, again: tu
     confirmations = [confirmation(recorder, {ONE: factor}, other) for factor, other in again]
     document = paced(recorder.document(noise=1e-5, day=2, confirmations=confirmations), slowed, pace)
     report = judge(read(recorder.store(document, "now/0099_night.json")), stored)
-    (found,) = [item for item in report.judgements if (item.benchmark, item.metric) == (ONE, "latency")]
+    (found,) = [item for item in report.judgements if (item.benchmark, item.metric) == WANTED]
     return report, found
 
 
@@ -80,6 +81,24 @@ def test_the_pace_excuses_what_it_can_explain(
 ) -> None:
     _, found = latency(recorder, {ONE: slowed}, pace, again)
     assert said(found) == expected, found
+
+
+def test_visible_allows_for_what_a_slower_host_excuses(recorder: Recorder) -> None:
+    """A change as large as what is claimed to be visible is reported on this host as well."""
+    (calm,), (slow,) = (
+        [item for item in latency(recorder, {}, pace, ())[0].judgements if (item.benchmark, item.metric) == WANTED]
+        for pace in (1.02, 1.1)
+    )
+    assert calm.detectable_ratio is not None and slow.detectable_ratio is not None
+    excused = EXCUSE * (np.log(1.1 / 1.004) - TOLERANCE)
+    assert np.log(slow.detectable_ratio / calm.detectable_ratio) == pytest.approx(excused, abs=0.01)
+    factor = slow.detectable_ratio
+    assert said(latency(recorder, {ONE: factor}, 1.1, ((factor, 1.1), (factor, 1.1)))[1])[0] is Verdict.SLOWER
+
+
+def test_on_a_slow_host_a_latency_that_hides_too_much_is_unsure(recorder: Recorder) -> None:
+    _, found = latency(recorder, {}, 1.3, ())
+    assert said(found) == (Verdict.UNSURE, Reason.NOISY)
 
 
 def test_runs_without_a_pace_are_judged_as_they_are(recorder: Recorder) -> None:

@@ -1,0 +1,124 @@
+"""How far stored runs of unchanged code stray between processes: what the priors of `regression.metrics` rest on."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import statistics
+import sys
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from proof.stored import injected, read_all
+from regression.metrics import METRICS, Spread
+from regression.runs import Benchmark, Run, count
+
+# One benchmark in the processes of one unit and day.
+Group = Sequence[Benchmark]
+
+
+@dataclass(frozen=True)
+class Strayed:
+    """How far benchmarks stray between processes.
+
+    Attributes:
+        what: the metric, and of which benchmarks.
+        unit: of the spreads.
+        spreads: a standard deviation for every benchmark, unit and day.
+        degrees: the degrees of freedom of each, its processes less one.
+    """
+
+    what: str
+    unit: str
+    spreads: tuple[float, ...]
+    degrees: tuple[int, ...]
+
+
+def strayed(runs: Sequence[Run]) -> list[Strayed]:
+    """What each judged metric strays, and the host's own pace, in percent and where a prior says so in its terms."""
+    groups: dict[tuple[Hashable, str, str], list[Benchmark]] = {}
+    for run in runs:
+        for id_, benchmark in run.benchmarks.items():
+            if not benchmark.disturbances:
+                groups.setdefault((run.place, run.day, id_), []).append(benchmark)
+    several = [group for group in groups.values() if len(group) > 1]
+    known = [group for group in several if all(item.kernels is not None for item in group)]
+    chosen = [group for group in known if len({item.kernels for item in group}) > 1]
+    same = [group for group in known if len({item.kernels for item in group}) == 1]
+    rows = [
+        _strayed("kernel time, the same kernels", "%", same, "kernel_time", _percent),
+        _strayed("kernel time, kernels chosen anew", "%", chosen, "kernel_time", _percent),
+        _strayed("kernel time, kernels chosen anew", "ns a launch", chosen, "kernel_time", _per_launch),
+        _strayed("latency", "%", several, "latency", _percent),
+        _strayed("latency", "of its prior", several, "latency", _of_prior),
+        _strayed("peak memory", "%", several, "peak_memory", _percent),
+        _strayed("the host's own pace", "%", several, "host_pace", _percent),
+        _units(runs),
+    ]
+    return [row for row in rows if row.spreads]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print a line for every metric; exit status 2 where no two runs are of one unit, day and set of benchmarks."""
+    parser = argparse.ArgumentParser(prog="python -m proof.spreads", description=__doc__)
+    parser.add_argument("runs", type=Path, nargs="+", help="stored runs, files or folders; slowed ones do not count")
+    options = parser.parse_args(argv)
+    found, left_out = read_all(options.runs)
+    for item in left_out:
+        print(f"left out: {item}", file=sys.stderr)
+    runs = [run for run in found if injected(run) is None]
+    rows = strayed(runs)
+    if not rows:
+        print("No two unchanged runs of one unit, day and set of benchmarks; give more.", file=sys.stderr)
+        return 2
+    print(f"{count(len(runs), 'unchanged run')} of {count(len({run.unit for run in runs}), 'unit')}")
+    print(f"\n{'':34}{'unit':14}{'spreads':>8}{'degrees':>9}{'pooled':>9}{'median':>9}{'90 %':>9}{'largest':>9}")
+    for row in rows:
+        pooled = math.sqrt(np.average(np.square(row.spreads), weights=row.degrees))
+        numbers = (pooled, *np.quantile(row.spreads, [0.5, 0.9]), max(row.spreads))
+        counts = f"{len(row.spreads):8}{sum(row.degrees):9}"
+        print(f"{row.what:34}{row.unit:14}{counts}{''.join(f'{number:9.3g}' for number in numbers)}")
+    return 0
+
+
+def _strayed(what: str, unit: str, groups: Sequence[Group], metric: str, scale: Callable[[Group], float]) -> Strayed:
+    measured = [[item for item in group if metric in item.values] for group in groups]
+    measured = [group for group in measured if len(group) > 1]
+    spreads = [scale(group) * statistics.stdev(math.log(item.values[metric]) for item in group) for group in measured]
+    return Strayed(what, unit, tuple(spreads), tuple(len(group) - 1 for group in measured))
+
+
+def _units(runs: Sequence[Run]) -> Strayed:
+    """Of the means of three units and more with the same benchmarks and kernels; their processes stray in them, too."""
+    units: dict[tuple[Hashable, str, int], dict[str, list[float]]] = {}
+    for run in runs:
+        for id_, item in run.benchmarks.items():
+            if "kernel_time" in item.values and item.kernels is not None and not item.disturbances:
+                logs = units.setdefault((frozenset(run.benchmarks), id_, item.kernels), {}).setdefault(run.unit, [])
+                logs.append(math.log(item.values["kernel_time"]))
+    means = [[statistics.mean(logs) for logs in found.values()] for found in units.values() if len(found) > 2]
+    spreads = tuple(100 * statistics.stdev(group) for group in means)
+    return Strayed("kernel time, between units", "%", spreads, tuple(len(group) - 1 for group in means))
+
+
+def _percent(group: Group) -> float:
+    return 100.0
+
+
+def _per_launch(group: Group) -> float:
+    values = [item.values for item in group if item.values.keys() >= {"launches", "kernel_time"}]
+    return 1e9 * statistics.median_high(item["kernel_time"] / item["launches"] for item in values)
+
+
+def _of_prior(group: Group) -> float:
+    spread = next(metric.spread for metric in METRICS if metric.key == "latency")
+    assert isinstance(spread, Spread)
+    rounds = statistics.median_high(item.round_spread or 0.0 for item in group)
+    return 1 / math.hypot(spread.process, spread.rounds * rounds)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
