@@ -16,7 +16,7 @@ from pathlib import Path
 from proof.slowdown import SPIN_KERNEL, UNCHANGED
 from proof.stored import injected, night, read_all
 from regression.kernels import Change, explain
-from regression.kerneltable import kernel_table
+from regression.kerneltable import Kernel, kernel_table
 from regression.limits import CONFIRMATIONS
 from regression.metrics import METRICS
 from regression.runs import Run, count
@@ -25,8 +25,6 @@ from regression.verdict import Judgement, Verdict
 
 # Which metric a slowdown is scored by: an extra kernel adds a launch too, and a layout may add memory.
 SCORED = {"kernel": "kernel_time", "host": "latency", "layout": "kernel_time"}
-# A layout is converted by a kernel of cuDNN's or by a copy of PyTorch's.
-CONVERSION = re.compile(r"nchw_?to_?nhwc|nhwc_?to_?nchw|transpose|permute|copy_kernel|convert", re.IGNORECASE)
 EXTRA = re.compile(SPIN_KERNEL)
 
 
@@ -80,10 +78,10 @@ class Scores:
 
 @dataclasses.dataclass
 class Naming:
-    """In how many of a group's runs a kernel of the right kind is named first, and what was named in the others."""
+    """What was named first in a group's runs: a right kernel, or another."""
 
     runs: int = 0
-    right: int = 0
+    right: Counter[str] = dataclasses.field(default_factory=Counter)
     others: Counter[str] = dataclasses.field(default_factory=Counter)
 
 
@@ -97,8 +95,7 @@ def size(run: Run, id_: str) -> float | None:
         return None
     whole_s, extra_s = benchmark.values.get(SCORED.get(str(entry.get("kind")), "")), None
     if entry.get("kind") == "kernel":
-        table = kernel_table(benchmark.extra_info, run.suite.get("kernels", ()))
-        extra_s = sum(kernel.time_s for kernel in table if EXTRA.search(kernel.name)) or None
+        extra_s = sum(kernel.time_s for kernel in _table(run, id_) if EXTRA.search(kernel.name)) or None
     elif entry.get("kind") == "host":
         extra_s = entry.get("size_s")
     if whole_s is None or not isinstance(extra_s, (int, float)) or not 0 < extra_s < whole_s:
@@ -147,12 +144,15 @@ def score(runs: Sequence[Run], draws: int, seed: int) -> Scores:
 
 
 def namings(runs: Sequence[Run]) -> dict[Group, Naming]:
-    """Of every slowed run with kernel tables, whether a kernel of the right kind accounts for most of the change."""
+    """Of every slowed run with kernel tables, whether one of the right kernels is named first.
+
+    Right is the kernel that was added; of a layout those that every run in it launches more often than any run without.
+    """
     found: dict[Group, Naming] = {}
     for group, slowed in sorted(grouped(runs).items()):
-        right = EXTRA if group.kind == "kernel" else CONVERSION
         if group.kind == "host":
             continue
+        relaid = _launched_more(slowed, _baselines(runs, group), group.benchmark) if group.kind == "layout" else ()
         for run in slowed:
             unchanged = _baselines(runs, group)
             own = [other for other in unchanged if other.unit == run.unit]
@@ -162,10 +162,8 @@ def namings(runs: Sequence[Run]) -> dict[Group, Naming]:
                 continue
             naming = found.setdefault(group, Naming())
             naming.runs += 1
-            if _is(first, right):
-                naming.right += 1
-            else:
-                naming.others[f"{first.kind}: {first.short}"] += 1
+            right = EXTRA.search(first.kernel) if group.kind == "kernel" else first.kernel in relaid
+            (naming.right if right else naming.others)[first.short] += 1
     return found
 
 
@@ -232,29 +230,29 @@ def _seen(judgements: Sequence[Judgement], run: Run, group: Group) -> Seen:
 
 
 def _first_named(run: Run, baseline: Sequence[Run], id_: str) -> Change | None:
-    """The kernel that accounts for most of the change; None where there are no kernel tables."""
-    measured = [other.benchmarks[id_] for other in baseline]
-    tables = [
-        kernel_table(benchmark.extra_info, other.suite.get("kernels", ()))
-        for other, benchmark in zip(baseline, measured, strict=True)
-    ]
+    """The kernel that the explanation names first; None where there are no kernel tables."""
     found = explain(
         id_,
-        tables,
-        kernel_table(run.benchmarks[id_].extra_info, run.suite.get("kernels", ())),
-        [benchmark.values.get("kernel_time") for benchmark in measured],
+        [_table(other, id_) for other in baseline],
+        _table(run, id_),
+        [other.benchmarks[id_].values.get("kernel_time") for other in baseline],
         run.benchmarks[id_].values.get("kernel_time"),
     )
-    return found.changes[0] if found.changes else None
+    return found.changes[0].lead if found.changes else None
 
 
-def _is(change: Change, right: re.Pattern[str]) -> bool:
-    """Whether it is such a kernel, or a group in which such a kernel is new or called more often."""
-    if change.kind != "chosen anew":
-        return bool(right.search(change.kernel))
-    return any(
-        member.launches_now > member.launches_before and right.search(member.kernel) for member in change.members
-    )
+def _table(run: Run, id_: str) -> tuple[Kernel, ...]:
+    return kernel_table(run.benchmarks[id_].extra_info, run.suite.get("kernels", ()))
+
+
+def _launched_more(slowed: Sequence[Run], unchanged: Sequence[Run], id_: str) -> set[str]:
+    """Names of the kernels that each of the slowed runs launches more often than any of the unchanged ones."""
+    now, before = ([{k.name: k.launches for k in _table(run, id_)} for run in runs] for runs in (slowed, unchanged))
+    return {
+        name
+        for name in now[0]
+        if min(run.get(name, 0) for run in now) > max((run.get(name, 0) for run in before), default=0)
+    }
 
 
 def _title(group: Group) -> str:
@@ -284,8 +282,9 @@ def _detection_lines(scores: Scores) -> Iterator[str]:
 
 def _naming_lines(names: Mapping[Group, Naming]) -> Iterator[str]:
     for group, naming in names.items():
-        right = "the extra kernel" if group.kind == "kernel" else "a layout conversion"
-        yield f"{_title(group)}: {right} named first in {naming.right} of {count(naming.runs, 'run')}"
+        right = "the extra kernel" if group.kind == "kernel" else "a kernel of the other layout"
+        said = f"{_title(group)}: {right} named first in {naming.right.total()} of {count(naming.runs, 'run')}"
+        yield f"{said} ({', '.join(naming.right)})" if naming.right else said
         for other, times in naming.others.most_common():
             yield f"  named instead in {times}: {other}"
 

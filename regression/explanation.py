@@ -80,7 +80,9 @@ def lines(explanation: Explanation, limit: int = 5) -> list[str]:
         amounts = f"  {_us(change.change_s):>12} {change.share:>6.0%}  "
         told = detail(change)
         if change.members:
-            told = "; ".join(fit(extreme, 31) for extreme in _extremes(change))
+            lead, against = _extremes(change)
+            lead = fit(lead, 44)
+            told = f"{lead}; {fit(against, 63 - len(lead))}"
         out.append(_columns(f"{amounts}{change.kind:<11} {told}"))
     if others and limit > 1:
         rest_s, share = sum(other.change_s for other in others), sum(other.share for other in others)
@@ -120,13 +122,15 @@ def _change_as_dict(change: Change) -> dict[str, Any]:
 
 
 def sentence(explanation: Explanation) -> str:
-    """How much the kernel time of an inference changed, and whether kernels were chosen anew."""
+    """How much the kernel time of an inference changed, and whether its layout changed or kernels were chosen anew."""
     said = f"{_us(explanation.change_s)} of kernel time"
     said += f" ({explanation.before_s / MICROSECOND:.1f} -> {explanation.now_s / MICROSECOND:.1f} us)"
-    if explanation.chosen_anew:
+    if explanation.new_layout:
+        said = f"new layout{' and kernels' if explanation.chosen_anew else ''}, {said}"
+    elif explanation.chosen_anew:
         said = f"kernels chosen anew, {said}"
-        if explanation.seen_before:
-            said += f", as in {explanation.seen_before} of {explanation.baseline_runs} baseline runs"
+    if explanation.chosen_anew and explanation.seen_before:
+        said += f", as in {explanation.seen_before} of {explanation.baseline_runs} baseline runs"
     return said
 
 
@@ -171,9 +175,10 @@ def _layers_markdown(found: Layers, limit: int) -> str:
 
 
 def _extremes(change: Change) -> list[str]:
-    gained = max(change.members, key=lambda member: member.change_s)
-    lost = min(change.members, key=lambda member: member.change_s)
-    return [f"{_us(member.change_s)} {member.short}" for member in (gained, lost)]
+    """The kernel that did most towards a group's change, and the one that did most against it."""
+    lead = change.lead
+    against = (min if lead.change_s >= 0 else max)(change.members, key=lambda member: member.change_s)
+    return [f"{_us(member.change_s)} {member.short}" for member in (lead, against)]
 
 
 def _us(seconds: float) -> str:

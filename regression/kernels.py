@@ -14,9 +14,10 @@ from regression.kerneltable import Kernel
 from regression.layers import Layers
 
 # Kernels that a library may pick for a convolution or a matrix product, and the layout changes that come with them.
-CHOSEN = re.compile(
-    r"conv|fprop|dgrad|wgrad|winograd|gemm|cutlass|xmma|cudnn|nchwtonhwc|nhwctonchw|splitk", re.IGNORECASE
-)
+CHOSEN = re.compile(r"conv|fprop|dgrad|wgrad|winograd|gemm|cutlass|xmma|nchwtonhwc|nhwctonchw|splitk", re.IGNORECASE)
+CONVOLUTION = "convolution, matmul"
+# The layout that a kernel works in, as a part of its name.
+LAYOUT = re.compile(r"_?(nchw|nhwc)", re.IGNORECASE)
 REST = "(not in the kernel tables)"
 
 
@@ -24,9 +25,10 @@ REST = "(not in the kernel tables)"
 class Change:
     """What one kernel, or one group of kernels chosen in place of others, adds to the change of an inference.
 
-    `kind` is `new`, `gone`, `more` or `fewer` (launches), `slower` or `faster` (each), `chosen anew` (a group, listed
-    in `members`) or `rest` (kernel time that the tables do not account for). Times are seconds per inference. `share`
-    is `change_s` over the whole change: of all changes together 1, of a single one perhaps more, or negative.
+    `kind` is `new`, `gone`, `more` or `fewer` (launches), `slower` or `faster` (each), `chosen anew` or `new layout` (a
+    group, listed in `members`) or `rest` (kernel time that the tables do not account for). Times are seconds per
+    inference. `share` is `change_s` over the whole change: of all changes together 1, of a single one perhaps more, or
+    negative.
     """
 
     kernel: str
@@ -43,6 +45,12 @@ class Change:
     def change_s(self) -> float:
         """Seconds per inference that this adds; negative where it takes time away."""
         return self.now_s - self.before_s
+
+    @property
+    def lead(self) -> "Change":
+        """Of a group the kernel that did most towards its change; a single kernel itself."""
+        sign = 1 if self.change_s >= 0 else -1
+        return max(self.members, key=lambda member: sign * member.change_s, default=self)
 
 
 @dataclass(frozen=True)
@@ -70,6 +78,11 @@ class Explanation:
     def chosen_anew(self) -> bool:
         """Whether other kernels were chosen for the same work, as `cudnn.benchmark` may do in every process."""
         return any(change.kind == "chosen anew" for change in self.changes)
+
+    @property
+    def new_layout(self) -> bool:
+        """Whether kernels gave way to those of the same name for another layout, NCHW or NHWC."""
+        return any(change.kind == "new layout" for change in self.changes)
 
 
 def explain(
@@ -141,12 +154,14 @@ def _changes(before: Sequence[Kernel], now: Sequence[Kernel]) -> list[Change]:
 def _grouped(changes: list[Change]) -> list[Change]:
     """Put kernels that gave way to others of their family, and those others, into one group each.
 
-    Apart, two convolution kernels that changed places would bury the change that is left: -30 us, +32 us, for 2 us.
+    A family are all convolutions and matrix products, or kernels of one name in whatever layout. Apart, two convolution
+    kernels that changed places would bury the change that is left: -30 us, +32 us, for 2 us.
     """
     families: dict[str, list[Change]] = {}
     for change in changes:
         if change.launches_before != change.launches_now:
-            family = "convolution, matmul" if CHOSEN.search(change.kernel) else base_name(change.kernel)
+            name = LAYOUT.sub("", base_name(change.kernel))
+            family = CONVOLUTION if CHOSEN.search(change.kernel) else name
             families.setdefault(family, []).append(change)
     grouped: set[str] = set()
     groups = []
@@ -157,11 +172,12 @@ def _grouped(changes: list[Change]) -> list[Change]:
             continue
         grouped.update(member.kernel for member in members)
         ordered = tuple(sorted(members, key=lambda member: -abs(member.change_s)))
+        relaid = family != CONVOLUTION and len({base_name(member.kernel) for member in members}) > 1
         groups.append(
             Change(
                 family,
                 family,
-                "chosen anew",
+                "new layout" if relaid else "chosen anew",
                 sum(member.launches_before for member in members),
                 sum(member.launches_now for member in members),
                 sum(member.before_s for member in members),

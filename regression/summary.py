@@ -61,7 +61,8 @@ def look_first(report: Report, run: Run, baselines: Sequence[Run]) -> str:
     (explanation,) = explanations([worst.benchmark], run, baselines)
     if explanation.changes and explanation.change_s > 0:
         first = explanation.changes[0]
-        said += f"; {first.share * 100:.0f} % of its added kernel time is {first.short} ({first.kind})"
+        named = first.short if first.lead is first else f"{first.short}, most of all {first.lead.short}"
+        said += f"; {first.share * 100:.0f} % of its added kernel time is {named} ({first.kind})"
     return f"{said}."
 
 

@@ -91,6 +91,35 @@ def test_convolutions_that_changed_places_are_one_row_and_do_not_bury_an_added_k
     assert "kernels chosen anew" in markdown(explanation)
 
 
+BN = "void cudnn::bn_fw_inf_1C11_kernel_{}<float>(cudnn::bnFwParams)"
+NCHW_CONV = "void conv_depthwise2d_forward_kernel<3>(float const*)"
+
+
+def test_kernels_of_another_layout_are_told_from_convolutions_chosen_anew():
+    """A block in NCHW as measured on an H200: slower convolutions, a copy each way, faster normalisation."""
+    before = replaced(BASE, Kernel(BN.format("NHWC"), 49, 3000 * US))
+    now = replaced(
+        BASE,
+        Kernel(BN.format("NHWC"), 46, 2350 * US),
+        Kernel(BN.format("NCHW"), 3, 528 * US),
+        Kernel(CONV_A, 9, 90 * US),
+        Kernel(NCHW_CONV, 1, 415 * US),
+        Kernel("direct_copy_kernel_cuda", 2, 134 * US),
+    )
+    explanation = explain("b0-eager-b128", [before] * 5, now)
+    assert [change.kind for change in explanation.changes[:3]] == ["chosen anew", "new", "new layout"]
+    convolutions, copy, normalisation = explanation.changes[:3]
+    assert convolutions.lead.kernel == NCHW_CONV and convolutions.change_s == pytest.approx(405 * US)
+    assert copy.lead is copy
+    assert {member.kernel for member in normalisation.members} == {BN.format("NHWC"), BN.format("NCHW")}
+    # It became faster, so what did most towards that is what went.
+    assert normalisation.change_s == pytest.approx(-122 * US) and normalisation.lead.kernel == BN.format("NHWC")
+    told = lines(explanation)
+    assert told[0].startswith("b0-eager-b128: new layout and kernels, +417 us of kernel time")
+    assert "+415 us conv_depthwise2d_forward_kernel;" in told[1] and len(told[1]) <= 100
+    assert "new layout and kernels" in markdown(explanation)
+
+
 def test_it_is_said_that_a_baseline_run_had_chosen_the_same_kernels():
     other = replaced(BASE, Kernel(CONV_A, 0, 0.0), Kernel(CONV_B, 30, 290 * US))
     explanation = explain("b", [BASE, other, BASE, BASE, BASE], other)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from proof_runs import COPY, GEMM, IDS, TENSORRT, Folder
+from proof_runs import IDS, TENSORRT, Folder
 
 from proof.slowdowns import Group, grouped, main, namings, score, size
 
@@ -80,7 +80,7 @@ def test_the_kernel_named_first_is_counted(folder):
     path = folder.path / "0008_unchanged.json"
     path.write_text(path.read_text().replace("spin_kernel", "some_kernel"))
     (naming,) = namings(folder.runs()).values()
-    assert (naming.runs, naming.right) == (3, 2) and list(naming.others.values()) == [1]
+    assert (naming.runs, naming.right) == (3, {"spin_kernel": 2}) and list(naming.others.values()) == [1]
 
 
 def test_a_layout_is_compared_with_channels_last_throughout(folder, capsys):
@@ -91,10 +91,17 @@ def test_a_layout_is_compared_with_channels_last_throughout(folder, capsys):
     assert list(grouped(runs)) == [Group("layout", "blocks.1.0", IDS[0])]
     assert all(item.slower for item in score(runs, 0, seed=1).groups[Group("layout", "blocks.1.0", IDS[0])].runs)
     (naming,) = namings(runs).values()
-    assert (naming.runs, naming.right) == (3, 3)
+    assert (naming.runs, naming.right.total(), len(naming.right)) == (3, 3, 1)
     assert main([str(folder.path), "--draws=0"]) == 0
-    assert "a layout conversion named first in 3 of 3 runs" in capsys.readouterr().out
-    assert GEMM != COPY
+    assert "a kernel of the other layout named first in 3 of 3 runs (direct_copy_kernel" in capsys.readouterr().out
+
+
+def test_a_kernel_that_is_launched_as_often_without_the_layout_is_not_the_right_one(folder, capsys):
+    folder.add(4, injected=layout("none"))
+    folder.add(1, injected=layout("none"), copies=0.01)
+    folder.add(3, injected=layout("blocks.1.0"), copies=0.3)
+    (naming,) = namings(folder.runs()).values()
+    assert naming.runs == 3 and not naming.right and naming.others.total() == 3
 
 
 def test_nothing_to_judge_is_said(folder, capsys):
