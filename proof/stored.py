@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import lzma
 import math
 import random
+import tarfile
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +26,8 @@ STATISTICS = ("mean", "median", "min")
 READ = (*METRICS, *(Metric(key=name, title=name, unit="s", path=("stats", name)) for name in STATISTICS))
 NEEDED = BASELINE_RUNS + 1 + CONFIRMATIONS
 SURE = 0.95
+# A sitting's stored runs, packed: they name the same kernels over and over.
+ARCHIVE = ".tar.xz"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,8 +40,16 @@ class Choice:
 
 
 def read_all(paths: Sequence[Path]) -> tuple[list[Run], list[LeftOut]]:
-    """All stored runs under files and folders that may be compared with the first, oldest first, each once."""
-    found, left_out = stored_runs(paths, READ)
+    """All stored runs under files, folders and archives of a sitting each (`.tar.xz`, in folders, too).
+
+    Those that may be compared with the first, oldest first, each once; and what was left out.
+    """
+    archives = [file for path in paths for file in (sorted(path.rglob(f"*{ARCHIVE}")) if path.is_dir() else [path])]
+    archives = [file for file in archives if file.name.endswith(ARCHIVE)]
+    with tempfile.TemporaryDirectory() as folder:
+        broken = [item for file in archives if (item := _unpack(file, Path(folder, file.name)))]
+        found, left_out = stored_runs([*(path for path in paths if path not in archives), Path(folder)], READ)
+    left_out += broken
     runs: dict[tuple[str, str], Run] = {}
     for run in found:
         first = next(iter(runs.values()), run)
@@ -48,6 +61,15 @@ def read_all(paths: Sequence[Path]) -> tuple[list[Run], list[LeftOut]]:
         else:
             runs[run.datetime, run.unit] = run
     return sorted(runs.values(), key=lambda run: run.datetime), left_out
+
+
+def _unpack(archive: Path, folder: Path) -> LeftOut | None:
+    try:
+        with tarfile.open(archive, "r:xz") as packed:
+            packed.extractall(folder, filter="data")
+    except (OSError, tarfile.TarError, lzma.LZMAError, EOFError) as error:
+        return LeftOut(archive, f"cannot be unpacked ({error}); restore it.")
+    return None
 
 
 def injected(run: Run) -> Mapping[str, Mapping[str, Any]] | None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-# The session that asks holds the GPU too, and is no disturbance (fixtures/gpu_state.py reads this).
+# How many processes of the suite hold the GPU, this one among them: they are no disturbance (fixtures/gpu_state.py).
 OWN_PROCESSES = "INFERENCE_OWN_GPU_PROCESSES"
 FIELDS = ("kernel_time_s", "peak_memory_bytes", "host_pace_s")
 
@@ -21,9 +21,14 @@ class NotMeasured(Exception):
 
 
 def measure(
-    node_ids: Sequence[str], arguments: Sequence[str], root: Path, inifile: Path | None, timeout_s: float
+    node_ids: Sequence[str],
+    arguments: Sequence[str],
+    root: Path,
+    inifile: Path | None,
+    timeout_s: float,
+    released: bool = False,
 ) -> dict[str, Any]:
-    """The stored run of a fresh pytest process over these tests.
+    """The stored run of a fresh pytest process over these tests; `released` if this process holds nothing on the GPU.
 
     Raises:
         NotMeasured: the process took more than `timeout_s`, or stored nothing.
@@ -38,7 +43,7 @@ def measure(
             *(str(root / node_id) for node_id in node_ids),
         ]
         environment = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
-        environment[OWN_PROCESSES] = str(int(environment.get(OWN_PROCESSES, "1")) + 1)
+        environment[OWN_PROCESSES] = str(int(environment.get(OWN_PROCESSES, "1")) + (0 if released else 1))
         try:
             ended = subprocess.run(
                 command, cwd=root, env=environment, capture_output=True, text=True, timeout=timeout_s, check=False

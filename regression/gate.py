@@ -41,6 +41,7 @@ class Gate:
     all_baselines: bool
     page: Path | None
     began: float = field(default_factory=time.monotonic)
+    released: bool | None = None
     confirmations: list[dict[str, Any]] = field(default_factory=list)
     remeasured: list[tuple[dict[str, Any], list[str]]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -253,10 +254,12 @@ def _confirm(session: pytest.Session, gate: Gate, run: Run, suspected: Sequence[
 def _repeat(session: pytest.Session, gate: Gate, run: Run) -> dict[str, Any] | None:
     """The stored run of a fresh process with this session's tests of every benchmark that did not fail.
 
-    All of them, whatever is suspected: where an engine lies in the GPU's memory moves its kernel time, and it lies
-    where it did only after the same builds and calls (docs/measuring.md).
+    All of them, whatever is suspected, and with no context of this process on the GPU: where an engine lies in its
+    memory moves its kernel time, and it lies where it did only after the same builds and calls (docs/measuring.md).
     """
     config = session.config
+    if gate.released is None:
+        gate.released = bool(config.hook.pytest_judge_release_device(config=config))
     arguments = [
         word
         for words in config.hook.pytest_judge_fresh_process_arguments(config=config)
@@ -271,7 +274,7 @@ def _repeat(session: pytest.Session, gate: Gate, run: Run) -> dict[str, Any] | N
     ]
     timeout_s = LONGEST * (time.monotonic() - gate.began) + LONGEST_S
     try:
-        return fresh.measure(node_ids, arguments, config.rootpath, config.inipath, timeout_s)
+        return fresh.measure(node_ids, arguments, config.rootpath, config.inipath, timeout_s, gate.released)
     except fresh.NotMeasured as error:
         gate.notes.append(f"not measured again: {error}")
         return None

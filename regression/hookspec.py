@@ -12,6 +12,12 @@ def pytest_judge_fresh_process_arguments(config: pytest.Config) -> list[str]:
 
 
 @pytest.hookspec(firstresult=True)
+def pytest_judge_release_device(config: pytest.Config) -> bool:
+    """Give the GPU back to fresh processes: called once, before the first. Whether this process holds nothing on it."""
+    raise NotImplementedError
+
+
+@pytest.hookspec(firstresult=True)
 def pytest_judge_label_sheet(config: pytest.Config) -> bytes | None:
     """The session's label sheet as PNG, for the report page."""
     raise NotImplementedError

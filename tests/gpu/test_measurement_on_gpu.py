@@ -72,6 +72,29 @@ def latencies_s(run, device, rounds=200):
     return found
 
 
+RELEASE = """
+import sys, torch
+from fixtures import environment
+from fixtures.device import resolve
+from fixtures.gpu_state import GpuState
+device = resolve(sys.argv[1])
+state = GpuState(device.uuid)
+convolution = torch.nn.Conv2d(3, 8, 3, device=device.torch_device)
+convolution(torch.rand(1, 3, 64, 64, device=device.torch_device))
+before = state.sample().other_processes
+assert device.release()
+print(before - state.sample().other_processes, environment.describe(device, state)["gpu"]["uuid"])
+"""
+
+
+def test_a_session_gives_the_whole_gpu_back_and_still_ends_well(device):
+    """NVML counts its process no longer; what is stored of the machine can still be read; the exit status is 0."""
+    environment = os.environ | {OWN_PROCESSES: "0", "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+    command = [sys.executable, "-c", RELEASE, str(device.torch_device)]
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+    assert (ended.returncode, ended.stdout.split()) == (0, ["1", device.uuid]), ended.stderr
+
+
 # before any test of this module that profiles
 @pytest.mark.parametrize("batch_size, tolerance", [(128, 0.01), (1, 0.15)], ids=["gpu-bound", "host-bound"])
 def test_latency_does_not_depend_on_what_was_measured_before(make_run, device, capsys, batch_size, tolerance):

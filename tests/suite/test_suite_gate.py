@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+from types import SimpleNamespace
 
 import pytest
 
+from fixtures import session
+from fixtures.device import Device, resolve
 from fixtures.gpu_state import Sample
-from fixtures.suite import Suite
+from fixtures.suite import SUITE, Suite
 from regression import fresh
 
 ID = "test_efficientnet-eager-fp32-b1"
@@ -136,7 +140,7 @@ def test_a_repetition_is_the_whole_session_without_what_failed(run_suite, record
     monkeypatch.setitem(variants.VARIANTS, "torchscript-fp32", variants.Variant("torchscript-fp32", "fp32", broken))
     asked = []
 
-    def measure(node_ids, arguments, root, inifile, timeout_s):
+    def measure(node_ids, arguments, root, inifile, timeout_s, released):
         asked.append(list(node_ids))
         assert timeout_s >= 600
         raise fresh.NotMeasured("no process")
@@ -151,6 +155,49 @@ def test_a_repetition_is_the_whole_session_without_what_failed(run_suite, record
     ]
     assert any(node_id.startswith(labels) for node_id in asked[0])
     assert not any("torchscript" in node_id for node_id in asked[0])
+
+
+def test_the_gpu_is_given_back_once_before_anything_is_repeated(run_suite, record_baseline, monkeypatch):
+    """Beside this session's context an engine would lie elsewhere."""
+    record_baseline(scale=1 / 500)
+    events = []
+    monkeypatch.setattr(Device, "release", lambda self: events.append("released") or True)
+
+    def measure(*arguments):
+        events.append(arguments[-1])
+        raise fresh.NotMeasured("no process")
+
+    monkeypatch.setattr(fresh, "measure", measure)
+    result = run_suite("--benchmark-compare", "--benchmark-save=night", *ONE)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert events == ["released", True, True]
+
+
+@pytest.mark.parametrize("abandoned, released", [(True, None), (False, True)])
+def test_a_build_that_did_not_end_keeps_its_context(monkeypatch, abandoned, released):
+    monkeypatch.setattr(Device, "release", lambda self: True)
+    suite = SimpleNamespace(device=resolve("cpu"), pool=SimpleNamespace(abandoned=abandoned))
+    assert session.pytest_judge_release_device(SimpleNamespace(stash={SUITE: suite})) is released
+    assert session.pytest_judge_release_device(SimpleNamespace(stash={})) is None
+
+
+@pytest.mark.parametrize("released, own", [(True, "3"), (False, "4")])
+def test_only_processes_that_hold_the_gpu_are_no_disturbance(monkeypatch, tmp_path, released, own):
+    monkeypatch.setenv(fresh.OWN_PROCESSES, "3")
+    seen = []
+
+    def run(command, *, env, timeout, **options):
+        seen.append(env[fresh.OWN_PROCESSES])
+        raise subprocess.TimeoutExpired(command, timeout)
+
+    monkeypatch.setattr(fresh.subprocess, "run", run)
+    with pytest.raises(fresh.NotMeasured, match="more than 1 s"):
+        fresh.measure(["a.py::b"], [], tmp_path, None, 1.0, released)
+    assert seen == [own]
+
+
+def test_a_cpu_has_nothing_to_give_back():
+    assert resolve("cpu").release() is False
 
 
 def test_what_does_not_matter_passes(run_suite, record_baseline):
