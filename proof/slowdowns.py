@@ -54,11 +54,13 @@ class Detection:
         runs: one judging of every run, against the first five unchanged runs of its unit, confirmed by the next two.
         draws: judgings with baselines and confirmations drawn at random, of every run equally many.
         same_unit: how many of the runs were judged against a baseline of their own unit.
+        alone: how many more there are, which no two others of their unit and day confirm, as a session's own would.
     """
 
     runs: list[Seen] = dataclasses.field(default_factory=list)
     draws: list[Seen] = dataclasses.field(default_factory=list)
     same_unit: int = 0
+    alone: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,11 +125,15 @@ def score(runs: Sequence[Run], draws: int, seed: int) -> Scores:
     done: set[int] = set()
     for group, slowed in sorted(grouped(runs).items()):
         unchanged = _baselines(runs, group)
-        if len(slowed) < 1 + CONFIRMATIONS or len(unchanged) < BASELINE_RUNS:
-            too_few[group] = f"{count(len(slowed), 'slowed run')} and {count(len(unchanged), 'run')} to compare with"
+        confirmed = [run for run in slowed if len(_confirmations(slowed, run)) >= CONFIRMATIONS]
+        if not confirmed or len(unchanged) < BASELINE_RUNS:
+            together = max(Counter(map(night, slowed)).values())
+            of_them = f" ({together} of one unit and day)" if len(slowed) > together else ""
+            runs_said = f"{count(len(slowed), 'slowed run')}{of_them}"
+            too_few[group] = f"{runs_said} and {count(len(unchanged), 'run')} to compare with"
             continue
-        detection = detections.setdefault(group, Detection())
-        for run in slowed:
+        detection = detections.setdefault(group, Detection(alone=len(slowed) - len(confirmed)))
+        for run in confirmed:
             own = [other for other in unchanged if other.unit == run.unit]
             detection.same_unit += len(own) >= BASELINE_RUNS
             baseline = own if len(own) >= BASELINE_RUNS else unchanged
@@ -206,11 +212,9 @@ def _is_reference(group: Group) -> bool:
 
 
 def _confirmations(slowed: Sequence[Run], run: Run) -> list[Run]:
-    """The other runs of a group, beginning after this one; those of its unit and day alone where they suffice."""
+    """The other runs of a group of this one's unit and day, beginning after it."""
     place = next(index for index, other in enumerate(slowed) if other is run)
-    others = [*slowed[place + 1 :], *slowed[:place]]
-    same = [other for other in others if night(other) == night(run)]
-    return same if len(same) >= CONFIRMATIONS else others
+    return [other for other in (*slowed[place + 1 :], *slowed[:place]) if night(other) == night(run)]
 
 
 def _drawn(
@@ -275,6 +279,9 @@ def _detection_lines(scores: Scores) -> Iterator[str]:
             f"{_title(group):{width}}{titles[SCORED[group.kind]]:13}{true:>17}{visible:>9.2%}"
             f"{_of(found.runs):>13}{_of(found.draws):>17}{_of(claimed):>19}  {found.same_unit} of {len(found.runs)}"
         )
+    for group, found in scores.groups.items():
+        if found.alone:
+            yield f"{_title(group)}: {count(found.alone, 'run')} not judged, without two more of the same unit and day"
     for group, why in scores.too_few.items():
         yield f"{_title(group)}: not judged, {why}"
     yield (f"not slowed down, in the same runs: {scores.others_slower} SLOWER of {count(scores.others, 'judgement')}")
