@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from regression.controls import shift
 from regression.limits import CONFIRMATIONS, Limits, inside, limits, settled, two_sided
 from regression.metrics import LARGEST_VALUE, Metric
 from regression.noise import Floats, Layout, estimate
-from regression.pace import excuse, moved, unexplained
+from regression.pace import explainable, moved, unexplained
 from regression.runs import Benchmark, Run, count
 from regression.verdict import Judgement, Reason, Verdict
 
@@ -34,6 +34,8 @@ class Column:
     """(B, confirmations): the same of every confirmation, less its controls' shift; NaN where not measured."""
     pace: Floats
     """(B, 1 + confirmations): how far the machine's own pace moved beyond its noise, at `first` and at `again`."""
+    explained: Floats
+    """(B, 1 + confirmations): how far a pace that moved so moves the benchmark at most."""
     controls: int
     """The smallest number of controls that a confirmation was compared with."""
     limits: Limits
@@ -45,13 +47,13 @@ class Column:
     @property
     def detectable(self) -> Floats:
         """The smallest true change that would have been reported although the pace excuses some."""
-        return np.asarray(self.limits.detectable + excuse(self.pace).max(axis=1))
+        return np.asarray(self.limits.detectable + np.maximum(self.explained, 0).max(axis=1))
 
     def judgements(self) -> list[Judgement]:
         """One judgement for every test."""
         noise, known = self.limits.noise, self.limits
         settled_, agreed = settled(self.again), known.agreed(self.first, self.again)
-        first, again = unexplained(self.first, self.pace[:, 0]), unexplained(self.again, self.pace[:, 1:])
+        first, again = unexplained(self.first, self.explained[:, 0]), unexplained(self.again, self.explained[:, 1:])
         suspect, certain = known.suspect(self.first), known.certain(first)
         reported = known.reported(first, again)
         excused = (suspect & ~known.suspect(first)) | (known.reported(self.first, self.again) & ~reported)
@@ -154,6 +156,7 @@ def column(metric: Metric, run: Run, baselines: Sequence[Run], ids: Sequence[str
         first,
         again,
         pace,
+        explainable(pace, np.exp(noise.centre), *_on_the_gpu(measured, noise.centre)),
         controls,
         limits(noise, metric.matters, share, len(ids), added),
         disturbed,
@@ -190,3 +193,21 @@ def _choice(measured: Sequence[Benchmark]) -> float:
         return 0.0
     known = [item.values for item in measured if item.values.keys() >= {"launches", "kernel_time"}]
     return statistics.median_high(values["launches"] / values["kernel_time"] for values in known) if known else 0.0
+
+
+def _on_the_gpu(measured: Sequence[Sequence[Benchmark]], centre: Floats) -> tuple[Floats, Floats]:
+    """Kernel times, NaN where there is none, and what launching takes at most: the latency of the smallest batch."""
+    known = [[item.values["kernel_time"] for item in items if "kernel_time" in item.values] for items in measured]
+    kernel_times = np.array([statistics.median(times) if times else math.nan for times in known])
+    alike = [_but_for_the_batch(items[0]) for items in measured]
+    smallest: dict[Hashable, float] = {}
+    latencies = np.exp(centre).tolist()
+    for key, latency in zip(alike, latencies, strict=True):
+        smallest[key] = min(smallest.get(key, math.inf), latency)
+    return kernel_times, np.array([smallest[key] for key in alike])
+
+
+def _but_for_the_batch(benchmark: Benchmark) -> Hashable:
+    if "batch_size" not in benchmark.params:
+        return benchmark.id
+    return frozenset(item for item in benchmark.params.items() if item[0] != "batch_size")

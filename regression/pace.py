@@ -28,12 +28,22 @@ def moved(then: Floats, now: Floats) -> Floats:
     return np.asarray(np.nan_to_num(np.sign(distance) * np.maximum(np.abs(distance) - TOLERANCE, 0)))
 
 
-def excuse(pace: Floats) -> Floats:
-    """How much slower a pace that moved by `pace` may make a latency."""
-    return np.asarray(np.maximum(EXCUSE * pace, 0))
+def explainable(pace: Floats, latency_s: Floats, kernel_time_s: Floats, launching_s: Floats) -> Floats:
+    """How far the logarithm of a latency (B,) moves at most, where the pace moved by `pace` (B, N).
+
+    By EXCUSE times as much, where all of it waits for the host. Where the GPU is busy for `kernel_time_s` (NaN: not
+    known), the host can only delay what lies outside that time, or take longer than that to launch the kernels, which
+    takes it `launching_s` at most.
+    """
+    factor = np.exp(EXCUSE * pace)
+    busy, launching, latency = (value[:, None] for value in (kernel_time_s, launching_s, latency_s))
+    outside = np.maximum(latency - busy, 0)
+    slowest = np.maximum(busy, launching * factor) + outside * factor
+    bound = np.log(slowest / (np.maximum(busy, launching) + outside))
+    return np.asarray(np.where(np.isfinite(busy), bound, EXCUSE * pace))
 
 
-def unexplained(deviations: Floats, pace: Floats) -> Floats:
-    """The deviations, as near to 0 as a pace that moved the same way can bring them."""
-    explained = excuse(pace * np.sign(deviations))
-    return np.asarray(np.sign(deviations) * np.maximum(np.abs(deviations) - explained, 0))
+def unexplained(deviations: Floats, explained: Floats) -> Floats:
+    """The deviations, as near to 0 as what can be explained, if it moved the same way, brings them."""
+    excused = np.maximum(explained * np.sign(deviations), 0)
+    return np.asarray(np.sign(deviations) * np.maximum(np.abs(deviations) - excused, 0))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import math
+import statistics
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from regression.judge import judge
-from regression.metrics import METRICS, Metric
+from regression.metrics import METRICS, OF_THE_MACHINE, Metric
 from regression.runs import Run, count, shown
 from regression.storage import collect
 from regression.table import change
@@ -25,21 +25,29 @@ def typical(baselines: Sequence[Run]) -> Run:
     What judging it says is said of the baseline.
     """
     newest = max(baselines, key=lambda run: run.datetime)
-    logs: dict[str, dict[str, list[float]]] = {}
+    found: dict[str, dict[str, list[float]]] = {}
     for run in baselines:
         for id_, benchmark in run.benchmarks.items():
             for key, value in () if benchmark.disturbances else benchmark.values.items():
-                logs.setdefault(id_, {}).setdefault(key, []).append(math.log(value))
-    known = {id_: benchmark for run in baselines for id_, benchmark in run.benchmarks.items() if id_ in logs}
+                found.setdefault(id_, {}).setdefault(key, []).append(value)
+    known = {id_: benchmark for run in baselines for id_, benchmark in run.benchmarks.items() if id_ in found}
     benchmarks = {
         id_: dataclasses.replace(
             benchmark,
-            values={key: math.exp(sum(values) / len(values)) for key, values in logs[id_].items()},
+            values={key: _middle(key, values) for key, values in found[id_].items()},
             disturbances=(),
         )
         for id_, benchmark in known.items()
     }
-    return dataclasses.replace(newest, path=TYPICAL, benchmarks=benchmarks, selected=None, confirmations=(), labels={})
+    later = f"{newest.datetime}, typical"  # no run is its own baseline
+    return dataclasses.replace(
+        newest, path=TYPICAL, datetime=later, benchmarks=benchmarks, selected=None, confirmations=(), labels={}
+    )
+
+
+def _middle(key: str, values: Sequence[float]) -> float:
+    """Where the judge takes the middle to be."""
+    return statistics.median(values) if key in OF_THE_MACHINE else statistics.geometric_mean(values)
 
 
 def as_table(report: Report, metrics: Sequence[Metric] = METRICS) -> str:
