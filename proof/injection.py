@@ -7,7 +7,7 @@ import fnmatch
 import statistics
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -20,7 +20,7 @@ from fixtures.pool import Key
 from fixtures.suite import SUITE
 from fixtures.variants import VARIANTS, Built, Variant
 from proof.layout import in_channels_last
-from proof.slowdown import Asked, read
+from proof.slowdown import SCORED, Asked
 from proof.spinning import SpinningKernel, TooShort
 
 LATENCIES, LATENCIES_S = 400, 1.0
@@ -75,33 +75,63 @@ class OtherLayout:
         """Nothing to do."""
 
 
+Part = SpinningKernel | HostWait | OtherLayout
+
+
+class Slowed:
+    """A built variant with what slows it down: one thing, or a wait while its latency is measured and a kernel while it
+    is profiled, so that each metric has one cause.
+
+    Attributes:
+        parts: what was asked for, with the variant slowed down by that alone.
+    """
+
+    def __init__(self, parts: Mapping[Asked, Part]) -> None:
+        self.parts = parts
+        self._active = next(iter(parts.values()))
+
+    def __call__(self, batch: torch.Tensor) -> torch.Tensor:
+        return self._active(batch)
+
+    def prepare(self, profiled: bool) -> None:
+        """Choose what acts in the test that comes next, and calibrate it."""
+        measured = "kernel_time" if profiled else "latency"
+        if len(self.parts) > 1:
+            self._active = next(part for asked, part in self.parts.items() if SCORED[asked.kind] == measured)
+        self._active.prepare(profiled)
+
+
 class Slowdown:
     """The session's slowed variants, and what was done to each."""
 
-    def __init__(self, asked: Asked, device: Device) -> None:
+    def __init__(self, asked: Sequence[Asked], device: Device) -> None:
         self.asked, self.device = asked, device
         self.current: Key | None = None
-        self.injected: dict[str, dict[str, Any]] = {}
+        self.injected: dict[str, list[dict[str, Any]]] = {}
         # the suite's pool alone keeps variants alive, so that it can free their memory
-        self._slowed: weakref.WeakValueDictionary[Key, SpinningKernel | HostWait | OtherLayout] = (
-            weakref.WeakValueDictionary()
-        )
+        self._slowed: weakref.WeakValueDictionary[Key, Slowed] = weakref.WeakValueDictionary()
 
-    def covers(self, key: Key) -> bool:
-        """Whether the benchmark is to be slowed down."""
-        return self.asked.pattern == key.variant or fnmatch.fnmatchcase(str(key), self.asked.pattern)
+    def of(self, key: Key) -> list[Asked]:
+        """What is to be done to the benchmark."""
+        return [
+            asked
+            for asked in self.asked
+            if asked.pattern == key.variant or fnmatch.fnmatchcase(str(key), asked.pattern)
+        ]
 
     def wrap(self, variant: Variant) -> Variant:
         """The variant with a `build` that slows down what it builds, where that was asked for."""
 
         def build(module: torch.nn.Module, batch: torch.Tensor) -> Built:
             key = self.current
-            if key is None or key.variant != variant.name or not self.covers(key):
+            wanted = self.of(key) if key is not None and key.variant == variant.name else []
+            if key is None or not wanted:
                 return variant.build(module, batch)
-            if self.asked.kind == "layout":
-                module = in_channels_last(module, self.asked.text)
+            for asked in wanted:
+                if asked.kind == "layout":
+                    module = in_channels_last(module, asked.text)
             built = variant.build(module, batch)
-            slowed = self._slow(built.call, batch)
+            slowed = Slowed({asked: self._slow(asked, built.call, batch) for asked in wanted})
             self._slowed[key] = slowed
             return dataclasses.replace(built, call=slowed)
 
@@ -113,15 +143,15 @@ class Slowdown:
         if slowed is not None:
             with torch.inference_mode():
                 slowed.prepare(profiled)
-            self.injected[str(key)] = {"kind": self.asked.kind, "asked": self.asked.text, "size_s": slowed.size_s}
+            self.injected[str(key)] = [
+                {"kind": asked.kind, "asked": asked.text, "size_s": part.size_s} for asked, part in slowed.parts.items()
+            ]
 
-    def _slow(
-        self, call: Callable[[torch.Tensor], torch.Tensor], batch: torch.Tensor
-    ) -> SpinningKernel | HostWait | OtherLayout:
-        if self.asked.kind == "kernel":
-            return SpinningKernel(call, batch, self.device, self.asked.share, self.asked.fixed_s)
-        if self.asked.kind == "host":
-            return HostWait(call, batch, self.device, self.asked.share)
+    def _slow(self, asked: Asked, call: Callable[[torch.Tensor], torch.Tensor], batch: torch.Tensor) -> Part:
+        if asked.kind == "kernel":
+            return SpinningKernel(call, batch, self.device, asked.share, asked.fixed_s)
+        if asked.kind == "host":
+            return HostWait(call, batch, self.device, asked.share)
         return OtherLayout(call)
 
 
@@ -133,10 +163,12 @@ def pytest_configure(config: pytest.Config) -> None:
     suite = config.stash.get(SUITE, None)
     if suite is None:
         return
-    slowdown = Slowdown(read(config), suite.device)
-    if slowdown.asked.kind == "kernel" and not suite.device.is_cuda:
-        raise pytest.UsageError("--slow-kernel-time and --slow-kernel need a CUDA GPU; on a CPU use --slow-latency")
-    config.stash[SLOWDOWN] = slowdown
+    asked: list[Asked] = config.getoption("slow")
+    if not asked:
+        raise pytest.UsageError("-p proof.slowdown needs --slow PATTERN:KIND=AMOUNT, such as tensorrt-fp16:kernel=0.5%")
+    if not suite.device.is_cuda and any(one.kind == "kernel" for one in asked):
+        raise pytest.UsageError("--slow: a kernel needs a CUDA GPU; on a CPU slow the host down (eager-fp32:host=20%)")
+    slowdown = config.stash[SLOWDOWN] = Slowdown(asked, suite.device)
     before = dict(VARIANTS)
     config.add_cleanup(lambda: VARIANTS.update(before))
     VARIANTS.update({name: slowdown.wrap(variant) for name, variant in before.items()})
@@ -144,30 +176,33 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
     slowdown = config.stash.get(SLOWDOWN, None)
-    if slowdown is None:
-        return []
-    return [f"slowed on purpose: {slowdown.asked.pattern}, {slowdown.asked.kind} {slowdown.asked.text}"]
+    return [] if slowdown is None else [f"slowed on purpose: {', '.join(map(str, slowdown.asked))}"]
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     slowdown = session.config.stash.get(SLOWDOWN, None)
     if slowdown is None:
         return
-    asked = slowdown.asked
-    covered = [key for key in map(benchmark_key, session.items) if key is not None and slowdown.covers(key)]
+    keys = [key for key in map(benchmark_key, session.items) if key is not None]
+    found = {key: slowdown.of(key) for key in keys}
     # a fresh process that measures again is given its tests by their ids
-    if not covered and not any("::" in argument for argument in session.config.args):
-        raise pytest.UsageError(f"--slow={asked.pattern}: no benchmark of this session is called so")
-    others = {key.variant for key in covered if not key.variant.startswith("eager-")}
-    if asked.kind == "layout" and others:
-        raise pytest.UsageError(f"--slow-layout is for eager variants; --slow={asked.pattern} also names {min(others)}")
+    named = any("::" in argument for argument in session.config.args)
+    for asked in slowdown.asked:
+        if not named and not any(asked in wanted for wanted in found.values()):
+            raise pytest.UsageError(f"--slow={asked}: no benchmark of this session is called so")
+    for key, wanted in found.items():
+        if not key.variant.startswith("eager-") and any(asked.kind == "layout" for asked in wanted):
+            raise pytest.UsageError(f"--slow: a layout is for eager variants, and {key} is none")
+        metrics = [SCORED[asked.kind] for asked in wanted]
+        if len(set(metrics)) < len(metrics):
+            raise pytest.UsageError(f"--slow: {key} is to be slowed down twice, by {' and '.join(map(str, wanted))}")
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_judge_fresh_process_arguments(config: pytest.Config) -> list[str]:
     """What is measured again is slowed down again."""
     slowdown = config.stash.get(SLOWDOWN, None)
-    return [] if slowdown is None else slowdown.asked.arguments
+    return [] if slowdown is None else ["-p", "proof.slowdown", *(f"--slow={asked}" for asked in slowdown.asked)]
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -1,15 +1,18 @@
-"""A pytest plugin for proofs alone (`-p proof.slowdown`): makes chosen benchmarks slower by a known amount."""
+"""A pytest plugin for proofs alone (`-p proof.slowdown`): makes chosen benchmarks slower by known amounts."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
 import math
+import re
 
 import pytest
 
 from regression.metrics import WrongChange, parse_change
 
+# Which metric a slowdown is scored by: an extra kernel adds a launch too, and a layout may add memory.
+SCORED = {"kernel": "kernel_time", "host": "latency", "layout": "kernel_time"}
 # The layout that changes nothing: channels-last throughout.
 UNCHANGED = "none"
 # Part of the extra kernel's name in profiles: PyTorch's at::cuda::(anonymous namespace)::spin_kernel(long)
@@ -18,7 +21,7 @@ SPIN_KERNEL = "spin_kernel"
 
 @dataclasses.dataclass(frozen=True)
 class Asked:
-    """What the command line asks for.
+    """One slowdown that the command line asks for.
 
     Attributes:
         pattern: a variant's name, or a pattern of benchmark ids.
@@ -34,40 +37,23 @@ class Asked:
     share: float = 0.0
     fixed_s: float | None = None
 
-    @property
-    def arguments(self) -> list[str]:
-        """The command line that asks for it."""
-        if self.fixed_s is not None:
-            amount = f"--slow-kernel={self.fixed_s * 1e6:g}"
-        else:
-            option = {"kernel": "--slow-kernel-time", "host": "--slow-latency", "layout": "--slow-layout"}[self.kind]
-            amount = f"{option}={self.text}"
-        return ["-p", "proof.slowdown", f"--slow={self.pattern}", amount]
+    def __str__(self) -> str:
+        return f"{self.pattern}:{self.kind}={self.text}"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("slowdown", "known slowdowns, for proofs")
-    group.addoption("--slow", metavar="PATTERN", help="which: a variant, or a pattern of benchmark ids ('*-b128')")
     group.addoption(
-        "--slow-kernel-time",
-        type=_share,
-        metavar="N%",
-        help="queue one more kernel after each inference, as long as this share of the benchmark's kernel time",
-    )
-    group.addoption(
-        "--slow-kernel",
-        type=_microseconds,
-        metavar="MICROSECONDS",
-        help="queue one more kernel of this length after each inference",
-    )
-    group.addoption(
-        "--slow-latency", type=_share, metavar="N%", help="let the host wait for this share of the latency at each call"
-    )
-    group.addoption(
-        "--slow-layout",
-        metavar="MODULE",
-        help="run eager variants in channels-last, and this module of the model (blocks.1.0) in NCHW; "
-        f"'{UNCHANGED}' is what that is to be compared with",
+        "--slow",
+        type=parse,
+        action="append",
+        default=[],
+        metavar="PATTERN:KIND=AMOUNT",
+        help="what (a variant, or a pattern of benchmark ids such as '*-b128') and by how much; may be repeated. "
+        "kernel=N%% or kernel=Nus: one more kernel after each inference, as long as this share of the kernel time, or "
+        "as so many microseconds. host=N%%: the host waits for this share of the latency at each call. layout=MODULE: "
+        f"eager variants run in channels-last, and this module of the model (blocks.1.0) in NCHW; '{UNCHANGED}' is "
+        "what that is to be compared with",
     )
 
 
@@ -78,31 +64,25 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.import_plugin("proof.injection")
 
 
-def read(config: pytest.Config) -> Asked:
-    """What is asked for.
+def parse(text: str) -> Asked:
+    """One slowdown as the command line writes it.
 
     Raises:
-        pytest.UsageError: nothing, or more than one thing.
+        argparse.ArgumentTypeError: it is none.
     """
-    kinds = {
-        name: config.getoption(name) for name in ("slow_kernel_time", "slow_kernel", "slow_latency", "slow_layout")
-    }
-    given = {name: value for name, value in kinds.items() if value is not None}
-    pattern = config.getoption("slow")
-    if not pattern or len(given) != 1:
-        options = ", ".join(f"--{name.replace('_', '-')}" for name in kinds)
-        raise pytest.UsageError(f"-p proof.slowdown needs --slow and one of {options}")
-    if "slow_kernel_time" in given:
-        return Asked(pattern, "kernel", _percent(given["slow_kernel_time"]), share=given["slow_kernel_time"])
-    if "slow_kernel" in given:
-        return Asked(pattern, "kernel", f"{given['slow_kernel'] * 1e6:g} us", fixed_s=given["slow_kernel"])
-    if "slow_latency" in given:
-        return Asked(pattern, "host", _percent(given["slow_latency"]), share=given["slow_latency"])
-    return Asked(pattern, "layout", given["slow_layout"])
-
-
-def _percent(share: float) -> str:
-    return f"{share * 100:g}%"
+    match = re.fullmatch(rf"([^:=]+):({'|'.join(SCORED)})=(.+)", text)
+    if not match:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not PATTERN:KIND=AMOUNT, such as tensorrt-fp16:kernel=0.5%; kinds are {', '.join(SCORED)}"
+        )
+    pattern, kind, amount = match.groups()
+    if kind == "layout":
+        return Asked(pattern, kind, amount)
+    if kind == "kernel" and amount.endswith("us"):
+        length_s = _microseconds(amount)
+        return Asked(pattern, kind, f"{length_s * 1e6:g}us", fixed_s=length_s)
+    share = _share(amount)
+    return Asked(pattern, kind, f"{share * 100:g}%", share=share)
 
 
 def _share(text: str) -> float:
@@ -117,7 +97,7 @@ def _share(text: str) -> float:
 
 def _microseconds(text: str) -> float:
     try:
-        length_s = float(text) * 1e-6
+        length_s = float(text.removesuffix("us")) * 1e-6
     except ValueError:
         length_s = math.nan
     if not 0 < length_s < 1:

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from proof.slowdown import SPIN_KERNEL, UNCHANGED
+from proof.slowdown import SCORED, SPIN_KERNEL, UNCHANGED
 from proof.stored import injected, night, read_all
 from regression.kernels import Change, explain
 from regression.kerneltable import Kernel, kernel_table
@@ -23,8 +23,6 @@ from regression.runs import Run, count
 from regression.simulation import BASELINE_RUNS, judge_twice
 from regression.verdict import Judgement, Verdict
 
-# Which metric a slowdown is scored by: an extra kernel adds a launch too, and a layout may add memory.
-SCORED = {"kernel": "kernel_time", "host": "latency", "layout": "kernel_time"}
 EXTRA = re.compile(SPIN_KERNEL)
 
 
@@ -87,19 +85,20 @@ class Naming:
     others: Counter[str] = dataclasses.field(default_factory=Counter)
 
 
-def size(run: Run, id_: str) -> float | None:
-    """By what fraction the benchmark was slowed down in this very run; None where the run does not say.
+def size(run: Run, group: Group) -> float | None:
+    """By what fraction the group's benchmark was slowed down in this very run; None where the run does not say.
 
     Of an extra kernel by its own recorded duration, of a wait by the latency without it.
     """
-    entry, benchmark = (injected(run) or {}).get(id_, {}), run.benchmarks.get(id_)
+    benchmark = run.benchmarks.get(group.benchmark)
     if benchmark is None:
         return None
-    whole_s, extra_s = benchmark.values.get(SCORED.get(str(entry.get("kind")), "")), None
-    if entry.get("kind") == "kernel":
-        extra_s = sum(kernel.time_s for kernel in _table(run, id_) if EXTRA.search(kernel.name)) or None
-    elif entry.get("kind") == "host":
-        extra_s = entry.get("size_s")
+    whole_s, extra_s = benchmark.values.get(SCORED[group.kind]), None
+    if group.kind == "kernel":
+        extra_s = sum(kernel.time_s for kernel in _table(run, group.benchmark) if EXTRA.search(kernel.name)) or None
+    elif group.kind == "host":
+        entries = (injected(run) or {}).get(group.benchmark, ())
+        extra_s = next((entry.get("size_s") for entry in entries if entry.get("kind") == "host"), None)
     if whole_s is None or not isinstance(extra_s, (int, float)) or not 0 < extra_s < whole_s:
         return None
     return extra_s / (whole_s - extra_s)
@@ -109,10 +108,11 @@ def grouped(runs: Sequence[Run]) -> dict[Group, list[Run]]:
     """Slowed runs by what was done to which benchmark."""
     groups: dict[Group, list[Run]] = {}
     for run in runs:
-        for id_, entry in (injected(run) or {}).items():
-            group = Group(str(entry.get("kind")), str(entry.get("asked")), id_)
-            if id_ in run.benchmarks and group.kind in SCORED and not _is_reference(group):
-                groups.setdefault(group, []).append(run)
+        for id_, entries in (injected(run) or {}).items():
+            for entry in entries:
+                group = Group(str(entry.get("kind")), str(entry.get("asked")), id_)
+                if id_ in run.benchmarks and group.kind in SCORED and not _is_reference(group):
+                    groups.setdefault(group, []).append(run)
     return groups
 
 
@@ -137,7 +137,7 @@ def score(runs: Sequence[Run], draws: int, seed: int) -> Scores:
             own = [other for other in unchanged if other.unit == run.unit]
             detection.same_unit += len(own) >= BASELINE_RUNS
             baseline = own if len(own) >= BASELINE_RUNS else unchanged
-            again = _confirmations(slowed, run)
+            again = [_by_itself(other, group) for other in _confirmations(slowed, run)]
             for number, (chosen, confirming) in enumerate(_drawn(baseline, again, draws, draw)):
                 judgements = judge_twice(run, chosen, confirming)[1].judgements
                 (detection.draws if number else detection.runs).append(_seen(judgements, run, group))
@@ -203,8 +203,12 @@ def _baselines(runs: Sequence[Run], group: Group) -> list[Run]:
     """Runs to compare a group with: unchanged ones, or for a layout those in channels-last throughout."""
     if group.kind != "layout":
         return [run for run in runs if injected(run) is None and group.benchmark in run.benchmarks]
-    entries = [(run, (injected(run) or {}).get(group.benchmark, {})) for run in runs]
-    return [run for run, entry in entries if entry.get("kind") == "layout" and entry.get("asked") == UNCHANGED]
+    return [
+        run
+        for run in runs
+        for entry in (injected(run) or {}).get(group.benchmark, ())
+        if entry.get("kind") == "layout" and entry.get("asked") == UNCHANGED
+    ]
 
 
 def _is_reference(group: Group) -> bool:
@@ -215,6 +219,12 @@ def _confirmations(slowed: Sequence[Run], run: Run) -> list[Run]:
     """The other runs of a group of this one's unit and day, beginning after it."""
     place = next(index for index, other in enumerate(slowed) if other is run)
     return [other for other in (*slowed[place + 1 :], *slowed[:place]) if night(other) == night(run)]
+
+
+def _by_itself(run: Run, group: Group) -> Run:
+    """A confirming run without what else was slowed down in it, perhaps by other amounts: that is no control."""
+    others = (injected(run) or {}).keys() - {group.benchmark}
+    return dataclasses.replace(run, benchmarks={id_: item for id_, item in run.benchmarks.items() if id_ not in others})
 
 
 def _drawn(
@@ -229,8 +239,8 @@ def _seen(judgements: Sequence[Judgement], run: Run, group: Group) -> Seen:
     for item in judgements:
         if (item.benchmark, item.metric) == (group.benchmark, SCORED[group.kind]):
             claimed = (item.detectable_ratio or math.inf) - 1
-            return Seen(size(run, group.benchmark), claimed, item.verdict is Verdict.SLOWER)
-    return Seen(size(run, group.benchmark), math.inf, False)
+            return Seen(size(run, group), claimed, item.verdict is Verdict.SLOWER)
+    return Seen(size(run, group), math.inf, False)
 
 
 def _first_named(run: Run, baseline: Sequence[Run], id_: str) -> Change | None:

@@ -72,12 +72,14 @@ def _unpack(archive: Path, folder: Path) -> LeftOut | None:
     return None
 
 
-def injected(run: Run) -> Mapping[str, Mapping[str, Any]] | None:
+def injected(run: Run) -> Mapping[str, Sequence[Mapping[str, Any]]] | None:
     """What `proof.slowdown` did to the run, by benchmark; None where it was not loaded."""
     found = run.suite.get("injected")
     if not isinstance(found, dict):
         return None
-    return {id_: entry for id_, entry in found.items() if isinstance(entry, dict)}
+    # a run of its first version has one entry in the place of a list of them
+    listed = {id_: entries if isinstance(entries, list) else [entries] for id_, entries in found.items()}
+    return {id_: [entry for entry in entries if isinstance(entry, dict)] for id_, entries in listed.items()}
 
 
 def night(run: Run) -> tuple[str, str]:

@@ -35,7 +35,8 @@ class Folder:
         for number, id_ in enumerate(IDS):
             base = 0.0005 * (number + 1) * np.exp(noise * self.random.standard_normal())
             added = base * extra.get(id_, 0.0)
-            spins = bool(injected) and injected.get(id_, {}).get("kind") == "kernel"
+            entries = (injected or {}).get(id_, [])
+            spins = any(entry["kind"] == "kernel" for entry in (entries if isinstance(entries, list) else [entries]))
             rows = [
                 (0, 0.9 * base + (0 if spins else added)),
                 (1, 0.1 * base * (1 + copies)),

@@ -1,80 +1,132 @@
-"""The script that collects runs: what it starts on which device, and when it stops. No benchmark runs here."""
+"""What collects runs: what it starts on which device, in which order, and when it stops. No benchmark runs here."""
 
 from __future__ import annotations
 
 import os
-import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).resolve().parent.parent.parent / "proof" / "collect.sh"
+from proof import collect
+from proof.collect import KINDS, main, shares
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PYTHON = sys.executable
 
 
 @pytest.fixture
-def collect(tmp_path):
-    """Runs the script with an interpreter that only writes down what it was asked; returns that, and the output."""
+def run(tmp_path, monkeypatch, capfd):
+    """Collects with an interpreter that only writes down what it was asked; returns that, the output and the status."""
     calls, python = tmp_path / "calls", tmp_path / "python"
-    python.write_text(f'#!/bin/sh\necho "$@" >> {calls}\n[ "$2" = pytest ] || echo cuda:0 cuda:1\neval "$STUB"\n')
-    python.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(python))
 
-    def run(*arguments, **environment):
-        variables = {"DEVICES": "cuda:0", "STUB": ":"} | environment
-        result = subprocess.run(
-            [str(SCRIPT), str(tmp_path / "my runs"), *arguments],
-            env={"PATH": os.environ["PATH"], "PYTHON": str(python)} | variables,
-            capture_output=True, text=True, timeout=20,
-        )  # fmt: skip
-        return calls.read_text().splitlines() if calls.exists() else [], result
+    def collected(*arguments, does=":"):
+        python.write_text(f'#!/bin/sh\necho "$@" >> {calls}\n{does}\n')
+        python.chmod(0o755)
+        status = main([str(tmp_path / "my runs"), *arguments])
+        return calls.read_text().splitlines() if calls.exists() else [], capfd.readouterr(), status
 
-    return run
+    return collected
 
 
-def named(calls):
-    words = [call.split() for call in calls]
-    return Counter(
-        (word[word.index("--device") + 1], next(w for w in word if w.startswith("--benchmark-save=")).partition("=")[2])
-        for word in words
+def test_runs_are_saved_by_their_kind_and_say_what_slows_them(run, tmp_path):
+    calls, printed, status = run("unchanged=1", "slowed=1", "--devices=cuda:0")
+    assert status == 0
+    unchanged, slowed = sorted(calls, key=lambda call: "slow" in call)
+    matrix = "--models=efficientnet_b0 --variants=eager-fp32,torchscript-fp32,tensorrt-fp16 --batch-sizes=1,128"
+    assert unchanged.startswith(f"-m pytest benchmarks/ --device=cuda:0 {matrix} -k speed -p proof.relay --relay=")
+    assert unchanged.endswith(f"--benchmark-save=unchanged --benchmark-storage=file://{tmp_path}/my runs/cuda0")
+    assert "-p proof.slowdown --slow=tensorrt-fp16:kernel=0.5% --slow=tensorrt-fp16:host=5%" in slowed
+    assert "2 runs on cuda:0" in printed.out and "cuda:0: all 2 runs done" in printed.out
+    assert not list((tmp_path / "my runs").glob("*.log")), "the log of a run that passed says nothing more"
+
+
+def test_every_gpu_has_its_share_of_each_form_and_layouts_stay_together():
+    first, second = shares({"unchanged": 10, "slowed": 12, "channels-last": 2, "nchw-block": 7}, 2)
+    assert Counter(job.kind for job in second) == {"unchanged": 5, "slowed": 6}
+    assert Counter(job.kind for job in first) == {"unchanged": 5, "slowed": 6, "channels-last": 2, "nchw-block": 7}
+    for jobs in (first, second):
+        assert set(Counter(job.arguments for job in jobs if job.kind == "slowed").values()) == {2}
+    assert [job.kind for job in second[:4]] == ["unchanged", "slowed", "unchanged", "slowed"]
+
+
+def test_every_form_is_one_that_the_plugin_takes():
+    from proof.slowdown import SCORED, parse
+
+    for form in KINDS["slowed"]:
+        asked = [parse(word.removeprefix("--slow=")) for word in form if word.startswith("--slow=")]
+        metrics = Counter((one.pattern, SCORED[one.kind]) for one in asked)
+        assert set(metrics.values()) == {1} and "tensorrt-fp16:kernel=0.5%" in map(str, asked)
+    sizes = {
+        (one.kind, one.text)
+        for form in KINDS["slowed"]
+        for one in (parse(word[7:]) for word in form if word.startswith("--slow="))
+    }
+    assert sizes == {("kernel", f"{size}%") for size in (0.5, 1, 2, 5)} | {("host", f"{size}%") for size in (5, 10, 20)}
+
+
+def test_no_run_has_its_turn_that_would_not_end_in_time(run):
+    """The next one is started ahead, to wait, and is ended when there is no time for it."""
+    calls, printed, _ = run("unchanged=9", "--budget=4", "--devices=cuda:0", does=relayed("sleep 1.5"))
+    assert 2 <= len(calls) <= 3, printed.out
+    assert f"stopped after {len(calls) - 1} of 9 runs, the budget is used up" in printed.out
+
+
+def test_a_run_that_takes_too_long_is_ended(run):
+    _, printed, _ = run("unchanged=1", "--budget=1", "--devices=cuda:0", does="exec sleep 9")
+    assert "exit status -9" in printed.out
+
+
+def test_a_run_that_fails_is_said_and_its_log_kept(run, tmp_path):
+    _, printed, status = run("unchanged=2", "--devices=cuda:0", does="echo what happened; exit 1")
+    assert status == 0 and printed.out.count("exit status 1") == 2
+    assert (tmp_path / "my runs" / "cuda0-2.log").read_text() == "what happened\n"
+
+
+def test_without_a_gpu_it_says_so(run):
+    calls, printed, status = run("unchanged=1")
+    assert status == 2 and "name a device with --devices" in printed.err and len(calls) == 1
+
+
+@pytest.mark.parametrize("wanted", ["unchanged", "slower=3", "unchanged=-1"])
+def test_a_kind_that_is_none_is_refused(wanted, capsys):
+    with pytest.raises(SystemExit):
+        main(["folder", wanted])
+    assert "is not KIND=N with one of unchanged, slowed, " in capsys.readouterr().err
+
+
+def relayed(command):
+    """Shell that waits for the process before it, as proof.relay does, and then does something."""
+    program = "import os, sys; os.read(int(sys.argv[1].partition('=')[2].split(',')[1]), 1)"
+    option = 'for word; do case "$word" in --relay=*) relay=$word;; esac; done'
+    return f'{option}\n{PYTHON} -c "{program}" "$relay"\n{command}'
+
+
+def test_the_next_process_gets_ready_while_this_one_profiles(pytester, monkeypatch, tmp_path):
+    """Two real sessions: the second imports after the first's last latency, and begins after the first has ended."""
+    log = tmp_path / "log"
+    ready = "import pathlib\n" + f"pathlib.Path({str(log)!r}).open('a').write('ready\\n')\n"
+    (tmp_path / "ready.py").write_text(ready)
+    monkeypatch.setattr(collect, "ROOT", pytester.path)
+    monkeypatch.setenv("RELAY_PRELOAD", "ready")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(tmp_path)]))
+    pytester.mkdir("benchmarks")
+    (pytester.path / "pytest.ini").write_text("[pytest]\nmarkers = profiles\n")
+    (pytester.path / "benchmarks" / "conftest.py").write_text(
+        f"import pathlib\ndef say(what): pathlib.Path({str(log)!r}).open('a').write(what + '\\n')\n"
+        "def pytest_addoption(parser): parser.addoption('--device')\n"
+        "def pytest_sessionstart(session): say('begins')\n"
+        "def pytest_unconfigure(config): say('ends')\n"
     )
-
-
-def test_unchanged_runs_alone(collect, tmp_path):
-    calls, result = collect("3", ARGS="--weights seeded")
-    assert result.returncode == 0, result.stderr
-    matrix = "--models efficientnet_b0 --variants eager-fp32,torchscript-fp32,tensorrt-fp16 --batch-sizes 1,128"
-    storage = f"-k speed --benchmark-save=unchanged --benchmark-storage=file://{tmp_path}/my runs/cuda0"
-    assert calls == [f"-m pytest benchmarks/ --device cuda:0 {matrix} {storage} --weights seeded"] * 3
-    assert "3 runs on cuda:0" in result.stdout and "cuda:0: all 3 runs done" in result.stdout
-
-
-def test_every_gpu_has_its_share_and_confirmations_of_its_own(collect):
-    calls, result = collect("10", "10", "3", "4", DEVICES="")
-    assert result.returncode == 0, result.stderr
-    found = named(calls[1:])
-    assert sum(found.values()) == 10 + 10 + 6 * 3 + 2 * 4
-    for name in ("unchanged", "slowed-kernel-0.5"):
-        assert found["cuda:0", name] == found["cuda:1", name] == 5
-    small = {name: {device for device, other in found if other == name} for _, name in found}
-    assert all(len(devices) == 1 for name, devices in small.items() if not name.startswith(("unch", "slowed-kernel-0")))
-    assert small["layout-none"] == small["layout-blocks.1.0"]
-    assert any("-p proof.slowdown --slow tensorrt-fp16 --slow-kernel-time 0.5%" in call for call in calls)
-    assert any("-p proof.slowdown --slow tensorrt-fp16 --slow-latency 20%" in call for call in calls)
-    assert any("--slow eager-fp32 --slow-layout blocks.1.0" in call for call in calls)
-
-
-def test_no_run_begins_that_would_not_end_in_time(collect):
-    calls, result = collect("9", BUDGET_S="4", STUB="sleep 1.6")
-    assert result.returncode == 0 and 1 <= len(calls) <= 3, result.stdout
-    assert f"stopped after {len(calls)} runs, the budget of 4 s is used up" in result.stdout
-
-
-def test_a_run_that_takes_too_long_is_ended(collect):
-    _, result = collect("1", BUDGET_S="2", STUB="sleep 9")
-    assert result.returncode == 0 and "exit status 137" in result.stdout
-
-
-def test_a_run_that_fails_is_said_and_its_log_kept(collect, tmp_path):
-    _, result = collect("2", STUB="echo what happened; exit 1")
-    assert result.returncode == 0 and result.stdout.count("exit status 1") == 2
-    assert (tmp_path / "my runs" / "cuda0-failed-2.log").read_text() == "what happened\n"
+    (pytester.path / "benchmarks" / "test_speed.py").write_text(
+        f"import pathlib, pytest, time\ndef say(what): pathlib.Path({str(log)!r}).open('a').write(what + '\\n')\n"
+        "def test_latency(): time.sleep(1); say('timed')\n"
+        "@pytest.mark.profiles\ndef test_profile(): time.sleep(2); say('profiled')\n"
+    )
+    monkeypatch.setitem(collect.KINDS, "unchanged", (("-k", "latency or profile"),))
+    assert main([str(tmp_path / "runs"), "unchanged=2", "--devices=cuda:0"]) == 0
+    once = ["begins", "timed", "profiled", "ends"]
+    found = log.read_text().splitlines()
+    assert found == ["ready", "begins", "timed", "ready", "profiled", "ends", *once]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import statistics
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -14,10 +14,10 @@ import torch
 from fixtures import clocks
 from fixtures.device import Device
 from fixtures.pool import Key
-from fixtures.variants import VARIANTS
+from fixtures.variants import VARIANTS, Built
 from proof.injection import HostWait, Slowdown
 from proof.layout import NoSuchModule, in_channels_last
-from proof.slowdown import Asked, pytest_addoption, read
+from proof.slowdown import parse
 from proof.spinning import SpinningKernel, TooShort, tune
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -47,16 +47,16 @@ def test_a_slowed_session_stores_what_was_done(session, pytester):
     changes by half while it is measured, so the bounds are wide; the wait itself is exact."""
     before = dict(VARIANTS)
     result = session(
-        "--slow=*-eager-fp32-b1", "--slow-latency=50%", "--benchmark-save=slowed", "--variants=eager-fp32",
+        "--slow=*-eager-fp32-b1:host=50%", "--benchmark-save=slowed", "--variants=eager-fp32",
         "-k", "latency", f"--benchmark-storage=file://{pytester.path}/store",
     )  # fmt: skip
     assert result.ret == 0
-    result.stdout.fnmatch_lines(["slowed on purpose: *-eager-fp32-b1, host 50%"])
+    result.stdout.fnmatch_lines(["slowed on purpose: *-eager-fp32-b1:host=50%"])
     assert before == VARIANTS
     (path,) = pytester.path.glob("store/*/*_slowed.json")
     run = json.loads(path.read_text())
     assert run["suite"]["injected"].keys() == {ID}
-    entry = run["suite"]["injected"][ID]
+    (entry,) = run["suite"]["injected"][ID]
     assert (entry["kind"], entry["asked"]) == ("host", "50%")
     slowed = next(item for item in run["benchmarks"] if item["param"] == ID)["stats"]
     assert slowed["min"] > entry["size_s"] > 0
@@ -65,32 +65,62 @@ def test_a_slowed_session_stores_what_was_done(session, pytester):
 
 def test_only_what_was_asked_for_is_slowed():
     """By its id, though `build` is not told for which benchmark it builds."""
-    slowdown = Slowdown(Asked("*-b1", "host", "10%", share=0.1), CPU)
+    slowdown = Slowdown([parse("*-b1:host=10%")], CPU)
     variant = slowdown.wrap(VARIANTS["eager-fp32"])
     module, batch = torch.nn.Identity(), torch.zeros(1)
     for size, slowed in ((1, True), (128, False)):
         slowdown.current = Key("model", "eager-fp32", size)
         built = variant.build(module, batch)
-        assert isinstance(built.call, HostWait) is slowed
+        assert (built.call is not module) is slowed
         slowdown.prepare(slowdown.current, profiled=False)
         assert ("model-eager-fp32-b128" in slowdown.injected) is False
     assert slowdown.injected.keys() == {"model-eager-fp32-b1"}
 
 
-@pytest.mark.parametrize(
-    "words", ["--slow-kernel-time=0.5%", "--slow-kernel=20", "--slow-latency=10%", "--slow-layout=blocks.1.0"]
-)
+@pytest.mark.parametrize("words", ["*:kernel=0.5%", "eager-fp32:kernel=20us", "*-b1:host=10%", "*:layout=blocks.1.0"])
 def test_what_was_asked_can_be_asked_again_of_a_fresh_process(words):
-    parser = pytest.Parser(_ispytest=True)
-    pytest_addoption(parser)
-    asked = read(SimpleNamespace(getoption=vars(parser.parse(["--slow=*-b1", words])).get))
-    assert asked.arguments == ["-p", "proof.slowdown", "--slow=*-b1", words]
+    assert str(parse(words)) == words and parse(str(parse(words))) == parse(words)
+
+
+def test_a_wait_and_a_kernel_each_act_on_their_own_metric(fake_gpu, steady_time):
+    """The wait while the latency is measured, the kernel while kernels are profiled; both are written down."""
+    queue, call = fake_gpu
+    slowdown = Slowdown([parse("eager-fp32:host=50%"), parse("*-b1:kernel=1%")], GPU)
+    variant = slowdown.wrap(dataclasses.replace(VARIANTS["eager-fp32"], build=lambda module, batch: Built(call)))
+    key = slowdown.current = Key("model", "eager-fp32", 1)
+    batch = torch.zeros(1)
+    slowed = variant.build(torch.nn.Identity(), batch).call
+    (waited, spun) = slowed.parts.values()
+    waited.size_s = 0.002
+    slowdown.prepare(key, profiled=False)
+    queue.clear()
+    began = time.perf_counter()
+    slowed(batch)
+    assert [name for name, _ in queue] == ["void gemm()"] and time.perf_counter() - began >= 0.002
+    slowdown.prepare(key, profiled=True)
+    queue.clear()
+    began = time.perf_counter()
+    slowed(batch)
+    assert len(queue) == 2 and "spin" in queue[1][0]
+    assert time.perf_counter() - began < 0.002
+    assert slowdown.injected == {
+        "model-eager-fp32-b1": [
+            {"kind": "host", "asked": "50%", "size_s": 0.002},
+            {"kind": "kernel", "asked": "1%", "size_s": spun.size_s},
+        ]
+    }
+    assert spun.size_s == pytest.approx(4.95e-6, rel=0.021)
 
 
 def test_without_the_plugin_there_is_nothing_of_it(pytester, monkeypatch):
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
     result = pytester.runpytest_inprocess(
-        "-c", str(ROOT / "pytest.ini"), f"--rootdir={ROOT}", str(ROOT / "benchmarks"), "--slow=x", "--collect-only"
+        "-c",
+        str(ROOT / "pytest.ini"),
+        f"--rootdir={ROOT}",
+        str(ROOT / "benchmarks"),
+        "--slow=x:host=1%",
+        "--collect-only",
     )
     assert result.ret == pytest.ExitCode.USAGE_ERROR
 
@@ -98,15 +128,16 @@ def test_without_the_plugin_there_is_nothing_of_it(pytester, monkeypatch):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ([], "*needs --slow and one of --slow-kernel-time, *"),
-        (["--slow=eager-fp32"], "*needs --slow and one of *"),
-        (["--slow=eager-fp32", "--slow-latency=5%", "--slow-layout=none"], "*needs --slow and one of *"),
-        (["--slow=eager-fp32", "--slow-latency=5"], "*must be a number with a percent sign*"),
-        (["--slow=eager-fp32", "--slow-latency=0%"], "*is not more than nothing*"),
-        (["--slow=eager-fp32", "--slow-kernel=soon"], "*'soon' is not a number of microseconds*"),
-        (["--slow=eager-fp32", "--slow-kernel-time=1%"], "*need a CUDA GPU*--slow-latency*"),
-        (["--slow=eager-fp64", "--slow-latency=5%"], "*--slow=eager-fp64: no benchmark of this session is called so*"),
-        (["--slow=*", "--slow-layout=none"], "*is for eager variants; --slow=? also names tensorrt-fp16*"),
+        ([], "*needs --slow PATTERN:KIND=AMOUNT, *"),
+        (["--slow=eager-fp32"], "*'eager-fp32' is not PATTERN:KIND=AMOUNT, such as *"),
+        (["--slow=eager-fp32:gpu=5%"], "*kinds are kernel, host, layout*"),
+        (["--slow=eager-fp32:host=5"], "*must be a number with a percent sign*"),
+        (["--slow=eager-fp32:host=0%"], "*is not more than nothing*"),
+        (["--slow=eager-fp32:kernel=soonus"], "*'soonus' is not a number of microseconds*"),
+        (["--slow=eager-fp32:kernel=1%"], "*a kernel needs a CUDA GPU*"),
+        (["--slow=eager-fp64:host=5%"], "*--slow=eager-fp64:host=5%: no benchmark of this session is called so*"),
+        (["--slow=*:layout=none"], "*a layout is for eager variants, and test_efficientnet-*-b1 is none*"),
+        (["--slow=*-b1:host=5%", "--slow=eager-fp32:host=9%"], "*slowed down twice, by *:host=5% and *:host=9%*"),
     ],
 )
 def test_what_cannot_be_done_is_refused(session, arguments, message):
