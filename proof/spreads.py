@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from proof.stored import injected, read_all
+from proof.stored import injected, night, read_all
 from regression.metrics import METRICS, Spread
 from regression.runs import Benchmark, Run, count
 
@@ -52,6 +52,7 @@ def strayed(runs: Sequence[Run]) -> list[Strayed]:
         _strayed("kernel time, the same kernels", "%", same, "kernel_time", _percent),
         _strayed("kernel time, kernels chosen anew", "%", chosen, "kernel_time", _percent),
         _strayed("kernel time, kernels chosen anew", "ns a launch", chosen, "kernel_time", _per_launch),
+        _nights(runs),
         _strayed("latency", "%", several, "latency", _percent),
         _strayed("latency", "of its prior", several, "latency", _of_prior),
         _strayed("peak memory", "%", several, "peak_memory", _percent),
@@ -102,6 +103,30 @@ def _units(runs: Sequence[Run]) -> Strayed:
     means = [[statistics.mean(logs) for logs in found.values()] for found in units.values() if len(found) > 2]
     spreads = tuple(100 * statistics.stdev(group) for group in means)
     return Strayed("kernel time, between units", "%", spreads, tuple(len(group) - 1 for group in means))
+
+
+def _nights(runs: Sequence[Run]) -> Strayed:
+    """Of kernels chosen anew, what a night's processes share: between units and days, less their own spread."""
+    found: dict[tuple[Hashable, str], dict[tuple[str, str], list[Benchmark]]] = {}
+    for run in runs:
+        for id_, item in run.benchmarks.items():
+            if "kernel_time" in item.values and item.kernels is not None and not item.disturbances:
+                found.setdefault((frozenset(run.benchmarks), id_), {}).setdefault(night(run), []).append(item)
+    spreads, degrees = [], []
+    for nights in found.values():
+        items = [item for group in nights.values() for item in group]
+        if len(nights) < 3 or len(items) == len(nights) or len({item.kernels for item in items}) == 1:
+            continue
+        logs = [np.log([item.values["kernel_time"] for item in group]) for group in nights.values()]
+        sizes = np.array([len(group) for group in logs])
+        # one-way analysis of variance, groups of unequal size
+        within = sum(len(group) * np.var(group) for group in logs) / (len(items) - len(nights))
+        centre = np.concatenate(logs).mean()
+        between = sum(len(group) * (group.mean() - centre) ** 2 for group in logs) / (len(nights) - 1)
+        size = (len(items) - (sizes**2).sum() / len(items)) / (len(nights) - 1)
+        spreads.append(_per_launch(items) * math.sqrt(max(0.0, (between - within) / size)))
+        degrees.append(len(nights) - 1)
+    return Strayed("the same, between nights", "ns a launch", tuple(spreads), tuple(degrees))
 
 
 def _percent(group: Group) -> float:

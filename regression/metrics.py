@@ -22,7 +22,8 @@ class Spread:
     rounds: float = 0.0
     """How much of the spread of a process's rounds to expect between processes as well (0: the rounds say nothing)."""
     choice_s: float = 0.0
-    """Where the baseline's processes launched different kernels: what that adds to `process`, in seconds a launch."""
+    """Where the baseline's processes launched different kernels: what that adds to `process`, in seconds a launch, and
+    to `day`, as far as the GPU waits for the host."""
     unseen: float
     """Between fresh processes, for a benchmark with fewer than three baseline runs."""
     day: float

@@ -63,11 +63,14 @@ class Noise:
         return np.sqrt(own + self.shared)
 
 
-def estimate(logs: Floats, layout: Layout, spread: Spread, besides: Floats | float = 0.0) -> Noise:
+def estimate(
+    logs: Floats, layout: Layout, spread: Spread, process: Floats | float = 0.0, day: Floats | float = 0.0
+) -> Noise:
     """Noise of B benchmarks from `logs` (B, K), NaN where a run has no value.
 
-    `besides` (B,) is what else the stored runs say of a benchmark's spread between processes. Where at least three runs
-    come from this run's own unit, only those are used, since a unit's offset is larger than the noise of its processes.
+    `process` and `day` (B,) are what else the stored runs say of a benchmark's spread between processes and days; they
+    widen the priors. Where at least three runs come from this run's own unit, only those are used, since a unit's
+    offset is larger than the noise of its processes.
     """
     present = np.isfinite(logs)
     own_unit = present & layout.mine
@@ -82,13 +85,13 @@ def estimate(logs: Floats, layout: Layout, spread: Spread, besides: Floats | flo
 
     by_day, by_unit = layout.groups()
     days, units = used @ by_day, used @ by_unit
-    prior = np.hypot(spread.process, np.broadcast_to(besides, len(logs)))
-    process, df = _process(values, days, units, by_day, by_unit, spread, prior)
-    day = _days(values, days, units, by_day, by_unit, process, spread)
-    unit = _units(values, days, units, by_unit, process, day, spread)
-    shared = day * (1 + (days**2).sum(axis=1) / runs**2)
-    shared += np.where(same_unit, 0, unit * (1 + (units**2).sum(axis=1) / runs**2))
-    return Noise(runs=count, centre=np.where(count > 0, offset, np.nan), process=process, shared=shared, df=df)
+    prior = np.hypot(spread.process, np.broadcast_to(process, len(logs)))
+    deviation, df = _process(values, days, units, by_day, by_unit, spread, prior)
+    of_day = _days(values, days, units, by_day, by_unit, deviation, np.hypot(spread.day, day))
+    of_unit = _units(values, days, units, by_unit, deviation, of_day, spread)
+    shared = of_day * (1 + (days**2).sum(axis=1) / runs**2)
+    shared += np.where(same_unit, 0, of_unit * (1 + (units**2).sum(axis=1) / runs**2))
+    return Noise(runs=count, centre=np.where(count > 0, offset, np.nan), process=deviation, shared=shared, df=df)
 
 
 def _process(
@@ -112,12 +115,12 @@ def _process(
 
 
 def _days(
-    values: Floats, days: Floats, units: Floats, by_day: Floats, by_unit: Floats, process: Floats, spread: Spread
+    values: Floats, days: Floats, units: Floats, by_day: Floats, by_unit: Floats, process: Floats, prior: Floats
 ) -> Floats:
     """Variance between days of one unit: the prior, moved by what several days of the baseline show."""
     squares = _between(values, days, by_day) - _between(values, units, by_unit)
     df = np.maximum((days > 0).sum(axis=1) - (units > 0).sum(axis=1), 0)
-    return _moved(squares, df, process**2, _size(days), spread.day)
+    return _moved(squares, df, process**2, _size(days), prior)
 
 
 def _units(
@@ -129,7 +132,7 @@ def _units(
     return _moved(_between(values, units, by_unit), df, within, _size(units), spread.unit)
 
 
-def _moved(squares: Floats, df: Floats, within: Floats, size: Floats, prior: float) -> Floats:
+def _moved(squares: Floats, df: Floats, within: Floats, size: Floats, prior: Floats | float) -> Floats:
     """Method of moments for the variance between groups of `size` runs, shrunk towards the prior."""
     found = np.maximum(squares / np.maximum(df, 1) - within, 0) / np.maximum(size, 1)
     moved: Floats = (GROUP_PRIOR_DF * prior**2 + df * found) / (GROUP_PRIOR_DF + df)

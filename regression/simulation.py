@@ -113,12 +113,15 @@ def _night(
     # Assumed: rounds spread from 0.05 % (the GPU is the bottleneck) to 7 % (the host is) within one process.
     rounds = np.exp(random.uniform(np.log(0.0005), np.log(0.07), rows))
     # Assumed: launches from 2 us (batch 1) to 60 us (batch 128) of kernel time each.
-    launches = np.exp(-random.uniform(np.log(2e-6), np.log(60e-6), rows)) * (random.random(rows) < world.chosen)
-    besides = np.hypot(spread.rounds * rounds, spread.choice_s * launches)
-    prior = np.hypot(spread.process, besides)
+    launches_s = np.exp(random.uniform(np.log(2e-6), np.log(60e-6), rows))
+    choice = spread.choice_s / launches_s * (random.random(rows) < world.chosen)
+    # Assumed: the host takes 10 us to launch a kernel, and the GPU waits where its own are shorter.
+    chosen_by_host = choice * np.clip(1 - launches_s / 10e-6, 0, 1)
+    prior = np.hypot(spread.process, np.hypot(spread.rounds * rounds, choice))
     process = prior * np.sqrt(spread.process_df / random.chisquare(spread.process_df, rows))
     process = np.where(random.random(rows) < world.restless, np.maximum(process, spread.unseen), process)
-    before, today = draw(rows) * spread.day, draw(rows) * spread.day
+    day = np.hypot(spread.day, chosen_by_host)
+    before, today = draw(rows) * day, draw(rows) * day
     baseline = draw(rows, BASELINE_RUNS) * process[:, None] + before[:, None]
     looks = draw(rows, 1 + CONFIRMATIONS) * process[:, None] + today[:, None]
 
@@ -129,7 +132,7 @@ def _night(
         looks += (host_bound & (random.random(looks.shape) < world.regimes)) * np.log(1.5)
 
     one_unit = Layout(("unit",) * BASELINE_RUNS, ("day",) * BASELINE_RUNS, "unit")
-    noise = estimate(baseline, one_unit, spread, besides)
+    noise = estimate(baseline, one_unit, spread, np.hypot(spread.rounds * rounds, choice), chosen_by_host)
     looks -= noise.centre[:, None]
     variances = noise.deviation(1) ** 2
     steady = np.abs(looks[:, 0]) <= inside(noise, metric.share, benchmarks)

@@ -145,8 +145,27 @@ def test_a_baseline_whose_processes_launched_other_kernels_is_taken_to_be_restle
     rate = 275 / statistics.median_high(0.0045 * factor for factor in values)
     prior = math.hypot(spread.process, spread.choice_s * rate)
     pooled = (4 * statistics.variance(map(math.log, values)) + spread.process_df * prior**2) / (4 + spread.process_df)
-    (found,) = column(METRICS[0], tonight, runs("fgffh"), [ONE], 1.0).limits.noise.process
-    assert found == pytest.approx(math.sqrt(pooled))
+    noise = column(METRICS[0], tonight, runs("fgffh"), [ONE], 1.0).limits.noise
+    assert noise.process[0] == pytest.approx(math.sqrt(pooled))
+
+
+@pytest.mark.parametrize("latency_s, waiting", [(0.01, 0.55), (0.0046, 0.0217), (0.004, 0.0), (None, 1.0)])
+def test_what_a_slow_host_chose_is_shared_by_the_night(
+    recorder: Recorder, latency_s: float | None, waiting: float
+) -> None:
+    """As far as the GPU waits for the host: three processes that agree are then no more evidence than one."""
+    spread = METRICS[0].spread
+    assert spread is not None
+    runs = []
+    for name in "fgffh":
+        document = recorder.document(noise=0, kernels=[name])
+        (record,) = [item for item in document["benchmarks"] if item["param"] == ONE]
+        record["extra_info"]["kernels"] = {"kernel": [0], "launches": [275], "time_s": [0.0045]}
+        record["stats"]["median"] = latency_s
+        runs.append(read(recorder.store(document)))
+    noise = column(METRICS[0], recorder.run(noise=0), runs, [ONE], 1.0).limits.noise
+    day = math.hypot(spread.day, spread.choice_s * 275 / 0.0045 * waiting)
+    assert noise.shared[0] == pytest.approx(2 * day**2, rel=0.01)
 
 
 @pytest.mark.parametrize("state", [{"throttle_reasons": ["hw_thermal_slowdown"]}, {"other_processes": 1}])

@@ -48,6 +48,12 @@ def test_what_else_is_known_of_the_spread_widens_the_prior() -> None:
     assert noise.process[0] < 0.001
 
 
+def test_what_else_is_known_of_days_widens_their_prior_alone() -> None:
+    noise = estimate(np.vstack([FIVE, FIVE]), layout(*["a1"] * 5), SPREAD, day=np.array([0.0, 0.1]))
+    assert noise.shared == pytest.approx([2 * 0.0003**2, 2 * (0.0003**2 + 0.1**2)])
+    assert noise.process[0] == noise.process[1]
+
+
 def test_another_unit_adds_the_spread_between_units() -> None:
     same = estimate(FIVE[None], layout(*["a1"] * 5), SPREAD)
     other = estimate(FIVE[None], layout(*["a1"] * 5, now="b"), SPREAD)
