@@ -31,7 +31,7 @@ def in_channels_last(model: torch.nn.Module, module: str) -> torch.nn.Module:
         chosen = model.get_submodule(module)
     except AttributeError:
         known = ", ".join(name for name, _ in model.named_modules() if name.count(".") == 2)
-        raise NoSuchModule(f"--slow-layout: the model has no module {module!r}; it has for example {known}") from None
+        raise NoSuchModule(f"--slow: the model has no module {module!r}; it has for example {known}") from None
     _lay_out(chosen, torch.contiguous_format)
     chosen.register_forward_pre_hook(_to_nchw)
     chosen.register_forward_hook(_to_channels_last)
