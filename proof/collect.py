@@ -36,8 +36,6 @@ KINDS: Mapping[str, Sequence[Sequence[str]]] = {
 }
 # Compared with each other alone, so all of them run on one GPU.
 ON_ONE_GPU = ("channels-last", "nchw-block")
-
-
 # Read ends of the host's and the GPU's pipe from the process before (proof/relay.py).
 Pipes = tuple[int, int]
 

@@ -129,7 +129,8 @@ def column(metric: Metric, run: Run, baselines: Sequence[Run], ids: Sequence[str
     measured = [[item for item in row if item] for row in benchmarks]
     rounds = metric.spread.rounds * np.array([_rounds(items) for items in measured])
     choice = metric.spread.choice_s * np.array([_choice(items) for items in measured])
-    noise = estimate(logs, layout, metric.spread, np.hypot(rounds, choice), choice * _waiting(measured))
+    by_host = np.array([each and each * _waiting(items) for each, items in zip(choice, measured, strict=True)])
+    noise = estimate(logs, layout, metric.spread, np.hypot(rounds, choice), by_host)
     now = np.array([run.benchmarks[id_].values[key] for id_ in ids])
     first = np.log(now) - noise.centre
     disturbed = tuple(", ".join(run.benchmarks[id_].disturbances) for id_ in ids)
@@ -195,15 +196,13 @@ def _choice(measured: Sequence[Benchmark]) -> float:
     return statistics.median_high(values["launches"] / values["kernel_time"] for values in known) if known else 0.0
 
 
-def _waiting(measured: Sequence[Sequence[Benchmark]]) -> Floats:
+def _waiting(measured: Sequence[Benchmark]) -> float:
     """Share of the latency in which the GPU waits for the host, in the middle of the baseline's runs; 1 if not known.
 
     As much of a choice of kernels is the host's doing: a slow one makes worse choices, in every process of a night.
     """
-    needed = {"kernel_time", "latency"}
-    known = [[item.values for item in items if needed <= item.values.keys()] for items in measured]
-    busy = [[values["kernel_time"] / values["latency"] for values in items] for items in known]
-    return np.array([max(0.0, 1 - statistics.median(shares)) if shares else 1.0 for shares in busy])
+    known = [item.values for item in measured if item.values.keys() >= {"kernel_time", "latency"}]
+    return max(0.0, 1 - statistics.median(v["kernel_time"] / v["latency"] for v in known)) if known else 1.0
 
 
 def _on_the_gpu(measured: Sequence[Sequence[Benchmark]], centre: Floats) -> tuple[Floats, Floats]:
