@@ -38,7 +38,7 @@ def test_runs_are_saved_by_their_kind_and_say_what_slows_them(run, tmp_path):
     matrix = "--models=efficientnet_b0 --variants=eager-fp32,torchscript-fp32,tensorrt-fp16 --batch-sizes=1,128"
     assert unchanged.startswith(f"-m pytest benchmarks/ --device=cuda:0 {matrix} -k speed -p proof.relay --relay=")
     assert unchanged.endswith(f"--benchmark-save=unchanged --benchmark-storage=file://{tmp_path}/my runs/cuda0")
-    assert "-p proof.slowdown --slow=tensorrt-fp16:kernel=0.5% --slow=tensorrt-fp16:host=5%" in slowed
+    assert "-p proof.slowdown --slow=tensorrt-fp16:kernel=0.5% --slow=tensorrt-fp16:host=20%" in slowed
     assert "2 runs on cuda:0" in printed.out and "cuda:0: all 2 runs done" in printed.out
     assert not list((tmp_path / "my runs").glob("*.log")), "the log of a run that passed says nothing more"
 
