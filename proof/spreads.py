@@ -6,7 +6,7 @@ import argparse
 import math
 import statistics
 import sys
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,27 +95,26 @@ def _strayed(what: str, unit: str, groups: Sequence[Group], metric: str, scale: 
 def _units(runs: Sequence[Run]) -> Strayed:
     """Of the means of three units and more with the same benchmarks and kernels; their processes stray in them, too."""
     units: dict[tuple[Hashable, str, int], dict[str, list[float]]] = {}
-    for run in runs:
-        for id_, item in run.benchmarks.items():
-            if "kernel_time" in item.values and item.kernels is not None and not item.disturbances:
-                logs = units.setdefault((frozenset(run.benchmarks), id_, item.kernels), {}).setdefault(run.unit, [])
-                logs.append(math.log(item.values["kernel_time"]))
+    for run, id_, item in _profiled(runs):
+        assert item.kernels is not None
+        logs = units.setdefault((frozenset(run.benchmarks), id_, item.kernels), {}).setdefault(run.unit, [])
+        logs.append(math.log(item.values["kernel_time"]))
     means = [[statistics.mean(logs) for logs in found.values()] for found in units.values() if len(found) > 2]
     spreads = tuple(100 * statistics.stdev(group) for group in means)
     return Strayed("kernel time, between units", "%", spreads, tuple(len(group) - 1 for group in means))
 
 
 def _nights(runs: Sequence[Run]) -> Strayed:
-    """Of kernels chosen anew, what a night's processes share: between units and days, less their own spread."""
+    """Of kernels chosen anew, where the GPU waits for the host more than half of the time, what a night's processes
+    share: between units and days, less their own spread."""
     found: dict[tuple[Hashable, str], dict[tuple[str, str], list[Benchmark]]] = {}
-    for run in runs:
-        for id_, item in run.benchmarks.items():
-            if "kernel_time" in item.values and item.kernels is not None and not item.disturbances:
-                found.setdefault((frozenset(run.benchmarks), id_), {}).setdefault(night(run), []).append(item)
+    for run, id_, item in _profiled(runs):
+        found.setdefault((frozenset(run.benchmarks), id_), {}).setdefault(night(run), []).append(item)
     spreads, degrees = [], []
     for nights in found.values():
         items = [item for group in nights.values() for item in group]
-        if len(nights) < 3 or len(items) == len(nights) or len({item.kernels for item in items}) == 1:
+        waits = statistics.median(item.values["kernel_time"] / item.values["latency"] for item in items) < 0.5
+        if len(nights) < 3 or len(items) == len(nights) or len({item.kernels for item in items}) == 1 or not waits:
             continue
         logs = [np.log([item.values["kernel_time"] for item in group]) for group in nights.values()]
         sizes = np.array([len(group) for group in logs])
@@ -126,7 +125,16 @@ def _nights(runs: Sequence[Run]) -> Strayed:
         size = (len(items) - (sizes**2).sum() / len(items)) / (len(nights) - 1)
         spreads.append(_per_launch(items) * math.sqrt(max(0.0, (between - within) / size)))
         degrees.append(len(nights) - 1)
-    return Strayed("the same, between nights", "ns a launch", tuple(spreads), tuple(degrees))
+    return Strayed("the same, host-bound, of nights", "ns a launch", tuple(spreads), tuple(degrees))
+
+
+def _profiled(runs: Sequence[Run]) -> Iterator[tuple[Run, str, Benchmark]]:
+    """The undisturbed benchmarks with both times and a kernel table."""
+    for run in runs:
+        for id_, item in run.benchmarks.items():
+            timed = item.values.keys() >= {"kernel_time", "latency"}
+            if timed and item.kernels is not None and not item.disturbances:
+                yield run, id_, item
 
 
 def _percent(group: Group) -> float:

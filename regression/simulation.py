@@ -117,7 +117,8 @@ def _night(
     choice = spread.choice_s / launches_s * (random.random(rows) < world.chosen)
     # Assumed: the host takes 10 us to launch a kernel, and the GPU waits where its own are shorter.
     chosen_by_host = choice * np.clip(1 - launches_s / 10e-6, 0, 1)
-    prior = np.hypot(spread.process, np.hypot(spread.rounds * rounds, choice))
+    besides = np.hypot(spread.rounds * rounds, choice)
+    prior = np.hypot(spread.process, besides)
     process = prior * np.sqrt(spread.process_df / random.chisquare(spread.process_df, rows))
     process = np.where(random.random(rows) < world.restless, np.maximum(process, spread.unseen), process)
     day = np.hypot(spread.day, chosen_by_host)
@@ -132,7 +133,7 @@ def _night(
         looks += (host_bound & (random.random(looks.shape) < world.regimes)) * np.log(1.5)
 
     one_unit = Layout(("unit",) * BASELINE_RUNS, ("day",) * BASELINE_RUNS, "unit")
-    noise = estimate(baseline, one_unit, spread, np.hypot(spread.rounds * rounds, choice), chosen_by_host)
+    noise = estimate(baseline, one_unit, spread, besides, chosen_by_host)
     looks -= noise.centre[:, None]
     variances = noise.deviation(1) ** 2
     steady = np.abs(looks[:, 0]) <= inside(noise, metric.share, benchmarks)

@@ -67,6 +67,22 @@ def test_chosen_kernels_are_told_apart_and_counted_by_the_launch(folder):
     assert each.spreads[place] == pytest.approx(percent.spreads[place] / 100 * middle / 2 * 1e9)
 
 
+def test_nights_are_compared_where_kernels_are_chosen_and_the_gpu_waits(folder):
+    """The first benchmark alone waits for the host: its latency is more than twice its kernel time."""
+    for number in (1, 2, 3):
+        for copies in (0.0, 1e-9, 0.0):  # launched twice in one of the processes
+            options = {"unit": f"GPU-{number}", "extra": dict.fromkeys(IDS, 0.01 * number), "noise": 1e-6}
+            (path,) = folder.add(1, copies=copies, latency={IDS[0]: 2.0}, **options)
+            document = json.loads(path.read_text())
+            for record in document["benchmarks"]:
+                record["extra_info"]["launches"] = 2
+            path.write_text(json.dumps(document))
+    found = rows(folder)["the same, host-bound, of nights", "ns a launch"]
+    middle = statistics.median(run.benchmarks[IDS[0]].values["kernel_time"] for run in folder.runs())
+    between = statistics.stdev(math.log1p(0.01 * number) for number in (1, 2, 3))
+    assert found.spreads == pytest.approx([1e9 * middle / 2 * between], rel=1e-3) and found.degrees == (2,)
+
+
 def test_units_are_compared_by_their_means(folder):
     for number in (1, 2, 3):
         folder.add(2, unit=f"GPU-{number}", extra=dict.fromkeys(IDS, 0.01 * number), noise=1e-6)
