@@ -52,12 +52,14 @@ class Detection:
         runs: one judging of every run, against the first five unchanged runs of its unit, confirmed by the next two.
         draws: judgings with baselines and confirmations drawn at random, of every run equally many.
         same_unit: how many of the runs were judged against a baseline of their own unit.
-        alone: how many more there are, which no two others of their unit and day confirm, as a session's own would.
+        borrowed: how many of the runs one of another unit or day helped to confirm, where a session's own would.
+        alone: how many more there are, which too few others can confirm.
     """
 
     runs: list[Seen] = dataclasses.field(default_factory=list)
     draws: list[Seen] = dataclasses.field(default_factory=list)
     same_unit: int = 0
+    borrowed: int = 0
     alone: int = 0
 
 
@@ -125,7 +127,7 @@ def score(runs: Sequence[Run], draws: int, seed: int) -> Scores:
     done: set[int] = set()
     for group, slowed in sorted(grouped(runs).items()):
         unchanged = _baselines(runs, group)
-        confirmed = [run for run in slowed if len(_confirmations(slowed, run)) >= CONFIRMATIONS]
+        confirmed = [run for run in slowed if len(_confirmations(slowed, run, unchanged)) >= CONFIRMATIONS]
         if not confirmed or len(unchanged) < BASELINE_RUNS:
             together = max(Counter(map(night, slowed)).values())
             of_them = f" ({together} of one unit and day)" if len(slowed) > together else ""
@@ -134,10 +136,12 @@ def score(runs: Sequence[Run], draws: int, seed: int) -> Scores:
             continue
         detection = detections.setdefault(group, Detection(alone=len(slowed) - len(confirmed)))
         for run in confirmed:
-            own = [other for other in unchanged if other.unit == run.unit]
+            own = _of_unit(unchanged, run)
             detection.same_unit += len(own) >= BASELINE_RUNS
             baseline = own if len(own) >= BASELINE_RUNS else unchanged
-            again = [_by_itself(other, group) for other in _confirmations(slowed, run)]
+            confirmations = _confirmations(slowed, run, unchanged)
+            detection.borrowed += any(night(other) != night(run) for other in confirmations)
+            again = [_by_itself(other, group) for other in confirmations]
             for number, (chosen, confirming) in enumerate(_drawn(baseline, again, draws, draw)):
                 judgements = judge_twice(run, chosen, confirming)[1].judgements
                 (detection.draws if number else detection.runs).append(_seen(judgements, run, group))
@@ -161,7 +165,7 @@ def namings(runs: Sequence[Run]) -> dict[Group, Naming]:
         relaid = _launched_more(slowed, _baselines(runs, group), group.benchmark) if group.kind == "layout" else ()
         for run in slowed:
             unchanged = _baselines(runs, group)
-            own = [other for other in unchanged if other.unit == run.unit]
+            own = _of_unit(unchanged, run)
             baseline = (own if len(own) >= BASELINE_RUNS else unchanged)[:BASELINE_RUNS]
             first = _first_named(run, baseline, group.benchmark)
             if first is None:
@@ -215,10 +219,21 @@ def _is_reference(group: Group) -> bool:
     return group.kind == "layout" and group.asked == UNCHANGED
 
 
-def _confirmations(slowed: Sequence[Run], run: Run) -> list[Run]:
-    """The other runs of a group of this one's unit and day, beginning after it."""
+def _of_unit(unchanged: Sequence[Run], run: Run) -> list[Run]:
+    return [other for other in unchanged if other.unit == run.unit]
+
+
+def _confirmations(slowed: Sequence[Run], run: Run, unchanged: Sequence[Run]) -> list[Run]:
+    """The other runs of a group of this one's unit and day, beginning after it.
+
+    Where that is one run short, and the run has a baseline of its own unit, those of other units and days after it.
+    """
     place = next(index for index, other in enumerate(slowed) if other is run)
-    return [other for other in (*slowed[place + 1 :], *slowed[:place]) if night(other) == night(run)]
+    others = [*slowed[place + 1 :], *slowed[:place]]
+    found = [other for other in others if night(other) == night(run)]
+    if len(found) == CONFIRMATIONS - 1 and len(_of_unit(unchanged, run)) >= BASELINE_RUNS:
+        found += [other for other in others if night(other) != night(run)]
+    return found
 
 
 def _by_itself(run: Run, group: Group) -> Run:
@@ -290,6 +305,8 @@ def _detection_lines(scores: Scores) -> Iterator[str]:
             f"{_of(found.runs):>13}{_of(found.draws):>17}{_of(claimed):>19}  {found.same_unit} of {len(found.runs)}"
         )
     for group, found in scores.groups.items():
+        if found.borrowed:
+            yield f"{_title(group)}: {count(found.borrowed, 'run')} confirmed by one of another unit or day"
         if found.alone:
             yield f"{_title(group)}: {count(found.alone, 'run')} not judged, without two more of the same unit and day"
     for group, why in scores.too_few.items():

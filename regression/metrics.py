@@ -65,7 +65,7 @@ METRICS: tuple[Metric, ...] = (
         unit="s",
         path=("extra_info", "kernel_time_s"),
         missing=("extra_info", "kernel_time_missing"),
-        spread=Spread(process=0.0006, process_df=8, choice_s=45e-9, unseen=0.02, day=0.0003, unit=0.002),
+        spread=Spread(process=0.0006, process_df=8, choice_s=52e-9, unseen=0.02, day=0.0003, unit=0.002),
         matters=0.0025,
         worth_knowing=0.02,
         share=0.7,

@@ -102,6 +102,27 @@ def test_a_run_is_judged_against_its_own_unit(folder):
     assert found.same_unit == 3 and not any(item.slower for item in found.draws) and not scores.others_slower
 
 
+def test_a_run_short_of_confirmations_borrows_from_another_unit(folder, capsys):
+    """If it has one of its own unit and day, and a baseline of its own unit; else it is not judged."""
+    folder.add(5)
+    folder.add(2, extra={TENSORRT: 0.02}, injected=kernel("2%"))
+    folder.add(1, extra={TENSORRT: 0.02}, injected=kernel("2%"), unit="GPU-2")
+    (found,) = score(folder.runs(), 5, seed=1).groups.values()
+    assert [item.slower for item in found.runs] == [True] * 2 and (found.borrowed, found.alone) == (2, 1)
+    assert main([str(folder.path), "--draws=0"]) == 0
+    printed = capsys.readouterr().out
+    assert f"kernel 2% {TENSORRT}: 2 runs confirmed by one of another unit or day" in printed
+    assert f"kernel 2% {TENSORRT}: 1 run not judged, without" in printed
+
+
+def test_what_a_borrowed_confirmation_does_not_confirm_is_not_seen(folder):
+    folder.add(5)
+    folder.add(2, extra={TENSORRT: 0.02}, injected=kernel("2%"))
+    folder.add(1, injected=kernel("2%"), unit="GPU-2")
+    (found,) = score(folder.runs(), 0, seed=1).groups.values()
+    assert [item.slower for item in found.runs] == [False] * 2 and found.borrowed == 2
+
+
 def test_the_kernel_named_first_is_counted(folder):
     folder.add(5)
     folder.add(2, extra={TENSORRT: 0.02}, injected=kernel("2%"))
