@@ -127,7 +127,7 @@ def score(runs: Sequence[Run], draws: int, seed: int) -> Scores:
     done: set[int] = set()
     for group, slowed in sorted(grouped(runs).items()):
         unchanged = _baselines(runs, group)
-        confirmed = [run for run in slowed if len(_confirmations(slowed, run, unchanged)) >= CONFIRMATIONS]
+        confirmed = [(run, again) for run in slowed if (again := _confirmations(slowed, run, unchanged))]
         if not confirmed or len(unchanged) < BASELINE_RUNS:
             together = max(Counter(map(night, slowed)).values())
             of_them = f" ({together} of one unit and day)" if len(slowed) > together else ""
@@ -135,14 +135,12 @@ def score(runs: Sequence[Run], draws: int, seed: int) -> Scores:
             too_few[group] = f"{runs_said} and {count(len(unchanged), 'run')} to compare with"
             continue
         detection = detections.setdefault(group, Detection(alone=len(slowed) - len(confirmed)))
-        for run in confirmed:
-            own = _of_unit(unchanged, run)
-            detection.same_unit += len(own) >= BASELINE_RUNS
-            baseline = own if len(own) >= BASELINE_RUNS else unchanged
-            confirmations = _confirmations(slowed, run, unchanged)
-            detection.borrowed += any(night(other) != night(run) for other in confirmations)
-            again = [_by_itself(other, group) for other in confirmations]
-            for number, (chosen, confirming) in enumerate(_drawn(baseline, again, draws, draw)):
+        for run, again in confirmed:
+            own = _own_baseline(unchanged, run)
+            detection.same_unit += bool(own)
+            detection.borrowed += any(night(other) != night(run) for other in again)
+            confirmations = [_by_itself(other, group) for other in again]
+            for number, (chosen, confirming) in enumerate(_drawn(own or unchanged, confirmations, draws, draw)):
                 judgements = judge_twice(run, chosen, confirming)[1].judgements
                 (detection.draws if number else detection.runs).append(_seen(judgements, run, group))
                 if not number and id(run) not in done:
@@ -165,8 +163,7 @@ def namings(runs: Sequence[Run]) -> dict[Group, Naming]:
         relaid = _launched_more(slowed, _baselines(runs, group), group.benchmark) if group.kind == "layout" else ()
         for run in slowed:
             unchanged = _baselines(runs, group)
-            own = _of_unit(unchanged, run)
-            baseline = (own if len(own) >= BASELINE_RUNS else unchanged)[:BASELINE_RUNS]
+            baseline = (_own_baseline(unchanged, run) or unchanged)[:BASELINE_RUNS]
             first = _first_named(run, baseline, group.benchmark)
             if first is None:
                 continue
@@ -219,21 +216,23 @@ def _is_reference(group: Group) -> bool:
     return group.kind == "layout" and group.asked == UNCHANGED
 
 
-def _of_unit(unchanged: Sequence[Run], run: Run) -> list[Run]:
-    return [other for other in unchanged if other.unit == run.unit]
+def _own_baseline(unchanged: Sequence[Run], run: Run) -> list[Run]:
+    """The unchanged runs of a run's own unit; none where they are too few for a baseline."""
+    own = [other for other in unchanged if other.unit == run.unit]
+    return own if len(own) >= BASELINE_RUNS else []
 
 
 def _confirmations(slowed: Sequence[Run], run: Run, unchanged: Sequence[Run]) -> list[Run]:
-    """The other runs of a group of this one's unit and day, beginning after it.
+    """The other runs of a group of this one's unit and day, beginning after it; none where they are too few.
 
-    Where that is one run short, and the run has a baseline of its own unit, those of other units and days after it.
+    Where one is missing, and the run has a baseline of its own unit, one of another unit or day is added.
     """
     place = next(index for index, other in enumerate(slowed) if other is run)
     others = [*slowed[place + 1 :], *slowed[:place]]
     found = [other for other in others if night(other) == night(run)]
-    if len(found) == CONFIRMATIONS - 1 and len(_of_unit(unchanged, run)) >= BASELINE_RUNS:
-        found += [other for other in others if night(other) != night(run)]
-    return found
+    if len(found) == CONFIRMATIONS - 1 and _own_baseline(unchanged, run):
+        found += [other for other in others if night(other) != night(run)][:1]
+    return found if len(found) >= CONFIRMATIONS else []
 
 
 def _by_itself(run: Run, group: Group) -> Run:
