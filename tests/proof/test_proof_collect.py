@@ -118,12 +118,15 @@ def test_the_next_process_gets_ready_while_this_one_profiles(pytester, monkeypat
         "def pytest_unconfigure(config): say('ends')\n"
     )
     (pytester.path / "benchmarks" / "test_speed.py").write_text(
-        f"import pathlib, pytest, time\ndef say(what): pathlib.Path({str(log)!r}).open('a').write(what + '\\n')\n"
+        f"import pathlib, pytest, time\nlog = pathlib.Path({str(log)!r})\n"
+        "def say(what): log.open('a').write(what + '\\n')\n"
         "def test_latency(): time.sleep(1); say('timed')\n"
-        "@pytest.mark.profiles\ndef test_profile(): time.sleep(2); say('profiled')\n"
+        "@pytest.mark.profiles\ndef test_profile():\n"
+        "    while log.read_text().count('ready') < 2: time.sleep(0.01)\n"  # a busy machine may take its time
+        "    say('profiled')\n"
     )
     monkeypatch.setitem(collect.KINDS, "unchanged", (("-k", "latency or profile"),))
-    assert main([str(tmp_path / "runs"), "unchanged=2", "--devices=cuda:0"]) == 0
+    assert main([str(tmp_path / "runs"), "unchanged=2", "--devices=cuda:0", "--budget=120"]) == 0
     once = ["begins", "timed", "profiled", "ends"]
     found = log.read_text().splitlines()
     assert found == ["ready", "begins", "timed", "ready", "profiled", "ends", *once]
