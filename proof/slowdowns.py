@@ -160,9 +160,9 @@ def namings(runs: Sequence[Run]) -> dict[Group, Naming]:
     for group, slowed in sorted(grouped(runs).items()):
         if group.kind == "host":
             continue
-        relaid = _launched_more(slowed, _baselines(runs, group), group.benchmark) if group.kind == "layout" else ()
+        unchanged = _baselines(runs, group)
+        relaid = _launched_more(slowed, unchanged, group.benchmark) if group.kind == "layout" else ()
         for run in slowed:
-            unchanged = _baselines(runs, group)
             baseline = (_own_baseline(unchanged, run) or unchanged)[:BASELINE_RUNS]
             first = _first_named(run, baseline, group.benchmark)
             if first is None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from proof.stored import injected, night, read_all
+from regression.column import waiting
 from regression.metrics import METRICS, Spread
 from regression.runs import Benchmark, Run, count
 
@@ -113,8 +114,8 @@ def _nights(runs: Sequence[Run]) -> Strayed:
     spreads, degrees = [], []
     for nights in found.values():
         items = [item for group in nights.values() for item in group]
-        waits = statistics.median(item.values["kernel_time"] / item.values["latency"] for item in items) < 0.5
-        if len(nights) < 3 or len(items) == len(nights) or len({item.kernels for item in items}) == 1 or not waits:
+        chosen = len({item.kernels for item in items}) > 1
+        if len(nights) < 3 or len(items) == len(nights) or not chosen or waiting(items) <= 0.5:
             continue
         logs = [np.log([item.values["kernel_time"] for item in group]) for group in nights.values()]
         sizes = np.array([len(group) for group in logs])

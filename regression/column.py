@@ -129,7 +129,7 @@ def column(metric: Metric, run: Run, baselines: Sequence[Run], ids: Sequence[str
     measured = [[item for item in row if item] for row in benchmarks]
     rounds = metric.spread.rounds * np.array([_rounds(items) for items in measured])
     choice = metric.spread.choice_s * np.array([_choice(items) for items in measured])
-    by_host = np.array([each and each * _waiting(items) for each, items in zip(choice, measured, strict=True)])
+    by_host = np.array([each and each * waiting(items) for each, items in zip(choice, measured, strict=True)])
     noise = estimate(logs, layout, metric.spread, np.hypot(rounds, choice), by_host)
     now = np.array([run.benchmarks[id_].values[key] for id_ in ids])
     first = np.log(now) - noise.centre
@@ -196,7 +196,7 @@ def _choice(measured: Sequence[Benchmark]) -> float:
     return statistics.median_high(values["launches"] / values["kernel_time"] for values in known) if known else 0.0
 
 
-def _waiting(measured: Sequence[Benchmark]) -> float:
+def waiting(measured: Sequence[Benchmark]) -> float:
     """Share of the latency in which the GPU waits for the host, in the middle of the baseline's runs; 1 if not known.
 
     As much of a choice of kernels is the host's doing: a slow one makes worse choices, in every process of a night.
