@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.profiler import ProfilerActivity, profile
 
 from fixtures import clocks, images, models
 from fixtures.device import resolve
@@ -114,6 +115,25 @@ def test_latency_does_not_depend_on_what_was_measured_before(make_run, device, c
         print(f"\nbatch {batch_size}, median latencies after itself and after others: {shown}")
     ratio = statistics.median(after_others / after_itself for after_itself, after_others in pairs_s)
     assert ratio == pytest.approx(1, rel=tolerance)
+
+
+def test_a_profile_says_what_its_chrome_trace_says(make_run, device, tmp_path):
+    """Kernels and copies, their names and durations."""
+    run = make_run("eager-fp16", 1)
+    with profile(activities=[ProfilerActivity.CUDA]) as profiler:
+        for _ in range(3):
+            run().cpu()
+        device.synchronize()
+    profiler.export_chrome_trace(str(tmp_path / "trace.json"))
+    events = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
+    traced = [
+        (event["name"], round(event["dur"] * 1000))
+        for event in events
+        if event.get("cat") in ("kernel", "gpu_memcpy", "gpu_memset")
+    ]
+    read = [(activity.name, activity.duration_ns) for activity in clocks.gpu_activities(profiler)]
+    assert sorted(read) == sorted(traced)
+    assert sum("Memcpy DtoH" in name for name, _ in read) == 3
 
 
 @pytest.mark.parametrize(

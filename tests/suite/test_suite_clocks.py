@@ -1,4 +1,4 @@
-"""The clocks' arithmetic: what a trace says, what makes it invalid, and what several profiles come to."""
+"""The clocks' arithmetic: what a profile says, what makes it invalid, and what several profiles come to."""
 
 from __future__ import annotations
 
@@ -12,26 +12,23 @@ from fixtures import clocks
 from fixtures.device import resolve
 
 
-def trace(*kernels, inferences=20):
-    """A Chrome trace in which each inference launches the kernels (name, microseconds) in this order."""
+def activities(*kernels, inferences=20):
+    """What the GPU runs where each inference launches the kernels (name, nanoseconds) in this order."""
     start = itertools.count()
-    events = [{"cat": "cuda_runtime", "name": "cudaLaunchKernel", "ts": 0.0, "dur": 5.0}]
-    for _ in range(inferences):
-        for name, duration_us in kernels:
-            cat = "gpu_memcpy" if name.startswith("Memcpy") else "kernel"
-            events.append({"cat": cat, "name": name, "ts": float(next(start)), "dur": duration_us})
-    return events
+    return [clocks.Activity(name, next(start), ns) for _ in range(inferences) for name, ns in kernels]
 
 
-def test_a_trace_is_sorted_by_name_inference_and_launch():
-    profile = clocks.sort_activities(trace(("conv", 3.0), ("add", 1.0), ("conv", 5.0), ("Memcpy HtoD", 2.0)), 20)
+def test_activities_are_sorted_by_name_inference_and_launch():
+    profile = clocks.sort_activities(
+        activities(("conv", 3000), ("add", 1000), ("conv", 5000), ("Memcpy HtoD", 2000)), 20
+    )
     assert profile["conv"].shape == (20, 2)
     np.testing.assert_allclose(profile["conv"], [[3e-6, 5e-6]] * 20)
     assert profile["Memcpy HtoD"].shape == (20, 1)
 
 
-def test_launches_are_in_the_order_of_their_start_whatever_the_order_of_the_trace():
-    events = trace(("conv", 3.0), ("conv", 5.0))
+def test_launches_are_in_the_order_of_their_start_whatever_the_order_of_the_profile():
+    events = activities(("conv", 3000), ("conv", 5000))
     profile = clocks.sort_activities(events[::-1], 20)
     np.testing.assert_allclose(profile["conv"], [[3e-6, 5e-6]] * 20)
 
@@ -39,13 +36,13 @@ def test_launches_are_in_the_order_of_their_start_whatever_the_order_of_the_trac
 @pytest.mark.parametrize(
     "events, said",
     [
-        (trace(), "recorded no GPU activity"),
-        (trace(("conv", 3.0))[:-1], "recorded 19 launches of conv in 20 inferences"),
-        ([*trace(("conv", 3.0)), *trace(("stray", 1.0), inferences=1)], "recorded 1 launches of stray"),
+        ([], "recorded no GPU activity"),
+        (activities(("conv", 3000))[:-1], "recorded 19 launches of conv in 20 inferences"),
+        ([*activities(("conv", 3000)), *activities(("stray", 1000), inferences=1)], "recorded 1 launches of stray"),
     ],
     ids=["none", "one lost", "one too many"],
 )
-def test_a_trace_that_lost_events_is_invalid(events, said):
+def test_a_profile_that_lost_events_is_invalid(events, said):
     with pytest.raises(clocks.InvalidProfile, match=said):
         clocks.sort_activities(events, 20)
 
