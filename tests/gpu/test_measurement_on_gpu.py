@@ -117,6 +117,19 @@ def test_latency_does_not_depend_on_what_was_measured_before(make_run, device, c
     assert ratio == pytest.approx(1, rel=tolerance)
 
 
+@pytest.mark.parametrize("variant", ["eager-fp16", "torchscript-fp16"])
+def test_peak_memory_does_not_depend_on_what_ran_before(make_run, device, variant):
+    """To the byte, with many free blocks of odd sizes in PyTorch's allocator and with none."""
+    run = make_run(variant, 1)
+    for _ in range(3):
+        run()
+    torch.cuda.empty_cache()
+    before = clocks.peak_memory_bytes(run, device)
+    held = [torch.empty(300_000 + 70_000 * size, dtype=torch.uint8, device=device.torch_device) for size in range(60)]
+    del held[::2]
+    assert clocks.peak_memory_bytes(run, device) == before > 0
+
+
 def test_a_profile_says_what_its_chrome_trace_says(make_run, device, tmp_path):
     """Kernels and copies, their names and durations."""
     run = make_run("eager-fp16", 1)
