@@ -7,6 +7,8 @@ import time
 
 import numpy as np
 import pytest
+import torch
+from torch.profiler import ProfilerActivity, profile
 
 from fixtures import clocks
 from fixtures.device import resolve
@@ -45,6 +47,15 @@ def test_launches_are_in_the_order_of_their_start_whatever_the_order_of_the_prof
 def test_a_profile_that_lost_events_is_invalid(events, said):
     with pytest.raises(clocks.InvalidProfile, match=said):
         clocks.sort_activities(events, 20)
+
+
+def test_a_profile_can_be_read_in_this_version_of_pytorch():
+    """What a host alone runs is no GPU activity, though a profile has all that the GPU's are read by."""
+    with profile(activities=[ProfilerActivity.CPU]) as profiler:
+        torch.ones(2) + 1
+    assert clocks.gpu_activities(profiler) == []
+    event, *_ = profiler.profiler.kineto_results.events()
+    assert event.name() and event.start_ns() > 0 and event.duration_ns() >= 0 and not event.is_user_annotation()
 
 
 def profiles(durations_us, names=("conv", "add")):
