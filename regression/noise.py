@@ -69,8 +69,8 @@ def estimate(
     """Noise of B benchmarks from `logs` (B, K), NaN where a run has no value.
 
     `process` and `day` (B,) are what else the stored runs say of a benchmark's spread between processes and days; they
-    widen the priors. Where at least three runs come from this run's own unit, only those are used, since a unit's
-    offset is larger than the noise of its processes.
+    widen the priors. Where at least three runs come from this run's own unit, the centre is theirs alone, since a
+    unit's offset is larger than the noise of its processes. The spread between processes is that of all runs.
     """
     present = np.isfinite(logs)
     own_unit = present & layout.mine
@@ -81,12 +81,12 @@ def estimate(
     count = used.sum(axis=1)
     runs = np.maximum(count, 1)
     offset = np.where(used, logs, 0).sum(axis=1) / runs
-    values = np.where(used, logs - offset[:, None], 0.0)
+    strayed = np.where(present, logs - offset[:, None], 0.0)
 
     by_day, by_unit = layout.groups()
-    days, units = used @ by_day, used @ by_unit
     prior = np.hypot(spread.process, np.broadcast_to(process, len(logs)))
-    deviation, df = _process(values, days, units, by_day, by_unit, spread, prior)
+    deviation, df = _process(strayed, present @ by_day, present @ by_unit, by_day, by_unit, spread, prior)
+    values, days, units = np.where(used, strayed, 0.0), used @ by_day, used @ by_unit
     of_day = _days(values, days, units, by_day, by_unit, deviation, np.hypot(spread.day, day))
     of_unit = _units(values, days, units, by_unit, deviation, of_day, spread)
     shared = of_day * (1 + (days**2).sum(axis=1) / runs**2)

@@ -66,6 +66,18 @@ def test_runs_of_the_own_unit_are_enough_by_themselves() -> None:
     assert noise.runs[0] == 5 and noise.centre[0] == pytest.approx(FIVE.mean())
 
 
+def test_runs_of_other_units_tell_how_far_processes_stray() -> None:
+    """Each within its own unit and day: three runs that lie apart by chance are not the only evidence."""
+    others = [FIVE + 0.003, FIVE[:2] - 0.002, FIVE[2:4] - 0.001]
+    values, places = np.concatenate([FIVE[:3], *others]), ["a1"] * 3 + ["b1"] * 5 + ["c1"] * 2 + ["c2"] * 2
+    noise = estimate(values[None], layout(*places), SPREAD)
+    squares = [len(group) * statistics.pvariance(group) for group in (FIVE[:3], *others)]
+    assert noise.df[0] == 2 + 4 + 1 + 1 + 8
+    assert noise.process[0] ** 2 == pytest.approx((sum(squares) + 8 * 0.001**2) / 16)
+    alone = estimate(FIVE[None, :3], layout(*["a1"] * 3), SPREAD)
+    assert noise.centre[0] == pytest.approx(alone.centre[0]) and noise.shared[0] == pytest.approx(alone.shared[0])
+
+
 def test_two_runs_of_the_own_unit_among_others_are_not_enough() -> None:
     noise = estimate(FIVE[None], layout("a1", "a1", "b1", "b1", "b1"), SPREAD)
     assert noise.runs[0] == 5 and noise.shared[0] > 0.002**2
