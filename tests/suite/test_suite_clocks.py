@@ -8,7 +8,6 @@ import time
 import numpy as np
 import pytest
 import torch
-from torch.profiler import ProfilerActivity, profile
 
 from fixtures import clocks
 from fixtures.device import resolve
@@ -51,7 +50,7 @@ def test_a_profile_that_lost_events_is_invalid(events, said):
 
 def test_a_profile_can_be_read_in_this_version_of_pytorch():
     """What a host alone runs is no GPU activity, though a profile has all that the GPU's are read by."""
-    with profile(activities=[ProfilerActivity.CPU]) as profiler:
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profiler:
         torch.ones(2) + 1
     assert clocks.gpu_activities(profiler) == []
     event, *_ = profiler.profiler.kineto_results.events()
