@@ -6,6 +6,5 @@ pytest_plugins = [
     "fixtures.collection",
     "fixtures.measuring",
     "fixtures.session",
-    "regression.gate",
-    "pytester",
+    "regression.plugin",
 ]

@@ -13,12 +13,14 @@ from typing import Any
 import pytest
 import torch
 
-from fixtures import clocks
 from fixtures.collection import benchmark_key
-from fixtures.device import Device
+from fixtures.instruments import kernel_time as clocks
+from fixtures.instruments.latency import synchronised, warm_up
+from fixtures.machine.device import Device
 from fixtures.pool import Key
 from fixtures.suite import SUITE
-from fixtures.variants import VARIANTS, Built, Variant
+from fixtures.variants.table import VARIANTS
+from fixtures.variants.variant import Built, Variant
 from proof.layout import in_channels_last
 from proof.slowdown import SCORED, Asked
 from proof.spinning import SpinningKernel, TooShort
@@ -49,8 +51,8 @@ class HostWait:
     def prepare(self, profiled: bool) -> None:
         """Find the length of the wait, once: its share of the median latency of the variant as it is."""
         if self.size_s is None:
-            call = clocks.synchronised(lambda: self.call(self.batch), self.device)
-            clocks.warm_up(call, max_s=WARM_UP_S)
+            call = synchronised(lambda: self.call(self.batch), self.device)
+            warm_up(call, max_s=WARM_UP_S)
             found: list[float] = []
             started = time.perf_counter()
             while len(found) < 5 or (len(found) < LATENCIES and time.perf_counter() - started < LATENCIES_S):

@@ -14,10 +14,12 @@ from typing import Any
 import timm
 import torch
 
-from fixtures import clocks, images, models
-from fixtures.device import Device, resolve
-from fixtures.tensorrt import detect, engine_modules
-from fixtures.variants import VARIANTS
+from fixtures.instruments import kernel_time as clocks
+from fixtures.machine.device import Device, resolve
+from fixtures.models import images
+from fixtures.models import model as models
+from fixtures.variants.table import VARIANTS
+from fixtures.variants.tensorrt import detect, engine_modules
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

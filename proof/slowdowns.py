@@ -13,15 +13,16 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from proof.simulation import BASELINE_RUNS, judge_twice
 from proof.slowdown import SCORED, SPIN_KERNEL, UNCHANGED
 from proof.stored import injected, night, read_all
-from regression.kernels import Change, explain
-from regression.kerneltable import Kernel, kernel_table
-from regression.limits import CONFIRMATIONS
+from regression.explain.kernels import Change, explain
+from regression.judge.limits import CONFIRMATIONS
+from regression.judge.verdict import Judgement, Verdict
 from regression.metrics import METRICS
-from regression.runs import Run, count
-from regression.simulation import BASELINE_RUNS, judge_twice
-from regression.verdict import Judgement, Verdict
+from regression.runs.kernel_table import Kernel, kernel_table
+from regression.runs.run import Run
+from regression.text import count
 
 EXTRA = re.compile(SPIN_KERNEL)
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import torch
 
-from fixtures import clocks
-from fixtures.device import Device
+from fixtures.instruments import kernel_time as clocks
+from fixtures.machine.device import Device
 from proof.slowdown import SPIN_KERNEL
 
 # The kernel is as long as it was asked to be within the larger of these: a spin ends some tens of nanoseconds late.

@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from proof.stored import injected, night, read_all
-from regression.column import waiting
+from regression.judge.metric_tests import waiting
 from regression.metrics import METRICS, Spread
-from regression.runs import Benchmark, Run, count
+from regression.runs.run import Benchmark, Run
+from regression.text import count
 
 # One benchmark in the processes of one unit and day.
 Group = Sequence[Benchmark]

@@ -15,11 +15,11 @@ from typing import Any
 
 from scipy import special
 
-from regression.environment import refusal
-from regression.limits import CONFIRMATIONS
+from proof.simulation import BASELINE_RUNS, stored_runs
+from regression.judge.limits import CONFIRMATIONS
 from regression.metrics import METRICS, Metric
-from regression.runs import LeftOut, Run
-from regression.simulation import BASELINE_RUNS, stored_runs
+from regression.runs.environment import refusal
+from regression.runs.run import LeftOut, Run
 
 # pytest-benchmark's own statistics of the rounds, read beside the suite's metrics and never judged.
 STATISTICS = ("mean", "median", "min")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pytest_benchmark.utils import parse_compare_fail
 
+from proof.simulation import judge_twice
 from proof.stored import (
     NEEDED,
     STATISTICS,
@@ -22,9 +23,9 @@ from proof.stored import (
     night,
     read_all,
 )
-from regression.runs import Run, count
-from regression.simulation import judge_twice
-from regression.verdict import Verdict, suspects
+from regression.judge.verdict import Verdict, suspects
+from regression.runs.run import Run
+from regression.text import count
 
 THRESHOLDS = (5, 10)
 

@@ -1,1 +1,1 @@
-"""Judges stored runs against stored baselines: no GPU, no torch, no pytest."""
+"""Judges stored runs against stored baselines: no GPU, no torch."""

@@ -10,18 +10,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from regression import explanation, terminal
-from regression.accepted import Accepted, WrongAccepted, read_accepted
-from regression.judge import judge
+from regression.explain import explanation
+from regression.judge.accepted import Accepted, WrongAccepted, read_accepted
+from regression.judge.judge import judge
+from regression.judge.patience import DEFAULT_PATIENCE, recent, sentences, unwatched
 from regression.metrics import METRICS, WrongChange, with_min_changes
-from regression.patience import DEFAULT_PATIENCE, recent, sentences, unwatched
-from regression.runs import Run, UnusableRun, read
-from regression.storage import collect, is_folder
-from regression.table import as_json
+from regression.report import json as json_report
+from regression.report import terminal
+from regression.runs.find import collect, is_folder
+from regression.runs.read import read
+from regression.runs.run import Run, UnusableRun
 
 if TYPE_CHECKING:
-    from regression.history import History
-    from regression.verdict import Report
+    from regression.history.series import History
+    from regression.judge.verdict import Report
 
 PASSED, REGRESSION, UNUSABLE = 0, 1, 2
 ACCEPTED_FILE = Path("baselines/accepted.toml")
@@ -34,11 +36,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         getattr(stream, "reconfigure", lambda **_: None)(errors="backslashreplace")
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments[:1] == ["history"]:
-        from regression import history
+        from regression.history import series as history
 
         return int(history.main(arguments[1:]))
     if arguments[:1] == ["visible"]:
-        from regression import visible
+        from regression.judge import power as visible
 
         return visible.main(arguments[1:])
     try:
@@ -69,9 +71,9 @@ def _judge(options: argparse.Namespace) -> int:
     if options.format == "json":
         judged = [baseline for baseline in stored.baselines if baseline.path in report.baselines]
         told = explanation.explanations(explanation.changed(report), run, judged)
-        _print(as_json(report, {one.benchmark: explanation.as_dict(one) for one in told}))
+        _print(json_report.as_json(report, {one.benchmark: json_report.as_dict(one) for one in told}))
     elif options.format == "markdown":
-        from regression.summary import markdown
+        from regression.report.markdown import markdown
 
         link = options.report.name if options.report is not None else ""
         _print(markdown(report, run, stored.baselines, past, page=link).rstrip("\n"))
@@ -90,7 +92,7 @@ def _print(text: str) -> None:
 
 def _history(options: argparse.Namespace) -> History | None:
     """The history that the run is part of, in the first folder given as a baseline that holds it."""
-    from regression import history
+    from regression.history import series as history
 
     found = (history.of(options.run, folder) for folder in options.baseline if is_folder(folder))
     return next((past for past in found if past is not None), None)
@@ -98,7 +100,7 @@ def _history(options: argparse.Namespace) -> History | None:
 
 def _writable(path: Path) -> bool:
     # Pictures and templates take a while to import, and most judging needs neither.
-    from regression import page
+    from regression.report import page
 
     try:
         page.check(path)
@@ -109,7 +111,7 @@ def _writable(path: Path) -> bool:
 
 
 def _write_page(report: Report, run: Run, baselines: Sequence[Run], path: Path, past: History | None) -> bool:
-    from regression import page
+    from regression.report import page
 
     try:
         page.write(report, path, run, baselines, history=past, commit=run.commit)

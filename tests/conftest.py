@@ -1,15 +1,36 @@
-"""What the tests of every part share."""
+"""What the tests of every room share: small inner sessions of the suite on the CPU, folders of made-up stored runs."""
 
 from __future__ import annotations
 
+import json
+import os
 import time
+from collections.abc import Callable
+from pathlib import Path
 
+import matplotlib.figure  # noqa: F401  a session that imported it would leave half of it behind
 import pytest
+import pytest_benchmark.histogram  # noqa: F401  its importlib_metadata takes over entry points; not inside a session
+import torch
 from hypothesis import settings
+
+from tests.inner_session import suite_arguments
+from tests.regression.recorder import Recorder
+
+pytest_plugins = ["pytester"]
+
+# One thread for a model this small: two sessions beside each other would wait for each other's spinning threads.
+os.environ["OMP_NUM_THREADS"] = "1"
+torch.set_num_threads(1)
 
 # A machine that is busy with something else is no defect.
 settings.register_profile("suite", settings(), deadline=None)
 settings.load_profile("suite")
+
+SMALL = (
+    "--device=cpu", "--models=test_efficientnet", "--weights=seeded", "--batch-sizes=1",
+    "--benchmark-max-time=0.05", "--benchmark-min-rounds=5",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -26,3 +47,32 @@ def steady_time(monkeypatch):
 
     monkeypatch.setattr(time, "sleep", sleep)
     monkeypatch.setattr(time, "perf_counter", look)
+
+
+@pytest.fixture
+def run_suite(pytester, monkeypatch):
+    """Runs `pytest benchmarks/` in this process, storing into `store/` of a folder of its own."""
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+
+    def run(*arguments, small=SMALL, storage="store"):
+        storage_option = (f"--benchmark-storage=file://{pytester.path / storage}",) if storage else ()
+        return pytester.runpytest_inprocess(*suite_arguments(*small, *storage_option, *arguments))
+
+    return run
+
+
+@pytest.fixture
+def stored_runs(pytester):
+    """Reads the runs that were stored, by file name."""
+    return lambda: {path.name: json.loads(path.read_text()) for path in sorted(pytester.path.glob("store/*/*.json"))}
+
+
+@pytest.fixture
+def recorder(tmp_path: Path) -> Recorder:
+    return Recorder(tmp_path / "storage" / "nvidia-h200")
+
+
+@pytest.fixture
+def new_recorder(tmp_path: Path) -> Callable[[str], Recorder]:
+    """Recorders of further folders."""
+    return lambda name: Recorder(tmp_path / "storage" / name, seed=11)

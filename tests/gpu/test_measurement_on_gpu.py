@@ -14,11 +14,15 @@ import pytest
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from fixtures import clocks, images, models
-from fixtures.device import resolve
-from fixtures.tensorrt import detect
-from fixtures.variants import VARIANTS
-from regression.fresh import OWN_PROCESSES
+from fixtures.instruments import kernel_time as clocks
+from fixtures.instruments.latency import synchronised, warm_up
+from fixtures.instruments.memory import peak_memory_bytes
+from fixtures.machine.device import resolve
+from fixtures.models import images
+from fixtures.models import model as models
+from fixtures.variants.table import VARIANTS
+from fixtures.variants.tensorrt import detect
+from regression.rerun import OWN_PROCESSES
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MODEL = "tf_efficientnet_lite0"
@@ -63,8 +67,8 @@ def suite(*arguments, timeout_s=400):
 
 
 def latencies_s(run, device, rounds=200):
-    call = clocks.synchronised(run, device)
-    clocks.warm_up(call)
+    call = synchronised(run, device)
+    warm_up(call)
     found = []
     for _ in range(rounds):
         begin = time.perf_counter()
@@ -75,9 +79,9 @@ def latencies_s(run, device, rounds=200):
 
 RELEASE = """
 import sys, torch
-from fixtures import environment
-from fixtures.device import resolve
-from fixtures.gpu_state import GpuState
+from fixtures.machine import environment
+from fixtures.machine.device import resolve
+from fixtures.machine.gpu_state import GpuState
 device = resolve(sys.argv[1])
 state = GpuState(device.uuid)
 convolution = torch.nn.Conv2d(3, 8, 3, device=device.torch_device)
@@ -103,7 +107,7 @@ def test_latency_does_not_depend_on_what_was_measured_before(make_run, device, c
     be a third slower for seconds. Batch 128 is the GPU's own time; at batch 1 the host's noise is the bound."""
     run = make_run("eager-fp16", batch_size)
     others = [make_run("eager-fp32", 128), make_run("torchscript-fp16", 1), make_run("eager-fp32", 1)]
-    clocks.warm_up(clocks.synchronised(run, device), min_s=3)
+    warm_up(synchronised(run, device), min_s=3)
     pairs_s = []
     for _ in range(5):
         after_itself_s = statistics.median(latencies_s(run, device))
@@ -124,10 +128,10 @@ def test_peak_memory_does_not_depend_on_what_ran_before(make_run, device, varian
     for _ in range(3):
         run()
     torch.cuda.empty_cache()
-    before = clocks.peak_memory_bytes(run, device)
+    before = peak_memory_bytes(run, device)
     held = [torch.empty(300_000 + 70_000 * size, dtype=torch.uint8, device=device.torch_device) for size in range(60)]
     del held[::2]
-    assert clocks.peak_memory_bytes(run, device) == before > 0
+    assert peak_memory_bytes(run, device) == before > 0
 
 
 def test_a_profile_says_what_its_chrome_trace_says(make_run, device, tmp_path):

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 
-from regression.runs import read
+from regression.runs.read import read
 
 IDS = tuple(
     f"efficientnet_b0-{variant}-b{batch}"

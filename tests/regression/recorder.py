@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from regression.runs import Run, read
+from regression.runs.read import read
+from regression.runs.run import Run
 
 VARIANTS = ("eager-fp32", "torchscript-fp32", "tensorrt-fp16")
 IDS = tuple(f"efficientnet_b0-{variant}-b{batch}" for variant in VARIANTS for batch in (1, 8, 128))

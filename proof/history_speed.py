@@ -1,0 +1,51 @@
+"""How long a history takes to read and search: `python -m proof.history_speed` (1,000 runs, 0.3 GB).
+
+Each stored run has 50 benchmarks and, as a real one, a table of 80 kernels and 101 quantiles for each of them.
+"""
+
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from proof.simulated_runs import benchmark, run, save
+from regression.history import series as history
+
+NAMES = [f"efficientnet_b0-variant{number}-b{batch}" for number in range(25) for batch in (1, 128)]
+KERNELS = tuple(f"void at::native::kernel_{number}<float, {number}>(int, char*)" for number in range(80))
+
+
+def store(folder: Path, nights: int, random: np.random.Generator) -> int:
+    """Write so many nights of noise, and return the bytes they take."""
+    size = 0
+    for night in range(nights):
+        noise = np.exp(0.001 * random.normal(size=(len(NAMES), 2)))
+        extra = [(number, 1, 1e-6 + number * 1.234567e-8) for number in range(3, len(KERNELS))]
+        records = [
+            benchmark(name, 0.005 * kernel_time, 0.0055 * latency, extra=extra)
+            for name, (kernel_time, latency) in zip(NAMES, noise, strict=True)
+        ]
+        size += save(folder, run(records, night, KERNELS), f"{night:04d}_nightly").stat().st_size
+    return size
+
+
+def main(nights: int) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        size = store(Path(name), nights, np.random.default_rng(2026))
+        began = time.monotonic()
+        found, _ = history.read(Path(name))
+        read = time.monotonic()
+        (past,) = history.trace(found)
+        ended = time.monotonic()
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+    print(
+        f"{len(past.nights)} runs of {size / nights / 1e3:.0f} KB, {past.series} series: reading {read - began:.1f} s, "
+        f"searching {ended - read:.1f} s, {memory:.0f} MB of memory"
+    )
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1000)

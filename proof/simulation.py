@@ -1,0 +1,258 @@
+"""Simulates nights of unchanged and of slowed code, and counts how often the judge is wrong.
+
+With the files or folders of stored runs of unchanged code, nights are drawn from those instead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from regression.judge.controls import shift
+from regression.judge.judge import judge
+from regression.judge.limits import CONFIRMATIONS, FAMILY_WISE_ERROR, Limits, inside, limits
+from regression.judge.noise import Floats, Layout, estimate
+from regression.judge.verdict import FAILING, Report, suspects
+from regression.metrics import METRICS, Metric
+from regression.runs.find import is_folder, walk
+from regression.runs.read import read
+from regression.runs.run import Confirmation, LeftOut, Run, UnusableRun
+from regression.text import count
+
+BASELINE_RUNS = 5
+# Nights that are simulated at once, so that the arrays of a batch stay small.
+BATCH = 500
+
+
+@dataclasses.dataclass(frozen=True)
+class World:
+    """How simulated benchmarks behave."""
+
+    name: str
+    tail: float | None
+    """Degrees of freedom of the noise of processes and of days (Student's t of unit variance); None is normal."""
+    chosen: float = 0.0
+    """Share of the benchmarks whose kernels every process chooses anew, as the stored runs show."""
+    restless: float = 0.0
+    """Share of the benchmarks with a spread of `unseen`, of which the stored runs show nothing but their values."""
+    regimes: float = 0.0
+    """Share of the processes in which the latency is half as much again, where the host is the bottleneck."""
+
+
+WORLDS = (
+    World("normal", None),
+    World("heavy tails (t, 5 df)", 5),
+    World("heavier tails (t, 4 df)", 4),
+    World("kernels chosen (2 of 3)", 5, chosen=2 / 3),
+    World("restless (1 of 4), t, 5 df", 5, restless=0.25),
+    World("regimes (1 of 5), t, 5 df", 5, regimes=0.2),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Calibration:
+    """Shares of nights, or of tests where `detected`, in which something was said of unchanged or slowed code."""
+
+    name: str
+    nights: int
+    tests: int
+    suspected: float
+    """A benchmark would be measured again, faster or slower."""
+    unconfirmed: float
+    """A run judged without confirmations fails."""
+    failed: float
+    """A run judged with its confirmations fails."""
+    detected: float | None = None
+    """A slowdown of the size claimed as detectable is reported."""
+    detectable: tuple[float, float, float] | None = None
+    """10 %, 50 % and 90 % quantiles of the claimed detectable change of the first metric."""
+
+
+def simulate(
+    world: World, nights: int, benchmarks: int, metrics: Sequence[Metric] = METRICS, seed: int = 1
+) -> Calibration:
+    """Nights of `benchmarks` unchanged benchmarks with all judged metrics, each against a fresh baseline."""
+    random = np.random.default_rng(seed)
+    judged = [metric for metric in metrics if metric.judged]
+    counts = np.zeros(4)
+    claims: list[Floats] = []
+    for start in range(0, nights, BATCH):
+        size = min(BATCH, nights - start)
+        flags = np.zeros((3, size), dtype=bool)
+        for metric in judged:
+            first, again, known = _night(metric, world, size, benchmarks, random)
+            flags[0] |= known.suspect(first).reshape(size, -1).any(axis=1)
+            flags[1] |= (known.certain(first) & (first > 0)).reshape(size, -1).any(axis=1)
+            flags[2] |= (known.reported(first, again) & (first > 0)).reshape(size, -1).any(axis=1)
+            slower, slowly = first + known.detectable, again + known.detectable[:, None]
+            counts[3] += (known.reported(slower, slowly) & (slower > 0)).mean() * size / len(judged)
+            if metric is judged[0]:
+                claims.append(np.expm1(known.detectable))
+        counts[:3] += flags.sum(axis=1)
+    suspected, unconfirmed, failed, detected = (counts / nights).tolist()
+    low, middle, high = np.quantile(np.concatenate(claims), [0.1, 0.5, 0.9]).tolist()
+    tests, claimed = benchmarks * len(judged), (low, middle, high)
+    return Calibration(world.name, nights, tests, suspected, unconfirmed, failed, detected, claimed)
+
+
+def _night(
+    metric: Metric, world: World, nights: int, benchmarks: int, random: np.random.Generator
+) -> tuple[Floats, Floats, Limits]:
+    """First looks (nights * benchmarks,), confirmations (nights * benchmarks, 2) less the controls' shift, limits."""
+    spread, rows = metric.spread, nights * benchmarks
+    assert spread is not None, "a metric that is only shown has no noise to simulate"
+
+    def draw(*shape: int) -> Floats:
+        if world.tail is None:
+            return random.standard_normal(shape)
+        return np.asarray(random.standard_t(world.tail, shape) * np.sqrt((world.tail - 2) / world.tail))
+
+    # Assumed: rounds spread from 0.05 % (the GPU is the bottleneck) to 7 % (the host is) within one process.
+    rounds = np.exp(random.uniform(np.log(0.0005), np.log(0.07), rows))
+    # Assumed: launches from 2 us (batch 1) to 60 us (batch 128) of kernel time each.
+    launches_s = np.exp(random.uniform(np.log(2e-6), np.log(60e-6), rows))
+    choice = spread.choice_s / launches_s * (random.random(rows) < world.chosen)
+    # Assumed: the host takes 10 us to launch a kernel, and the GPU waits where its own are shorter.
+    chosen_by_host = choice * np.clip(1 - launches_s / 10e-6, 0, 1)
+    besides = np.hypot(spread.rounds * rounds, choice)
+    prior = np.hypot(spread.process, besides)
+    process = prior * np.sqrt(spread.process_df / random.chisquare(spread.process_df, rows))
+    process = np.where(random.random(rows) < world.restless, np.maximum(process, spread.unseen), process)
+    day = np.hypot(spread.day, chosen_by_host)
+    before, today = draw(rows) * day, draw(rows) * day
+    baseline = draw(rows, BASELINE_RUNS) * process[:, None] + before[:, None]
+    looks = draw(rows, 1 + CONFIRMATIONS) * process[:, None] + today[:, None]
+
+    if metric.key == "latency" and world.regimes:
+        # Where the host is the bottleneck the rounds of a process spread, too.
+        host_bound = rounds[:, None] > 0.02
+        baseline += (host_bound & (random.random(baseline.shape) < world.regimes)) * np.log(1.5)
+        looks += (host_bound & (random.random(looks.shape) < world.regimes)) * np.log(1.5)
+
+    one_unit = Layout(("unit",) * BASELINE_RUNS, ("day",) * BASELINE_RUNS, "unit")
+    noise = estimate(baseline, one_unit, spread, besides, chosen_by_host)
+    looks -= noise.centre[:, None]
+    variances = noise.deviation(1) ** 2
+    steady = np.abs(looks[:, 0]) <= inside(noise, metric.share, benchmarks)
+    # A suspect never is a control.
+    precisions = np.where(steady, 1 / variances, 0).reshape(nights, 1, benchmarks)
+    again = looks[:, 1:].reshape(nights, benchmarks, CONFIRMATIONS)
+    shifted, variance = shift(again.swapaxes(1, 2), precisions)
+    again = (again - shifted[:, None, :]).reshape(rows, CONFIRMATIONS)
+    added = np.repeat(variance.max(axis=1), benchmarks)
+    return looks[:, 0], again, limits(noise, metric.matters, metric.share, benchmarks, added)
+
+
+def resample(runs: Sequence[Run], nights: int, metrics: Sequence[Metric] = METRICS, seed: int = 1) -> Calibration:
+    """Nights drawn from stored runs of unchanged code: five as the baseline, one as the run, two as confirmations."""
+    random = np.random.default_rng(seed)
+    counts, tests = np.zeros(3), 0
+    for _ in range(nights):
+        chosen = [runs[index] for index in random.permutation(len(runs))[: BASELINE_RUNS + 1 + CONFIRMATIONS]]
+        baseline, run, again = chosen[:BASELINE_RUNS], chosen[BASELINE_RUNS], chosen[BASELINE_RUNS + 1 :]
+        before, after = judge_twice(run, baseline, again, metrics)
+        tests = max(tests, before.tests)
+        suspected = bool(suspects(before))
+        failed = [any(item.verdict in FAILING for item in report.judgements) for report in (before, after)]
+        counts += [suspected, failed[0], suspected and failed[1]]
+    return Calibration("resampled from stored runs", nights, tests, *(counts / nights).tolist())
+
+
+def judge_twice(
+    run: Run, baseline: Sequence[Run], again: Sequence[Run], metrics: Sequence[Metric] = METRICS
+) -> tuple[Report, Report]:
+    """The report before and after confirmation; the other runs stand for the fresh processes that confirm.
+
+    Of each of them only the suspects and the controls count, as in a session. They are the same report where nothing
+    is suspected.
+    """
+    run = dataclasses.replace(run, selected=None, confirmations=())
+    before = judge(run, baseline, metrics=metrics)
+    beside = before.controls
+    asked = dict.fromkeys([*(id_ for id_, _ in suspects(before)), *beside])
+    if not suspects(before):
+        return before, before
+    confirmations = tuple(_confirmation(other, asked, beside) for other in again)
+    return before, judge(dataclasses.replace(run, confirmations=confirmations), baseline, metrics=metrics)
+
+
+def _confirmation(run: Run, asked: Iterable[str], beside: Sequence[str]) -> Confirmation:
+    found = {id_: run.benchmarks[id_] for id_ in asked if id_ in run.benchmarks}
+    return Confirmation(
+        tuple(beside),
+        {id_: dict(benchmark.values) for id_, benchmark in found.items()},
+        tuple(sorted({reason for benchmark in found.values() for reason in benchmark.disturbances})),
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print the calibration as a table; exit status 1 where more than the claimed error fails."""
+    parser = argparse.ArgumentParser(prog="python -m proof.simulation", description=__doc__)
+    parser.add_argument("runs", type=Path, nargs="*", help="stored runs of unchanged code, files or folders")
+    parser.add_argument("--nights", type=int, default=10_000)
+    parser.add_argument("--benchmarks", type=int, default=72)
+    options = parser.parse_args(argv)
+    if options.nights < 1 or options.benchmarks < 1:
+        parser.error("--nights and --benchmarks must be at least 1.")
+    header = (
+        f"{'':28}{'nights':>8}{'tests':>7}{'suspected':>11}{'unconfirmed':>13}{'failed':>9}{'detected':>10}  detectable"
+    )
+    if options.runs:
+        return _main_resampled(options.runs, options.nights, header)
+    print(header)
+    worst = 0.0
+    for world in WORLDS:
+        found = simulate(world, options.nights, options.benchmarks)
+        worst = max(worst, found.failed)
+        print(_line(found), flush=True)
+    return int(worst > FAMILY_WISE_ERROR)
+
+
+def _main_resampled(paths: Sequence[Path], nights: int, header: str) -> int:
+    runs, left_out = stored_runs(paths)
+    for item in left_out:
+        print(f"left out: {item}", file=sys.stderr)
+    needed = BASELINE_RUNS + 1 + CONFIRMATIONS
+    if len(runs) < needed:
+        print(f"{count(len(runs), 'stored run')} given, too few: a night takes {needed}; give more.", file=sys.stderr)
+        return 2
+    found = resample(runs, nights)
+    print(header, _line(found), sep="\n")
+    independent = len(runs) // needed
+    bound = 1 - 0.05 ** (1 / independent)
+    nights_said = count(independent, "independent night")
+    print(
+        f"{len(runs)} runs make {nights_said}; none of those failing would bound the share at {bound:.0%} (95 % sure)."
+    )
+    return int(found.failed > FAMILY_WISE_ERROR)
+
+
+def stored_runs(paths: Sequence[Path], metrics: Sequence[Metric] = METRICS) -> tuple[list[Run], list[LeftOut]]:
+    """All stored runs under files and folders, whatever they were saved as."""
+    left_out: list[LeftOut] = []
+    files = [file for path in paths for file in (walk(path, left_out) if is_folder(path) else [path])]
+    runs: list[Run] = []
+    for file in dict.fromkeys(files):
+        try:
+            runs.append(read(file, metrics))
+        except UnusableRun as error:
+            left_out.append(LeftOut(error.path, error.reason))
+    return runs, left_out
+
+
+def _line(found: Calibration) -> str:
+    detected = "-" if found.detected is None else f"{found.detected:.1%}"
+    claims = "" if found.detectable is None else "  " + " / ".join(f"{claim:.2%}" for claim in found.detectable)
+    return (
+        f"{found.name:28}{found.nights:8}{found.tests:7}{found.suspected:11.2%}"
+        f"{found.unconfirmed:13.2%}{found.failed:9.2%}{detected:>10}{claims}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Says what is behind a change: kernels, their names, engine layers."""

@@ -1,0 +1,118 @@
+"""Says which kernels account for a change of kernel time: in a terminal, in Markdown, in JSON, and of a whole run."""
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+
+from regression.explain import layers
+from regression.explain.kernels import Change, Explanation, explain
+from regression.judge.verdict import Report, Verdict
+from regression.runs.kernel_table import Kernel, kernel_table
+from regression.runs.run import Run
+
+MICROSECOND = 1e-6
+
+
+def changed(report: Report) -> list[str]:
+    """Ids of the benchmarks that came out SLOWER or FASTER or whose launches changed, the largest change first."""
+    sizes: dict[str, float] = {}
+    for item in report.judgements:
+        if item.verdict in (Verdict.SLOWER, Verdict.FASTER) and item.ratio:
+            # What fails the session comes before what does not.
+            size = abs(item.ratio - 1) + (1e6 if item.failed else 1e3 if item.verdict is Verdict.SLOWER else 1)
+            sizes[item.benchmark] = max(size, sizes.get(item.benchmark, 0.0))
+    for shown in report.shown:
+        if shown.metric == "launches" and shown.baseline and shown.now and shown.baseline != shown.now:
+            sizes.setdefault(shown.benchmark, abs(shown.now / shown.baseline - 1))
+    return sorted(sizes, key=lambda benchmark: -sizes[benchmark])
+
+
+def explanations(benchmarks: Iterable[str], run: Run, baselines: Sequence[Run]) -> list[Explanation]:
+    """The kernels behind the change of each of these benchmarks (see `changed`), in their order.
+
+    `baselines` are those that the run was judged against. A malformed table is an explanation that says so.
+    """
+    return [_explanation(benchmark, run, baselines) for benchmark in benchmarks]
+
+
+def _explanation(benchmark: str, run: Run, baselines: Sequence[Run]) -> Explanation:
+    measured = [baseline for baseline in baselines if benchmark in baseline.benchmarks]
+    told = _of_kernels(benchmark, run, measured)
+    if benchmark not in run.benchmarks:
+        return told
+    before = measured[told.compared].benchmarks[benchmark].extra_info if measured else {}
+    return dataclasses.replace(told, layers=layers.compare(before, run.benchmarks[benchmark].extra_info))
+
+
+def _of_kernels(benchmark: str, run: Run, measured: Sequence[Run]) -> Explanation:
+    try:
+        now = _table(benchmark, run)
+        return explain(
+            benchmark,
+            [_table(benchmark, baseline) for baseline in measured],
+            now,
+            [baseline.benchmarks[benchmark].values.get("kernel_time") for baseline in measured],
+            run.benchmarks[benchmark].values.get("kernel_time") if now else None,
+        )
+    except ValueError as problem:
+        return Explanation(benchmark, missing=f"Its kernels cannot be compared: {problem}.")
+
+
+def _table(benchmark: str, run: Run) -> tuple[Kernel, ...]:
+    if benchmark not in run.benchmarks:
+        return ()
+    names = run.suite.get("kernels")
+    return kernel_table(run.benchmarks[benchmark].extra_info, names if isinstance(names, list) else [])
+
+
+def sentence(explanation: Explanation) -> str:
+    """How much the kernel time of an inference changed, and whether its layout changed or kernels were chosen anew."""
+    said = f"{microseconds(explanation.change_s)} of kernel time"
+    said += f" ({explanation.before_s / MICROSECOND:.1f} -> {explanation.now_s / MICROSECOND:.1f} us)"
+    if explanation.new_layout:
+        said = f"new layout{' and kernels' if explanation.chosen_anew else ''}, {said}"
+    elif explanation.chosen_anew:
+        said = f"kernels chosen anew, {said}"
+    if explanation.chosen_anew and explanation.seen_before:
+        said += f", as in {explanation.seen_before} of {explanation.baseline_runs} baseline runs"
+    return said
+
+
+def worth_showing(explanation: Explanation, limit: int) -> tuple[list[Change], list[Change]]:
+    """The changes that deserve one of `limit` rows, and those (under 0.5 %, or too many) that share the last row."""
+    large = [change for change in explanation.changes if abs(change.share) >= 0.005 and change.change_s]
+    room = limit if len(large) == len(explanation.changes) <= limit else limit - 1
+    shown = large[: max(room, 0)]
+    return shown, [change for change in explanation.changes if change not in shown]
+
+
+def counts(change: Change) -> str:
+    """Launches per inference, before and now."""
+    if change.kind == "rest":
+        return ""
+    if change.launches_before == change.launches_now:
+        return f"({_count(change.launches_now)} launch{'es' if change.launches_now != 1 else ''})"
+    return f"({_count(change.launches_before)} -> {_count(change.launches_now)} launches)"
+
+
+def detail(change: Change) -> str:
+    """The short name and the launches; of a group its net launches and the members that gained and lost most."""
+    if not change.members:
+        return f"{change.short} {counts(change)}".rstrip()
+    return f"{change.short} {counts(change)}: {'; '.join(extremes(change))}"
+
+
+def extremes(change: Change) -> list[str]:
+    """The kernel that did most towards a group's change, and the one that did most against it."""
+    lead = change.lead
+    against = (min if lead.change_s >= 0 else max)(change.members, key=lambda member: member.change_s)
+    return [f"{microseconds(member.change_s)} {member.short}" for member in (lead, against)]
+
+
+def microseconds(seconds: float) -> str:
+    return (
+        f"{seconds / MICROSECOND:+.2f} us" if abs(seconds) < 99.95 * MICROSECOND else f"{seconds / MICROSECOND:+.0f} us"
+    )
+
+
+def _count(value: float) -> str:
+    return f"{value:g}"

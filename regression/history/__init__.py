@@ -1,0 +1,1 @@
+"""What all stored runs show over time: series and change points."""

@@ -1,0 +1,73 @@
+"""What a history needs of a stored run: when it was, on what, and one value for each benchmark and metric."""
+
+import dataclasses
+import datetime
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from regression.metrics import OF_THE_MACHINE, lookup
+from regression.runs import environment
+from regression.runs import read as read_run
+from regression.runs import run as runs
+from regression.text import shown
+
+
+@dataclasses.dataclass(frozen=True)
+class Night:
+    """One stored run, without what a thousand of them would not fit into memory with.
+
+    `values` maps (benchmark id, metric key) to seconds, bytes or a count. Only nights of one `identity` (slug, MIG
+    profile and precision policy) have a history in common.
+    """
+
+    file: Path
+    when: datetime.datetime
+    identity: tuple[str, str, str]
+    values: Mapping[tuple[str, str], float]
+    run: runs.Run = dataclasses.field(repr=False)
+
+    @property
+    def day(self) -> str:
+        return self.when.strftime("%Y-%m-%d")
+
+
+def read(path: Path) -> Night:
+    """One stored run. Raises runs.UnusableRun, whose message is a sentence that names the file and the field."""
+    run = read_run.read(path)
+    try:
+        when = datetime.datetime.fromisoformat(run.datetime)
+    except ValueError:
+        raise runs.UnusableRun(path, "`datetime` is not a date and time, so it has no place in a history.") from None
+    values = {
+        (name, metric): value
+        for name, found in run.benchmarks.items()
+        for metric, value in found.values.items()
+        if metric not in OF_THE_MACHINE
+    }
+    slug = lookup(run.machine, ("gpu", "slug")) or run.machine.get("slug") or "unknown device"
+    mig, policy = lookup(run.machine, ("gpu", "mig")), lookup(run.machine, ("settings", "precision_policy"))
+    return Night(
+        path,
+        when if when.tzinfo else when.replace(tzinfo=datetime.UTC),
+        (shown(str(slug)), shown(str(mig or "")), shown(str(policy or ""))),
+        values,
+        dataclasses.replace(run, benchmarks={}, suite={"weights": run.suite.get("weights")}, labels={}, problems=()),
+    )
+
+
+def commit(before: Night, after: Night) -> tuple[str, ...]:
+    """The two commits, such as `commit 9123ef0c4a51 -> 07e8136a1b2c`; empty where it is one."""
+    return _told(change for change in _differences(before, after) if change.field == environment.COMMIT)
+
+
+def differences(before: Night, after: Night) -> tuple[str, ...]:
+    """What else was recorded otherwise in the later run, such as `software.driver 580.95 -> 590.12`."""
+    return _told(change for change in _differences(before, after) if change.field != environment.COMMIT)
+
+
+def _differences(before: Night, after: Night) -> tuple[environment.Difference, ...]:
+    return environment.differences([before.run], after.run)
+
+
+def _told(changed: Iterable[environment.Difference]) -> tuple[str, ...]:
+    return tuple(f"{change.field} {change.baseline} -> {change.now}" for change in changed)

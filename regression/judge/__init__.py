@@ -1,0 +1,1 @@
+"""Judges a run: noise, limits, controls, verdicts."""

@@ -1,0 +1,250 @@
+"""Judges one run against a baseline: values in, a frozen report out."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import math
+from collections.abc import Iterable, Sequence
+
+from regression.judge.accepted import Accepted, allowance, stale
+from regression.judge.metric_tests import Column, column
+from regression.judge.noise import KNOWN_DF
+from regression.judge.verdict import Judgement, Reason, Report, Shown, Verdict
+from regression.metrics import METRICS, Metric
+from regression.runs.environment import differences, refusal
+from regression.runs.run import LeftOut, Run
+from regression.text import count, percent
+
+
+def judge(
+    run: Run,
+    baselines: Sequence[Run],
+    *,
+    metrics: Sequence[Metric] = METRICS,
+    accepted: Sequence[Accepted] = (),
+    today: datetime.date | None = None,
+    left_out: Sequence[LeftOut] = (),
+    notes: Sequence[str] = (),
+) -> Report:
+    """Judge every benchmark and metric of `run` against those of `baselines` that may be compared with it.
+
+    `today` decides which accepted changes still hold; by default the day of the run, so that judging is repeatable.
+    """
+    usable, refused = comparable(run, baselines)
+    judged = [metric for metric in metrics if metric.judged]
+    columns = _columns(run, usable, judged)
+    judgements = [
+        *(judgement for tests in columns for judgement in tests.judgements()),
+        *_new(run, usable, judged),
+        *_missing(run, usable, judged),
+    ]
+    known = list(dict.fromkeys([*run.benchmarks, *(id_ for baseline in usable for id_ in baseline.benchmarks)]))
+    rank = {id_: number for number, id_ in enumerate(known)}
+    keys = {metric.key: number for number, metric in enumerate(judged)}
+    judgements.sort(key=lambda item: (rank[item.benchmark], keys[item.metric]))
+    day = today or _date(run)
+    judgements, used = _accept(judgements, columns, accepted, day)
+    problems = [*run.problems, *(problem for baseline in usable for problem in baseline.problems)]
+    return Report(
+        run=run.path,
+        judgements=tuple(judgements),
+        shown=tuple(_shown(run, usable, metrics)),
+        baselines=tuple(baseline.path for baseline in usable),
+        differences=differences(usable, run),
+        left_out=(*left_out, *problems, *refused),
+        labels=tuple((id_, label) for id_, label in sorted(run.labels.items()) if not label.passed),
+        notes=(*notes, *_notes(run, usable), *stale(accepted, used, set(known), day)),
+        tests=sum(len(tests.ids) for tests in columns),
+        controls=tuple(_controls(judgements)),
+        deselected=run.deselected,
+    )
+
+
+def comparable(run: Run, baselines: Sequence[Run]) -> tuple[list[Run], list[LeftOut]]:
+    """The baselines that `run` may be judged against, and why the others are left out."""
+    usable: list[Run] = []
+    refused: list[LeftOut] = []
+    for baseline in baselines:
+        reason = refusal(baseline, run)
+        if _same(baseline, run):
+            reason = "is the run that is judged; a run says nothing about itself, so it is no baseline."
+        elif twin := next((other for other in usable if _same(baseline, other)), None):
+            reason = f"holds the same run as {twin.path.name}, and counts once."
+        if reason:
+            refused.append(LeftOut(baseline.path, reason))
+        else:
+            usable.append(baseline)
+    return usable, refused
+
+
+def _same(one: Run, other: Run) -> bool:
+    if one.path == other.path:
+        return True
+    return (
+        one.datetime == other.datetime
+        and one.benchmarks.keys() == other.benchmarks.keys()
+        and all(benchmark.values == other.benchmarks[id_].values for id_, benchmark in one.benchmarks.items())
+    )
+
+
+def _columns(run: Run, baselines: Sequence[Run], metrics: Sequence[Metric]) -> list[Column]:
+    tests = {}
+    for metric in metrics:
+        before = _in_baseline(baselines, metric)
+        tests[metric.key] = [id_ for id_, item in run.benchmarks.items() if id_ in before and metric.key in item.values]
+    spent = sum(metric.share for metric in metrics if tests[metric.key])
+    return [
+        column(metric, run, baselines, tests[metric.key], metric.share / spent)
+        for metric in metrics
+        if tests[metric.key]
+    ]
+
+
+def _in_baseline(baselines: Sequence[Run], metric: Metric, disturbed: bool = False) -> dict[str, None]:
+    """Ids with a value of the metric in some baseline; of a disturbed GPU only where that is asked for."""
+    return {
+        id_: None
+        for baseline in baselines
+        for id_, item in baseline.benchmarks.items()
+        if metric.key in item.values and (disturbed or not item.disturbances)
+    }
+
+
+def _new(run: Run, baselines: Sequence[Run], metrics: Sequence[Metric]) -> Iterable[Judgement]:
+    for metric in metrics:
+        before = _in_baseline(baselines, metric)
+        only_disturbed = _in_baseline(baselines, metric, disturbed=True)
+        for id_, item in run.benchmarks.items():
+            if id_ not in before and metric.key in item.values:
+                yield Judgement(
+                    benchmark=id_,
+                    metric=metric.key,
+                    now=item.values[metric.key],
+                    verdict=Verdict.NEW,
+                    reason=Reason.NO_BASELINE,
+                    detail="the GPU was disturbed in every baseline run" if id_ in only_disturbed else "",
+                )
+
+
+def _missing(run: Run, baselines: Sequence[Run], metrics: Sequence[Metric]) -> Iterable[Judgement]:
+    if run.selected is None:
+        return
+    for metric in metrics:
+        for id_ in _in_baseline(baselines, metric, disturbed=True):
+            item = run.benchmarks.get(id_)
+            if (id_ not in run.selected and item is None) or (item and metric.key in item.values):
+                continue
+            values = [
+                b.benchmarks[id_].values[metric.key]
+                for b in baselines
+                if id_ in b.benchmarks and metric.key in b.benchmarks[id_].values
+            ]
+            reason, detail = Reason.NOT_TIMED, item.absent.get(metric.key, "") if item else ""
+            if id_ in run.failed:
+                reason, detail = Reason.FAILED, run.failed[id_]
+            elif id_ in run.skipped:
+                reason, detail = Reason.SKIPPED, run.skipped[id_]
+            yield Judgement(
+                benchmark=id_,
+                metric=metric.key,
+                baseline_runs=len(values),
+                baseline=math.exp(sum(map(math.log, values)) / len(values)),
+                verdict=Verdict.MISSING,
+                reason=reason,
+                detail=detail,
+            )
+
+
+def _accept(
+    judgements: list[Judgement], columns: Sequence[Column], accepted: Sequence[Accepted], today: datetime.date
+) -> tuple[list[Judgement], set[Accepted]]:
+    used: set[Accepted] = set()
+    noise = {
+        (id_, tests.metric.key): float(limit)
+        for tests in columns
+        for id_, limit in zip(tests.ids, tests.limits.each, strict=True)
+    }
+    result = []
+    for item in judgements:
+        entry = next((entry for entry in accepted if entry.covers(item.benchmark, item.metric, today)), None)
+        worse = item.ratio is not None and item.ratio > 1
+        if entry and worse and (item.verdict is Verdict.SLOWER or item.reason is Reason.UNCONFIRMED):
+            assert item.ratio is not None
+            used.add(entry)
+            size = f"{percent(math.log1p(entry.change))} until {entry.expires}: {entry.reason}"
+            if math.log(item.ratio) <= allowance(entry, noise[item.benchmark, item.metric]):
+                item = dataclasses.replace(item, verdict=Verdict.SLOWER, reason=Reason.ACCEPTED, detail=size)
+            else:
+                item = dataclasses.replace(item, detail=f"more than the accepted {size}; {item.detail}")
+        result.append(item)
+    return result, used
+
+
+def _shown(run: Run, baselines: Sequence[Run], metrics: Sequence[Metric]) -> Iterable[Shown]:
+    for metric in metrics:
+        if metric.judged:
+            continue
+        for id_, item in run.benchmarks.items():
+            before = sorted(
+                baseline.benchmarks[id_].values[metric.key]
+                for baseline in baselines
+                if id_ in baseline.benchmarks and metric.key in baseline.benchmarks[id_].values
+            )
+            now = item.values.get(metric.key)
+            if before or now is not None:
+                yield Shown(
+                    benchmark=id_, metric=metric.key, baseline=before[len(before) // 2] if before else None, now=now
+                )
+
+
+def _controls(judgements: Sequence[Judgement]) -> Iterable[str]:
+    """Benchmarks of which something came out SAME, and nothing changed or would be measured again."""
+    unfit = {item.benchmark for item in judgements if item.verdict not in (Verdict.SAME, Verdict.UNSURE, Verdict.NEW)}
+    unfit |= {
+        item.benchmark for item in judgements if item.reason in (Reason.UNCONFIRMED, Reason.DISAGREED, Reason.DISTURBED)
+    }
+    return dict.fromkeys(
+        item.benchmark for item in judgements if item.verdict is Verdict.SAME and item.benchmark not in unfit
+    )
+
+
+def _notes(run: Run, baselines: Sequence[Run]) -> Iterable[str]:
+    if not baselines:
+        yield "There is no baseline to judge against; record one with `make baseline`."
+        return
+    if len(baselines) < 3:
+        runs = count(len(baselines), "run")
+        yield f"The baseline has {runs}, too few to know a benchmark's noise; record five with `make baseline`."
+    units = {baseline.unit for baseline in baselines}
+    if run.unit not in units:
+        known = ", ".join(sorted(unit[:12] for unit in units)) or "unknown"  # in full among the differences
+        yield (
+            f"This run is of another unit ({run.unit[:12] or 'unknown'}) than the baseline ({known}); "
+            "the smallest changes seen allow for the spread between units."
+        )
+    place = run.place
+    alike = sum(baseline.place == place for baseline in baselines)
+    elsewhere = sum(baseline.unit == run.unit for baseline in baselines) - alike
+    if elsewhere and alike <= KNOWN_DF:
+        yield (
+            f"{count(elsewhere, 'run')} of the baseline timed other benchmarks than this run. Engines lie elsewhere in "
+            "the GPU's memory then, and the smallest changes seen allow for that as for another unit."
+        )
+    disturbed = sum(bool(item.disturbances) for baseline in baselines for item in baseline.benchmarks.values())
+    if disturbed:
+        yield f"{count(disturbed, 'measurement')} of the baseline were taken on a disturbed GPU and are not used."
+    if run.selected is None:
+        gone = {id_ for baseline in baselines for id_ in baseline.benchmarks} - run.benchmarks.keys()
+        if gone:
+            yield (
+                f"{count(len(gone), 'benchmark')} of the baseline are not in this run, "
+                "which does not say what it selected, so none is MISSING."
+            )
+
+
+def _date(run: Run) -> datetime.date:
+    try:
+        return datetime.date.fromisoformat(run.day)
+    except ValueError:
+        return datetime.datetime.now(tz=datetime.UTC).date()

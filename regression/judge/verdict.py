@@ -1,0 +1,113 @@
+"""What is said of a run: the closed vocabulary of verdicts and reasons, judgements, and the report of them all."""
+
+from __future__ import annotations
+
+import dataclasses
+from enum import StrEnum
+from pathlib import Path
+
+from regression.judge.limits import FAMILY_WISE_ERROR
+from regression.runs.environment import Difference
+from regression.runs.run import Label, LeftOut
+
+
+class Verdict(StrEnum):
+    """What a judgement says."""
+
+    SAME = "SAME"
+    FASTER = "FASTER"
+    SLOWER = "SLOWER"
+    UNSURE = "UNSURE"
+    NEW = "NEW"
+    MISSING = "MISSING"
+
+
+class Reason(StrEnum):
+    """Why a judgement says so."""
+
+    INSIDE_NOISE = "inside-noise"
+    NEGLIGIBLE = "negligible"
+    CONFIRMED = "confirmed"
+    WITHOUT_CONTROLS = "without-controls"
+    UNCONFIRMED = "unconfirmed"
+    ACCEPTED = "accepted"
+    NOISY = "noisy"
+    DISAGREED = "disagreed"
+    DISTURBED = "disturbed"
+    NO_BASELINE = "no-baseline"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    NOT_TIMED = "not-timed"
+
+
+FAILING = frozenset({Verdict.SLOWER, Verdict.MISSING})
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """What is said of one benchmark and metric. Values are in the metric's unit, ratios are now over baseline."""
+
+    benchmark: str
+    metric: str
+    baseline_runs: int = 0
+    baseline: float | None = None
+    now: float | None = None
+    ratio: float | None = None
+    """Of the confirmations' mean relative to their controls where there are any, else of the first look."""
+    first_ratio: float | None = None
+    detectable_ratio: float | None = None
+    p_value: float | None = None
+    verdict: Verdict
+    reason: Reason
+    detail: str = ""
+
+    @property
+    def failed(self) -> bool:
+        return self.verdict in FAILING and self.reason is not Reason.ACCEPTED
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Shown:
+    """A metric that is shown and never judged."""
+
+    benchmark: str
+    metric: str
+    baseline: float | None
+    now: float | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Report:
+    """Everything that is said of one run."""
+
+    run: Path
+    judgements: tuple[Judgement, ...]
+    shown: tuple[Shown, ...] = ()
+    baselines: tuple[Path, ...] = ()
+    differences: tuple[Difference, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    labels: tuple[tuple[str, Label], ...] = ()
+    """Benchmarks whose labels no longer agree."""
+    notes: tuple[str, ...] = ()
+    family_wise_error: float = FAMILY_WISE_ERROR
+    tests: int = 0
+    controls: tuple[str, ...] = ()
+    """Benchmarks that came out SAME, against which confirmations are held."""
+    deselected: int = 0
+
+    @property
+    def failed(self) -> bool:
+        return bool(self.labels) or any(judgement.failed for judgement in self.judgements)
+
+
+def suspects(report: Report) -> list[tuple[str, str]]:
+    """Benchmarks and metrics that must be measured again in fresh processes before the report can be believed."""
+    return [(item.benchmark, item.metric) for item in report.judgements if item.reason is Reason.UNCONFIRMED]
+
+
+def verdicts(report: Report) -> dict[str, dict[str, str]]:
+    """What a stored run keeps of a report as `suite.verdicts`: id to metric to verdict."""
+    kept: dict[str, dict[str, str]] = {}
+    for item in report.judgements:
+        kept.setdefault(item.benchmark, {})[item.metric] = str(item.verdict)
+    return kept

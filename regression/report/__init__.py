@@ -1,0 +1,1 @@
+"""What a report says (content), and its forms: terminal, Markdown, page, JSON."""

@@ -1,0 +1,1 @@
+"""Stored runs: what one is, how it is found, read and told apart."""

@@ -1,0 +1,106 @@
+"""Compares where two runs were measured, and says which baselines must not be compared at all."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from regression.metrics import lookup
+from regression.runs.run import Run
+from regression.text import shown
+
+# What changes from moment to moment, and the name of the host, which says nothing about its speed.
+VOLATILE = re.compile(
+    r"node|cpu\.hz_actual.*|cpu\.hz_advertised_friendly|.*temperature.*|.*_clock_now.*|.*power_draw.*"
+)
+NOT_RECORDED = "not recorded"
+COMMIT, COMMIT_DIGITS = "commit", 12
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """One recorded field that differs between the baseline and this run."""
+
+    field: str
+    baseline: str
+    now: str
+
+
+def differences(baselines: Iterable[Run], now: Run) -> tuple[Difference, ...]:
+    """Every field of machine_info, the commit and the weights, in which some baseline run differs from this one."""
+    present = _flat(now)
+    before: dict[str, dict[str, None]] = {}
+    for run in baselines:
+        fields = _flat(run)
+        for field in fields.keys() | present.keys():
+            before.setdefault(field, {})[fields.get(field, NOT_RECORDED)] = None
+    found = []
+    for field, values in sorted(before.items(), key=lambda item: (_rank(item[0]), item[0])):
+        value = present.get(field, NOT_RECORDED)
+        if set(values) != {value}:
+            found.append(Difference(field, " or ".join(values), value))
+    return tuple(found)
+
+
+def refusal(baseline: Run, now: Run) -> str | None:
+    """Why a run must not be judged against this baseline, as a sentence, or None where it may."""
+    for what, path in (
+        ("device", ("settings", "device")),
+        ("GPU model", ("gpu", "name")),
+        ("MIG layout", ("gpu", "mig")),
+        ("precision policy", ("settings", "precision_policy")),
+        ("CPU model", ("cpu", "brand_raw")),
+    ):
+        if what == "CPU model" and _gpu(now):
+            continue
+        before, value = lookup(baseline.machine, path), lookup(now.machine, path)
+        if what == "GPU model" and _gpu(baseline) != _gpu(now):
+            before, value = (_text(name or "a machine without a known GPU") for name in (before, value))
+            return f"was measured on {before}, this run on {value} (`machine_info.gpu`)."
+        # Older versions recorded less; what only one of the two says is a difference, not another machine.
+        comparable = what == "MIG layout" or (before is not None and value is not None)
+        if comparable and _text(before) != _text(value):
+            return f"has another {what}: {_text(before)}, this run {_text(value)} (`machine_info.{'.'.join(path)}`)."
+    return None
+
+
+def _gpu(run: Run) -> bool:
+    return isinstance(lookup(run.machine, ("gpu",)), Mapping)
+
+
+def _rank(field: str) -> int:
+    """What most likely explains a change comes first."""
+    order = (COMMIT, "gpu", "software", "settings", "weights", "python", "cpu")
+    return next((rank for rank, name in enumerate(order) if field.startswith(name)), len(order))
+
+
+def _flat(run: Run) -> dict[str, str]:
+    flat: dict[str, str] = {}
+    pending: list[tuple[str, Any]] = [
+        ("", run.machine),
+        ("weights", run.suite.get("weights", {})),
+        ("", _commit(run)),
+    ]
+    while pending:
+        name, value = pending.pop()
+        if isinstance(value, Mapping):
+            pending += [(f"{name}.{shown(key)}".lstrip("."), item) for key, item in value.items()]
+        elif name and not VOLATILE.fullmatch(name):
+            flat[name] = _text(value)
+    return flat
+
+
+def _commit(run: Run) -> dict[str, str]:
+    """Which code was measured, such as `07e8136a1b2c (dirty)`; branch, time and author say nothing more."""
+    id_ = run.commit.get("id")
+    if not isinstance(id_, str) or not id_:
+        return {}
+    return {COMMIT: id_[:COMMIT_DIGITS] + (" (dirty)" if run.commit.get("dirty") is True else "")}
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "none"
+    return shown(value if isinstance(value, str) else repr(value)[:200])

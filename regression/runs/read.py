@@ -1,0 +1,236 @@
+"""Reads stored runs: everything that judging needs, checked, and a sentence for everything that cannot be used."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import stat
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from regression.metrics import LARGEST_VALUE, METRICS, SMALLEST_VALUE, Metric, lookup
+from regression.runs.kernel_table import kernel_table
+from regression.runs.run import Benchmark, Confirmation, Label, LeftOut, Run, UnusableRun
+from regression.text import shown, why
+
+SCHEMA = 1
+
+
+# A stored run takes 0.4 MB; one of 100 MB was saved with every round of every benchmark, which judging never reads.
+LARGEST_FILE_BYTES = 32 * 2**20
+
+
+DISTURBING = frozenset(
+    {"hw_slowdown", "hw_thermal_slowdown", "sw_thermal_slowdown", "hw_power_brake_slowdown"},
+)
+
+
+EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+
+def read(path: Path, metrics: Sequence[Metric] = METRICS) -> Run:
+    """One stored run. Raises UnusableRun where nothing in it can be judged."""
+    return parse(_load(path), path, metrics)
+
+
+def parse(document: Mapping[str, Any], path: Path, metrics: Sequence[Metric] = METRICS) -> Run:
+    """The run of a stored run's JSON; `path` is what it is called. Raises UnusableRun as `read` does."""
+    records = document.get("benchmarks")
+    if not isinstance(records, list):
+        raise UnusableRun(path, "has no list `benchmarks`, so pytest-benchmark did not store it; give a stored run.")
+    suite = _mapping(document.get("suite"))
+    schema = suite.get("schema")
+    if isinstance(schema, int) and schema > SCHEMA:
+        raise UnusableRun(
+            path,
+            f"`suite.schema` is {shown(str(schema)[:20])}, written by a newer version than this one, "
+            f"which reads {SCHEMA}; judge it with that version.",
+        )
+    problems: list[str] = []
+    benchmarks = _benchmarks(records, problems, metrics, suite.get("kernels"))
+    selected = _texts(suite.get("selected"))
+    if not benchmarks and not selected:
+        more = f" ({problems[0]})" if problems else ""
+        raise UnusableRun(path, f"`benchmarks` has no usable entry{more}; measure again.")
+    datetime = document.get("datetime")
+    if not isinstance(datetime, str) or not re.match(r"\d{4}-\d\d-\d\d", datetime):
+        problems.append("`datetime` is not a date, so its day is not known.")
+        datetime = ""
+    return Run(
+        path=path,
+        datetime=datetime,
+        machine=_mapping(document.get("machine_info")),
+        commit=_mapping(document.get("commit_info")),
+        benchmarks=benchmarks,
+        selected=None if selected is None else frozenset(selected),
+        deselected=suite["deselected"] if type(suite.get("deselected")) is int else 0,
+        skipped=_sentences(suite.get("skipped")),
+        failed=_sentences(suite.get("failed")),
+        labels=_labels(suite.get("labels")),
+        confirmations=_confirmations(suite.get("confirmations"), problems, metrics),
+        verdicts={key: _sentences(value) for key, value in _mapping(suite.get("verdicts")).items()},
+        suite=suite,
+        problems=tuple(LeftOut(path, problem) for problem in problems),
+    )
+
+
+def _load(path: Path) -> Mapping[str, Any]:
+    try:
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise UnusableRun(path, "is a folder; name one stored run in it.")
+        if not stat.S_ISREG(status.st_mode):
+            raise UnusableRun(path, "is not a regular file; give a stored run.")
+        if status.st_size > LARGEST_FILE_BYTES:
+            raise UnusableRun(
+                path,
+                f"has {status.st_size / 2**20:.0f} MB, more than the {LARGEST_FILE_BYTES >> 20} MB that are read; "
+                "a stored run takes 0.4 MB: save it without --benchmark-save-data.",
+            )
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        what = "is a link to a file that does not exist" if path.is_symlink() else "does not exist"
+        raise UnusableRun(path, f"{what}; give a stored run.") from None
+    except (OSError, ValueError) as error:
+        raise UnusableRun(path, f"cannot be read: {why(error)}.") from None
+    try:
+        document = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise UnusableRun(
+            path,
+            f"is not JSON ({why(error)}); it may have been cut off while it was written: restore it or measure again.",
+        ) from None
+    if not isinstance(document, dict):
+        raise UnusableRun(path, "is JSON, but not an object with `benchmarks`; give a run stored by pytest-benchmark.")
+    return document
+
+
+def _benchmarks(
+    records: list[Any], problems: list[str], metrics: Sequence[Metric], kernel_names: Any
+) -> dict[str, Benchmark]:
+    params = Counter(
+        record["param"] for record in records if isinstance(record, dict) and isinstance(record.get("param"), str)
+    )
+    read_ones: list[Benchmark] = []
+    for number, record in enumerate(records):
+        if not isinstance(record, dict):
+            problems.append(f"`benchmarks[{number}]` is not an object and is left out.")
+            continue
+        param, name = record.get("param"), record.get("name")
+        # In another suite two tests may share their parameters; then the names tell them apart.
+        id_ = param if isinstance(param, str) and param and params[param] == 1 else name
+        if not isinstance(id_, str) or not id_:
+            problems.append(f"`benchmarks[{number}]` has neither `param` nor `name` and is left out.")
+            continue
+        read_ones.append(_benchmark(shown(id_), record, problems, metrics, kernel_names))
+    counts = Counter(benchmark.id for benchmark in read_ones)
+    problems += [
+        f"`benchmarks` holds {id_} {count} times; which one counts is not known, so all are left out."
+        for id_, count in counts.items()
+        if count > 1
+    ]
+    return {benchmark.id: benchmark for benchmark in read_ones if counts[benchmark.id] == 1}
+
+
+def _benchmark(
+    id_: str, record: Mapping[str, Any], problems: list[str], metrics: Sequence[Metric], kernel_names: Any
+) -> Benchmark:
+    values: dict[str, float] = {}
+    absent: dict[str, str] = {}
+    for metric in metrics:
+        raw = lookup(record, metric.path)
+        number = _number(raw)
+        if number is not None:
+            values[metric.key] = number
+        elif raw is not None and metric.judged:
+            absent[metric.key] = f"`{'.'.join(metric.path)}` is {shown(str(raw)[:40])}, not a positive number"
+            problems.append(f"{id_}: {absent[metric.key]}; left out.")
+        elif isinstance(reason := lookup(record, metric.missing) if metric.missing else None, str):
+            absent[metric.key] = shown(reason)
+    extra_info = _mapping(record.get("extra_info"))
+    return Benchmark(
+        id=id_,
+        params={key: shown(str(value)[:100]) for key, value in _mapping(record.get("params")).items()},
+        values=values,
+        absent=absent,
+        round_spread=_round_spread(_mapping(record.get("stats"))),
+        kernels=_kernels(extra_info, kernel_names),
+        disturbances=_disturbances(extra_info.get("gpu_state")),
+        extra_info=extra_info,
+    )
+
+
+def _round_spread(stats: Mapping[str, Any]) -> float | None:
+    low, high = _number(stats.get("q1")), _number(stats.get("q3"))
+    if low is None or high is None or high < low:
+        return None
+    # The quartiles of a normal distribution lie 1.349 standard deviations apart.
+    return math.log(high / low) / 1.349
+
+
+def _kernels(extra_info: Mapping[str, Any], names: Any) -> int | None:
+    try:
+        table = kernel_table(extra_info, names if isinstance(names, list) else [])
+    except ValueError:  # the explanation says what is wrong with it
+        return None
+    return hash(frozenset((kernel.name, kernel.launches) for kernel in table)) if table else None
+
+
+def _disturbances(samples: Any) -> tuple[str, ...]:
+    found: set[str] = set()
+    for sample in samples if isinstance(samples, list) else []:
+        sample = _mapping(sample)
+        found |= DISTURBING & set(_texts(sample.get("throttle_reasons")) or ())
+        others = sample.get("other_processes")
+        if _number(others) is not None or (isinstance(others, list) and others):
+            found.add("another process on the GPU")
+    return tuple(sorted(found))
+
+
+def _labels(raw: Any) -> dict[str, Label]:
+    labels = {}
+    for id_, value in _mapping(raw).items():
+        passed, message = _mapping(value).get("passed"), _mapping(value).get("message")
+        if isinstance(passed, bool):
+            labels[shown(id_)] = Label(passed, shown(message) if isinstance(message, str) else "")
+    return labels
+
+
+def _confirmations(raw: Any, problems: list[str], metrics: Sequence[Metric]) -> tuple[Confirmation, ...]:
+    stored = {metric.path[-1]: metric.key for metric in metrics} | {"latency_s": "latency"}
+    confirmations = []
+    for number, item in enumerate(raw if isinstance(raw, list) else []):
+        measured = _mapping(_mapping(item).get("benchmarks"))
+        if not measured:
+            problems.append(f"`suite.confirmations[{number}]` has no `benchmarks` and is left out.")
+            continue
+        values: dict[str, dict[str, float]] = {}
+        for id_, record in measured.items():
+            numbers = {stored[field]: _number(value) for field, value in _mapping(record).items() if field in stored}
+            values[shown(id_)] = {key: value for key, value in numbers.items() if value is not None}
+        controls, disturbed = (tuple(_texts(item.get(field)) or ()) for field in ("controls", "disturbed"))
+        confirmations.append(Confirmation(controls, values, disturbed))
+    return tuple(confirmations)
+
+
+def _number(raw: Any) -> float | None:
+    """A positive number within reason, or None."""
+    if isinstance(raw, bool) or not isinstance(raw, (int, float)):
+        return None
+    return float(raw) if SMALLEST_VALUE <= raw <= LARGEST_VALUE else None
+
+
+def _mapping(raw: Any) -> Mapping[str, Any]:
+    return raw if isinstance(raw, dict) else EMPTY
+
+
+def _texts(raw: Any) -> list[str] | None:
+    return [shown(item) for item in raw if isinstance(item, str)] if isinstance(raw, list) else None
+
+
+def _sentences(raw: Any) -> dict[str, str]:
+    return {shown(key): shown(value) if isinstance(value, str) else "" for key, value in _mapping(raw).items()}

@@ -1,0 +1,108 @@
+"""What a stored run is: its benchmarks with their values, labels, confirmations, and where it was measured."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Hashable, Mapping
+from pathlib import Path
+from typing import Any
+
+from regression.metrics import lookup
+from regression.text import shown
+
+
+class UnusableRun(Exception):
+    """A stored run that cannot be judged or judged against; the message is a sentence for the user."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(str(LeftOut(path, reason)))
+        self.path, self.reason = path, reason
+
+
+@dataclasses.dataclass(frozen=True)
+class LeftOut:
+    """Something that was given and not used, and why."""
+
+    path: Path
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{shown(self.path)}: {self.reason}"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Benchmark:
+    """One benchmark of a stored run; times in seconds, sizes in bytes."""
+
+    id: str
+    params: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    values: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    """Metric to value, valid ones only."""
+    absent: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Metric to the reason why there is no valid value."""
+    round_spread: float | None = None
+    """Spread of the logarithm of the rounds' latency, from their quartiles."""
+    kernels: int | None = None
+    """Stands for which kernels one inference launches how often; None where that is not known."""
+    disturbances: tuple[str, ...] = ()
+    extra_info: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class Label:
+    """Whether a benchmark's labels agree with the reference, and the sentence that says what does not."""
+
+    passed: bool
+    message: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Confirmation:
+    """One fresh process that measured suspects again, together with controls: id to metric to value."""
+
+    controls: tuple[str, ...]
+    values: Mapping[str, Mapping[str, float]]
+    disturbed: tuple[str, ...] = ()
+    """Why the process found the GPU disturbed; then its values say nothing."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Run:
+    """One stored run."""
+
+    path: Path
+    datetime: str = ""
+    machine: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
+    commit: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
+    """pytest-benchmark's `commit_info`."""
+    benchmarks: Mapping[str, Benchmark] = dataclasses.field(default_factory=dict, repr=False)
+    selected: frozenset[str] | None = None
+    """Ids of the benchmarks that the run selected, None where it does not say."""
+    deselected: int = 0
+    skipped: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    failed: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    labels: Mapping[str, Label] = dataclasses.field(default_factory=dict)
+    confirmations: tuple[Confirmation, ...] = ()
+    verdicts: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)
+    suite: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
+    problems: tuple[LeftOut, ...] = ()
+
+    @property
+    def unit(self) -> str:
+        """The GPU's UUID; empty on a CPU, whose units are not told apart."""
+        uuid = lookup(self.machine, ("gpu", "uuid"))
+        return uuid if isinstance(uuid, str) else ""
+
+    @property
+    def place(self) -> Hashable:
+        """What decides where in a GPU's memory engines lie: the unit, and all that was built; empty on a CPU."""
+        return (self.unit, frozenset(self.benchmarks)) if self.unit else ""
+
+    @property
+    def day(self) -> str:
+        return self.datetime[:10]
+
+    @property
+    def disturbances(self) -> tuple[str, ...]:
+        """Why any of its benchmarks was disturbed; for a confirmation these are its `disturbed`."""
+        return tuple(sorted({reason for benchmark in self.benchmarks.values() for reason in benchmark.disturbances}))

@@ -1,0 +1,111 @@
+"""Text for people: numbers with their units, names and sentences on one line, Markdown that does nothing."""
+
+from __future__ import annotations
+
+import math
+import re
+import textwrap
+from pathlib import Path
+
+
+def shown(path: Path | str) -> str:
+    """A path or name as one printable line."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in str(path))
+
+
+def count(number: int, noun: str) -> str:
+    """A number with its noun, in the plural where that is due."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def why(error: Exception) -> str:
+    """What an exception says, as one printable line."""
+    return shown(getattr(error, "strerror", None) or str(error)[:120] or type(error).__name__)
+
+
+LONGEST_NAME = 64
+
+
+def printable(text: str) -> str:
+    """Text on one line, whatever a stored file says: every other character than a printable one is a space."""
+    return " ".join("".join(character if character.isprintable() else " " for character in text).split())
+
+
+def fit(text: str, room: int = LONGEST_NAME) -> str:
+    """Cut to `room` characters in the middle: the family stands first, and what differs often last."""
+    if len(text) <= room:
+        return text
+    front = room * 2 // 3
+    return f"{text[:front]}…{text[len(text) - (room - front - 1) :]}"
+
+
+WIDTH = 100
+
+
+TIMES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns"))
+
+
+SIZES = ((2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"), (1.0, "B"))
+
+
+def measure(value: float | None, like: float | None, unit: str) -> str:
+    """A value with its unit, scaled as `like` would be, so that two values in a row can be compared."""
+    if value is None:
+        return "-"
+    scales = {"s": TIMES, "B": SIZES}.get(unit)
+    if scales is None:
+        return f"{value:g}"
+    reference = value if like is None else like
+    scale, name = next((item for item in scales if reference >= item[0]), scales[-1])
+    return f"{value / scale:#.5g} {name}"
+
+
+def change(ratio: float | None, sign: str = "+") -> str:
+    """A ratio as a change in percent, with as many digits as it deserves."""
+    if ratio is None:
+        return "-"
+    # Adding zero turns -0.00 into 0.00.
+    percent = round((ratio - 1) * 100, 2) + 0.0
+    if percent >= 1000:
+        return f"{ratio:.3g} x" if ratio < 1000 else "over 1000 x"
+    return f"{percent:{sign}.{2 if abs(percent) < 10 else 1}f} %"
+
+
+def wrapped(text: str, width: int, indent: str = "") -> list[str]:
+    """The text in lines of at most `width` columns, longer paths aside; all but the first are indented."""
+    # A path stays whole, so that it can be copied.
+    return textwrap.wrap(
+        text,
+        width,
+        initial_indent=indent,
+        subsequent_indent=indent + "    ",
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
+
+
+def percent(log_ratio: float) -> str:
+    """A logarithm of a ratio as a change in percent."""
+    return f"{math.expm1(log_ratio) * 100:+.2f} %"
+
+
+ACTIVE = re.compile(r"([\\`*_\[\]<>|~&$])")
+
+
+# GitHub makes mentions and references of these; no escape stops it, a character without width after them does.
+REFERRING = re.compile(r"([@#])(?=\w)")
+
+
+BLOCK = re.compile(r"^([-+#=]|\d+[.)])")
+
+
+def code(text: str) -> str:
+    """Inline code, also inside a table."""
+    flat = printable(text).replace("`", "'").replace("|", "\\|")
+    return f"`{flat}`" if flat else "(no name)"
+
+
+def plain(text: str) -> str:
+    """A sentence on one line, in which every character that Markdown or GitHub could act on is escaped."""
+    flat = ACTIVE.sub(r"\\\1", printable(text))
+    return BLOCK.sub(lambda match: match[1][:-1] + "\\" + match[1][-1], REFERRING.sub("\\1\u200b", flat))

@@ -1,0 +1,54 @@
+"""Calibration: simulated nights, and nights drawn from stored runs."""
+
+from pathlib import Path
+
+import pytest
+
+from proof import simulation
+from proof.simulation import WORLDS, World, resample, simulate
+from regression.judge.limits import FAMILY_WISE_ERROR, SCREEN_ERROR
+from regression.metrics import with_min_changes
+from tests.regression.recorder import IDS, Recorder
+
+# Three standard errors of 600 nights above the claim.
+BOUND = FAMILY_WISE_ERROR + 3 * (FAMILY_WISE_ERROR * (1 - FAMILY_WISE_ERROR) / 600) ** 0.5
+
+
+@pytest.mark.parametrize("world", WORLDS, ids=lambda world: world.name)
+def test_unchanged_code_fails_no_more_nights_than_claimed_and_claims_hold(world: World) -> None:
+    found = simulate(world, nights=600, benchmarks=24)
+    assert found.failed <= BOUND
+    assert found.detected is not None and found.detected >= 0.93
+
+
+def test_the_simulation_would_notice_a_judge_that_is_too_eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("FAMILY_WISE_ERROR", "SCREEN_ERROR", "AGREEMENT_ERROR"):
+        monkeypatch.setattr(f"regression.judge.limits.{name}", 0.5)
+    metrics = with_min_changes(["kernel_time=0%", "latency=0%", "peak_memory=0%"])
+    assert simulate(WORLDS[1], nights=300, benchmarks=24, metrics=metrics).failed > BOUND
+
+
+def test_the_screen_measures_again_no_more_nights_than_it_may() -> None:
+    assert 0.02 < simulate(WORLDS[0], nights=600, benchmarks=24).suspected < SCREEN_ERROR
+
+
+def test_nights_are_drawn_from_stored_runs(recorder: Recorder) -> None:
+    runs = recorder.baselines(10)
+    found = resample(runs, nights=40)
+    assert (found.nights, found.tests, found.failed) == (40, 3 * len(IDS), 0)
+
+
+def test_drawn_nights_with_a_slow_run_are_suspected_and_not_confirmed(recorder: Recorder) -> None:
+    runs = [*recorder.baselines(9), recorder.run({IDS[0]: 1.05})]
+    found = resample(runs, nights=60)
+    assert found.suspected > 0 and found.unconfirmed > 0 and found.failed == 0
+
+
+def test_the_command_says_how_many_independent_nights_there_are(
+    recorder: Recorder, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    recorder.baselines(9)
+    assert simulation.main([str(recorder.folder), "--nights", "5"]) == 0
+    assert "9 runs make 1 independent night;" in capsys.readouterr().out
+    assert simulation.main([str(recorder.folder / "0001_baseline.json")]) == 2
+    assert "1 stored run given, too few" in capsys.readouterr().err

@@ -1,0 +1,308 @@
+"""The slowdown plugin: what it is asked, what it does to a variant, and what it writes down."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import statistics
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from fixtures.instruments import kernel_time as clocks
+from fixtures.machine.device import Device
+from fixtures.pool import Key
+from fixtures.variants.table import VARIANTS
+from fixtures.variants.variant import Built
+from proof.injection import HostWait, Slowdown
+from proof.layout import NoSuchModule, in_channels_last
+from proof.slowdown import parse
+from proof.spinning import SpinningKernel, TooShort, tune
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+CPU = Device(torch.device("cpu"), "a CPU", "cpu")
+GPU = Device(torch.device("cuda", 0), "a GPU", "gpu")
+ID = "test_efficientnet-eager-fp32-b1"
+RATE = 1.98e9
+
+
+@pytest.fixture
+def session(pytester, monkeypatch):
+    """Runs `pytest -p proof.slowdown benchmarks/` on a small model on the CPU, in this process."""
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+
+    def run(*arguments):
+        return pytester.runpytest_inprocess(
+            "-c", str(ROOT / "pytest.ini"), f"--rootdir={ROOT}", str(ROOT / "benchmarks"), "-p", "no:cacheprovider",
+            "-p", "proof.slowdown", "--device=cpu", "--models=test_efficientnet", "--weights=seeded",
+            "--batch-sizes=1", "--benchmark-max-time=0.2", *arguments,
+        )  # fmt: skip
+
+    return run
+
+
+def test_a_slowed_session_stores_what_was_done(session, pytester):
+    """The host waits for half of the latency: it is stored, and the latency is as much longer. A busy CPU's latency
+    changes by half while it is measured, so the bounds are wide; the wait itself is exact."""
+    before = dict(VARIANTS)
+    result = session(
+        "--slow=*-eager-fp32-b1:host=50%", "--benchmark-save=slowed", "--variants=eager-fp32",
+        "-k", "latency", f"--benchmark-storage=file://{pytester.path}/store",
+    )  # fmt: skip
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["slowed on purpose: *-eager-fp32-b1:host=50%"])
+    assert before == VARIANTS
+    (path,) = pytester.path.glob("store/*/*_slowed.json")
+    run = json.loads(path.read_text())
+    assert run["suite"]["injected"].keys() == {ID}
+    (entry,) = run["suite"]["injected"][ID]
+    assert (entry["kind"], entry["asked"]) == ("host", "50%")
+    slowed = next(item for item in run["benchmarks"] if item["param"] == ID)["stats"]
+    assert slowed["min"] > entry["size_s"] > 0
+    assert 0.1 < entry["size_s"] / (slowed["median"] - entry["size_s"]) < 2.5
+
+
+def test_only_what_was_asked_for_is_slowed():
+    """By its id, though `build` is not told for which benchmark it builds."""
+    slowdown = Slowdown([parse("*-b1:host=10%")], CPU)
+    variant = slowdown.wrap(VARIANTS["eager-fp32"])
+    module, batch = torch.nn.Identity(), torch.zeros(1)
+    for size, slowed in ((1, True), (128, False)):
+        slowdown.current = Key("model", "eager-fp32", size)
+        built = variant.build(module, batch)
+        assert (built.call is not module) is slowed
+        slowdown.prepare(slowdown.current, profiled=False)
+        assert ("model-eager-fp32-b128" in slowdown.injected) is False
+    assert slowdown.injected.keys() == {"model-eager-fp32-b1"}
+
+
+@pytest.mark.parametrize("words", ["*:kernel=0.5%", "eager-fp32:kernel=20us", "*-b1:host=10%", "*:layout=blocks.1.0"])
+def test_what_was_asked_can_be_asked_again_of_a_fresh_process(words):
+    assert str(parse(words)) == words and parse(str(parse(words))) == parse(words)
+
+
+def test_a_wait_and_a_kernel_each_act_on_their_own_metric(fake_gpu, steady_time):
+    """The wait while the latency is measured, the kernel while kernels are profiled; both are written down."""
+    queue, call = fake_gpu
+    slowdown = Slowdown([parse("eager-fp32:host=50%"), parse("*-b1:kernel=1%")], GPU)
+    variant = slowdown.wrap(dataclasses.replace(VARIANTS["eager-fp32"], build=lambda module, batch: Built(call)))
+    key = slowdown.current = Key("model", "eager-fp32", 1)
+    batch = torch.zeros(1)
+    slowed = variant.build(torch.nn.Identity(), batch).call
+    (waited, spun) = slowed.parts.values()
+    waited.size_s = 0.002
+    slowdown.prepare(key, profiled=False)
+    queue.clear()
+    began = time.perf_counter()
+    slowed(batch)
+    assert [name for name, _ in queue] == ["void gemm()"] and time.perf_counter() - began >= 0.002
+    slowdown.prepare(key, profiled=True)
+    queue.clear()
+    began = time.perf_counter()
+    slowed(batch)
+    assert len(queue) == 2 and "spin" in queue[1][0]
+    assert time.perf_counter() - began < 0.002
+    assert slowdown.injected == {
+        "model-eager-fp32-b1": [
+            {"kind": "host", "asked": "50%", "size_s": 0.002},
+            {"kind": "kernel", "asked": "1%", "size_s": spun.size_s},
+        ]
+    }
+    assert spun.size_s == pytest.approx(4.95e-6, rel=0.021)
+
+
+def test_without_the_plugin_there_is_nothing_of_it(pytester, monkeypatch):
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+    result = pytester.runpytest_inprocess(
+        "-c",
+        str(ROOT / "pytest.ini"),
+        f"--rootdir={ROOT}",
+        str(ROOT / "benchmarks"),
+        "--slow=x:host=1%",
+        "--collect-only",
+    )
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ([], "*needs --slow PATTERN:KIND=AMOUNT, *"),
+        (["--slow=eager-fp32"], "*'eager-fp32' is not PATTERN:KIND=AMOUNT, such as *"),
+        (["--slow=eager-fp32:gpu=5%"], "*kinds are kernel, host, layout*"),
+        (["--slow=eager-fp32:host=5"], "*must be a number with a percent sign*"),
+        (["--slow=eager-fp32:host=0%"], "*is not more than nothing*"),
+        (["--slow=eager-fp32:kernel=soonus"], "*'soonus' is not a number of microseconds*"),
+        (["--slow=eager-fp32:kernel=1%"], "*a kernel needs a CUDA GPU*"),
+        (["--slow=eager-fp64:host=5%"], "*--slow=eager-fp64:host=5%: no benchmark of this session is called so*"),
+        (["--slow=*:layout=none"], "*a layout is for eager variants, and test_efficientnet-*-b1 is none*"),
+        (["--slow=*-b1:host=5%", "--slow=eager-fp32:host=9%"], "*slowed down twice, by *:host=5% and *:host=9%*"),
+    ],
+)
+def test_what_cannot_be_done_is_refused(session, arguments, message):
+    result = session("--collect-only", "-q", *arguments)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([message]) if result.errlines else result.stdout.fnmatch_lines([message])
+
+
+def test_a_wait_lengthens_every_call_by_its_share(steady_time):
+    """Against a call whose length is known."""
+
+    def sleep(batch):
+        time.sleep(0.004)
+        return batch
+
+    batch = torch.zeros(1)
+    slowed = HostWait(sleep, batch, CPU, share=0.5)
+    assert slowed(batch) is batch and slowed.size_s is None
+    slowed.prepare(profiled=False)
+    assert slowed.size_s == pytest.approx(0.002, rel=0.01)
+    size_s = slowed.size_s
+    slowed.prepare(profiled=True)
+    assert slowed.size_s == size_s, "calibrated once"
+    found = []
+    for _ in range(30):
+        begin = time.perf_counter()
+        slowed(batch)
+        found.append(time.perf_counter() - begin)
+    assert min(found) >= 0.004 + size_s
+    assert statistics.median(found) == pytest.approx(0.004 + size_s, rel=0.01)
+
+
+def device(overhead_s=0.9e-6, rest_s=495e-6, step_s=32e-9):
+    """Measures a spin kernel that begins with an overhead and ends at the GPU timer's next step."""
+
+    def measure(cycles):
+        return round((overhead_s + cycles / RATE) / step_s) * step_s, rest_s
+
+    return measure
+
+
+@pytest.mark.parametrize("share", [0.005, 0.01, 0.05])
+@pytest.mark.parametrize("begin", [0, 1_000, 100_000])
+def test_the_kernel_is_tuned_to_its_share(share, begin):
+    cycles, extra_s = tune(device(), lambda rest_s: share * rest_s, begin, 0.9 * RATE)
+    assert extra_s == pytest.approx(share * 495e-6, abs=max(0.02 * share * 495e-6, 50e-9))
+    assert device()(cycles)[0] == extra_s
+
+
+def test_no_kernel_is_shorter_than_its_overhead():
+    with pytest.raises(TooShort, match=r"0.50 us was asked for and none takes less than 0.90 us"):
+        tune(device(), lambda _: 0.5e-6, 5_000, RATE)
+
+
+def test_the_nearest_is_kept_where_none_is_right():
+    lengths = iter([9e-6, 4e-6, 6.5e-6, 8e-6, 9e-6, 9e-6])
+    measured = []
+
+    def measure(cycles):
+        measured.append(cycles)
+        return next(lengths), 1.0
+
+    assert tune(measure, lambda _: 6e-6, 100_000, RATE) == (measured[2], 6.5e-6)
+
+
+@pytest.fixture
+def fake_gpu(monkeypatch):
+    """CUDA and CUPTI as far as a spinning kernel needs them: a queue of work, and profiles of it."""
+    queue = []
+
+    def call(batch):
+        queue.append(("void gemm()", 495e-6))
+        return batch
+
+    def elapsed_s(work):
+        queue.clear()
+        work()
+        # gaps between kernels
+        return sum(length_s for _, length_s in queue) + 20e-6
+
+    def take_profile(run, device):
+        import numpy as np
+
+        queue.clear()
+        for _ in range(clocks.INFERENCES):
+            run()
+        names = dict.fromkeys(name for name, _ in queue)
+        return {
+            name: np.array([length for kernel, length in queue if kernel == name]).reshape(clocks.INFERENCES, -1)
+            for name in names
+        }
+
+    spin = "at::cuda::(anonymous namespace)::spin_kernel(long)"
+    monkeypatch.setattr("torch.cuda._sleep", lambda cycles: queue.append((spin, 0.9e-6 + cycles / RATE)))
+    monkeypatch.setattr("proof.spinning._elapsed_s", elapsed_s)
+    monkeypatch.setattr("fixtures.instruments.kernel_time.take_profile", take_profile)
+    monkeypatch.setattr("fixtures.instruments.kernel_time.keep_busy", lambda run, device, duration_s: run())
+    return queue, call
+
+
+@pytest.mark.parametrize("share, fixed_s, wanted_s", [(0.005, None, 2.475e-6), (0.0, 20e-6, 20e-6)])
+def test_a_kernel_is_estimated_before_the_latencies_and_tuned_before_the_profiles(fake_gpu, share, fixed_s, wanted_s):
+    queue, call = fake_gpu
+    batch = torch.zeros(1)
+    slowed = SpinningKernel(call, batch, GPU, share, fixed_s)
+    slowed(batch)
+    assert [name for name, _ in queue] == ["void gemm()"], "nothing is added before it is calibrated"
+    slowed.prepare(profiled=False)
+    assert slowed.size_s == pytest.approx(wanted_s, rel=0.1)
+    slowed.prepare(profiled=True)
+    assert slowed.size_s == pytest.approx(wanted_s, rel=0.021)
+    queue.clear()
+    slowed.prepare(profiled=True)
+    assert not queue, "tuned once"
+    assert slowed(batch) is batch
+    assert [length_s for name, length_s in queue if "spin" in name] == pytest.approx([slowed.size_s])
+
+
+def test_a_profile_that_loses_events_is_taken_again_and_not_for_ever(fake_gpu, monkeypatch):
+    _, call = fake_gpu
+    taken = []
+
+    def broken(run, device):
+        taken.append(run)
+        raise clocks.InvalidProfile("no activity")
+
+    monkeypatch.setattr("fixtures.instruments.kernel_time.take_profile", broken)
+    with pytest.raises(clocks.InvalidProfile):
+        SpinningKernel(call, torch.zeros(1), GPU, 0.01, None).prepare(profiled=True)
+    assert len(taken) == 1 + clocks.RETAKES
+
+
+class Model(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        block = torch.nn.Sequential(torch.nn.Conv2d(8, 8, 3, padding=1), torch.nn.Conv2d(8, 8, 1))
+        self.blocks = torch.nn.Sequential(
+            torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), block, torch.nn.Conv2d(8, 8, 3))
+        )
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("module, nchw", [("none", []), ("blocks.0.1", ["1.0", "1.1"]), ("blocks.0.1.1", ["1.1"])])
+def test_one_module_is_in_nchw_and_the_outputs_stay(module, nchw):
+    model = Model().eval()
+    batch = torch.rand(2, 3, 12, 12)
+    expected = model.blocks(batch)
+    in_channels_last(model, module)
+    seen = {}
+    for name, convolution in model.blocks[0].named_modules():
+        if isinstance(convolution, torch.nn.Conv2d):
+            convolution.register_forward_hook(
+                lambda conv, inputs, output, name=name: seen.update(
+                    {name: (inputs[0].is_contiguous(), conv.weight.stride(1) == 1 and conv.weight.shape[1] > 1)}
+                )
+            )
+    actual = model.blocks(batch.contiguous(memory_format=torch.channels_last))
+    assert torch.allclose(actual, expected, atol=1e-5) and actual.is_contiguous(memory_format=torch.channels_last)
+    assert [name for name, (is_nchw, _) in seen.items() if is_nchw] == nchw
+    assert not seen["0"][0] and seen["0"][1] and seen["2"][1]
+    # a 3x3 convolution's weights say which layout they are in
+    assert seen["1.0"][1] is (module != "blocks.0.1")
+
+
+def test_a_module_that_is_not_there_is_named():
+    with pytest.raises(NoSuchModule, match=r"no module 'blocks.9'; it has for example blocks.0.0, blocks.0.1"):
+        in_channels_last(Model(), "blocks.9")

@@ -1,0 +1,107 @@
+"""What stored runs show of their spreads, against spreads worked out by hand."""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+
+import pytest
+
+from proof.spreads import main, strayed
+from regression.metrics import METRICS
+from tests.proof.proof_runs import IDS, TENSORRT, Folder
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return Folder(tmp_path / "runs")
+
+
+def rows(folder):
+    return {(row.what, row.unit): row for row in strayed(folder.runs())}
+
+
+def stdev(runs, id_, value):
+    return statistics.stdev(math.log(value(run.benchmarks[id_])) for run in runs)
+
+
+def test_processes_of_one_unit_and_day_are_compared_and_no_others(folder):
+    folder.add(4)
+    folder.add(3, unit="GPU-2", extra=dict.fromkeys(IDS, 0.5))
+    folder.add(1, day=2, extra=dict.fromkeys(IDS, 0.5))
+    found = rows(folder)["kernel time, the same kernels", "%"]
+    assert sorted(found.degrees) == [2] * 6 + [3] * 6
+    runs = folder.runs()
+    expected = [
+        100 * stdev(group, id_, lambda item: item.values["kernel_time"])
+        for group in (runs[:4], runs[4:7])
+        for id_ in IDS
+    ]
+    assert sorted(found.spreads) == pytest.approx(sorted(expected))
+    latency = rows(folder)["latency", "of its prior"]
+    spread = next(metric.spread for metric in METRICS if metric.key == "latency")
+    prior = math.hypot(spread.process, spread.rounds * math.log(1.001 / 0.999) / 1.349)
+    assert min(latency.spreads) == pytest.approx(
+        min(
+            stdev(group, id_, lambda item: item.values["latency"]) / prior
+            for group in (runs[:4], runs[4:7])
+            for id_ in IDS
+        )
+    )
+
+
+def test_chosen_kernels_are_told_apart_and_counted_by_the_launch(folder):
+    """A copy that only some processes launch: other kernels, so a choice, of 2 launches here."""
+    for copies in (0.0, -1.0, 0.0):
+        (path,) = folder.add(1, copies=copies)
+        document = json.loads(path.read_text())
+        for record in document["benchmarks"]:
+            record["extra_info"]["launches"] = 2
+        path.write_text(json.dumps(document))
+    found = rows(folder)
+    assert ("kernel time, the same kernels", "%") not in found
+    each, percent = (found["kernel time, kernels chosen anew", unit] for unit in ("ns a launch", "%"))
+    place = IDS.index(TENSORRT)
+    middle = statistics.median(run.benchmarks[TENSORRT].values["kernel_time"] for run in folder.runs())
+    assert each.spreads[place] == pytest.approx(percent.spreads[place] / 100 * middle / 2 * 1e9)
+
+
+def test_nights_are_compared_where_kernels_are_chosen_and_the_gpu_waits(folder):
+    """The first benchmark alone waits for the host: its latency is more than twice its kernel time."""
+    for number in (1, 2, 3):
+        for copies in (0.0, 1e-9, 0.0):  # launched twice in one of the processes
+            options = {"unit": f"GPU-{number}", "extra": dict.fromkeys(IDS, 0.01 * number), "noise": 1e-6}
+            (path,) = folder.add(1, copies=copies, latency={IDS[0]: 2.0}, **options)
+            document = json.loads(path.read_text())
+            for record in document["benchmarks"]:
+                record["extra_info"]["launches"] = 2
+            path.write_text(json.dumps(document))
+    found = rows(folder)["the same, host-bound, of nights", "ns a launch"]
+    middle = statistics.median(run.benchmarks[IDS[0]].values["kernel_time"] for run in folder.runs())
+    between = statistics.stdev(math.log1p(0.01 * number) for number in (1, 2, 3))
+    assert found.spreads == pytest.approx([1e9 * middle / 2 * between], rel=1e-3) and found.degrees == (2,)
+
+
+def test_units_are_compared_by_their_means(folder):
+    for number in (1, 2, 3):
+        folder.add(2, unit=f"GPU-{number}", extra=dict.fromkeys(IDS, 0.01 * number), noise=1e-6)
+    found = rows(folder)["kernel time, between units", "%"]
+    between = 100 * statistics.stdev(math.log1p(0.01 * number) for number in (1, 2, 3))
+    assert found.spreads == pytest.approx([between] * 6, rel=1e-3)
+
+
+def test_the_table_names_its_runs_and_slowed_ones_do_not_count(folder, capsys):
+    folder.add(3)
+    folder.add(2, extra={TENSORRT: 0.3}, injected={TENSORRT: {"kind": "kernel", "asked": "30%"}}, name="slowed")
+    assert main([str(folder.path)]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("3 unchanged runs of 1 unit\n")
+    (line,) = [line for line in printed.splitlines() if line.startswith("kernel time, the same kernels")]
+    assert line.split()[-6:-4] == ["6", "12"] and float(line.split()[-1]) < 0.1
+
+
+def test_single_runs_show_no_spread(folder, capsys):
+    folder.add(1)
+    assert main([str(folder.path)]) == 2
+    assert "give more" in capsys.readouterr().err

@@ -1,0 +1,109 @@
+"""Simulated histories with known answers: what is found in them, when, and how large; and that noise is left alone."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proof.history_alarms import KINDS, alarms
+from regression.history.changepoints import changes
+
+NOISE = 0.001
+FALSE_ALARM = 0.01 / 150  # 1 % for a GPU's 50 benchmarks of three metrics
+
+
+def simulated(shape, seed=0):
+    """Milliseconds: a level that is changed by `shape` (relative), with noise of a tenth of a percent."""
+    random = np.random.default_rng(seed)
+    return 0.005 * np.exp(np.asarray(shape) + random.normal(scale=NOISE, size=len(shape)))
+
+
+def found(shape, seed=0, **options):
+    return changes(simulated(shape, seed), FALSE_ALARM, **options)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_step_is_found_on_its_night_with_its_size(seed):
+    shape = np.zeros(60)
+    shape[37:] = 0.01
+    (step,) = found(shape, seed)
+    assert (step.kind, step.first, step.last) == ("step", 37, 37)
+    assert step.ratio == pytest.approx(1.01, abs=0.001)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_step_back_is_two_changes(seed):
+    shape = np.zeros(60)
+    shape[20:35] = -0.02
+    down, up = found(shape, seed)
+    assert (down.first, up.first) == (20, 35)
+    assert down.ratio < 1 < up.ratio
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(("a_night", "nights"), [(0.005, 12), (0.0005, 40)])
+def test_a_drift_is_one_change_with_its_beginning_and_end(seed, a_night, nights):
+    """Half a percent a night; and half a tenth, which no two nights ever show in this noise."""
+    shape = np.clip(np.arange(90) - 29, 0, nights) * a_night
+    (drift,) = found(shape, seed)
+    slack = 2 if a_night > NOISE else 12
+    assert drift.kind == "drift"
+    assert abs(drift.first - 30) <= slack
+    assert abs(drift.last - (29 + nights)) <= slack
+    assert drift.ratio == pytest.approx(np.exp(a_night * nights), abs=0.003)
+
+
+def test_a_drift_that_is_still_going_on_is_found():
+    (drift,) = found(np.clip(np.arange(40) - 20, 0, None) * 0.002)
+    assert drift.kind == "drift"
+    assert drift.last >= 38
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_one_bad_night_is_no_change_and_hides_none(seed):
+    shape = np.zeros(60)
+    shape[12] = shape[59] = 1.0
+    assert found(shape, seed) == []
+    shape[40:] += 0.01
+    (step,) = found(shape, seed)
+    assert step.first == 40
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_noise_alone_is_left_alone(kind):
+    """400 histories of each kind; at 1 in 15,000 a history, three false alarms in them are not chance."""
+    random = np.random.default_rng(5)
+    assert sum(alarms(kind, nights, 100, random, FALSE_ALARM) for nights in (10, 20, 60, 200)) < 0.03
+
+
+def test_a_change_too_small_to_matter_is_not_reported():
+    shape = np.zeros(100)
+    shape[50:] = 0.004
+    assert len(found(shape)) == 1
+    assert found(shape, smallest=0.005) == []
+
+
+def test_values_without_noise_change_only_beyond_the_floor():
+    values = [275.0] * 10 + [276.0] * 10
+    assert [step.first for step in changes(values, FALSE_ALARM, noise_floor=0.0003)] == [10]
+    assert changes(values, FALSE_ALARM, noise_floor=0.01) == []
+    assert changes([275.0] * 20, FALSE_ALARM) == []
+
+
+def test_too_few_values_have_no_changes():
+    assert changes([1.0, 1.0, 1.0, 2.0, 2.0], FALSE_ALARM) == []
+
+
+@given(st.lists(st.floats(1e-9, 1e6), min_size=1, max_size=60), st.floats(1e-6, 0.1))
+def test_whatever_the_values_changes_are_in_order_and_inside(values, false_alarm):
+    last = 0
+    for change in changes(values, false_alarm):
+        assert last < change.first <= change.last < len(values)
+        assert change.ratio > 0
+        last = change.first
+
+
+@pytest.mark.parametrize("bad", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_value_that_is_no_time_is_refused(bad):
+    with pytest.raises(ValueError, match="positive"):
+        changes([1.0] * 9 + [bad], FALSE_ALARM)

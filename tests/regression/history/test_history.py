@@ -1,0 +1,220 @@
+"""The history of stored runs: what is found, what changed that night, and what is said where nothing is found."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+
+from proof.simulated_runs import benchmark, run, save
+from regression.history import series as history
+
+NAMES = ("efficientnet_b0-eager-fp32-b1", "efficientnet_b0-tensorrt-fp16-b128")
+
+
+def stored(folder, nights, ratio=lambda night, name: 1.0, machine=lambda night: {}, seed=0):
+    """Save so many nights of both benchmarks; `ratio` slows kernel time down, `machine` changes fields."""
+    random = np.random.default_rng(seed)
+    for night in range(nights):
+        records = [
+            benchmark(
+                name,
+                kernel_time_s=0.005 * ratio(night, name) * np.exp(random.normal(scale=0.0007)),
+                latency_s=0.0055 * np.exp(random.normal(scale=0.02)),
+            )
+            for name in NAMES
+        ]
+        save(folder, run(records, night, **machine(night)), f"{night:04d}_nightly")
+    return folder
+
+
+def changes(folder, capsys):
+    """The histories and their changes, through the command line."""
+    assert history.main([str(folder), "--format", "json"]) == 0
+    return json.loads(capsys.readouterr().out)["histories"]
+
+
+def test_a_step_is_reported_with_its_night_its_size_and_the_driver_that_came_with_it(tmp_path, capsys):
+    stored(
+        tmp_path,
+        40,
+        ratio=lambda night, name: 1.01 if night >= 25 and "tensorrt" in name else 1.0,
+        machine=lambda night: {"software": {"driver": "590.12" if night >= 25 else "580.95"}},
+    )
+    (found,) = changes(tmp_path, capsys)
+    (change,) = found["changes"]
+    assert (change["benchmark"], change["metric"], change["kind"]) == (NAMES[1], "kernel_time", "step")
+    assert change["first"].startswith("2026-03-26")
+    assert change["run"].endswith("0025_nightly.json")
+    assert change["ratio"] == pytest.approx(1.01, abs=0.001)
+    assert change["environment"] == ["software.driver 580.95 -> 590.12"]
+
+
+def test_half_a_percent_a_night_is_a_drift(tmp_path, capsys):
+    stored(tmp_path, 40, ratio=lambda night, name: 1.005 ** min(max(night - 19, 0), 10) if "eager" in name else 1.0)
+    (found,) = changes(tmp_path, capsys)
+    (change,) = found["changes"]
+    assert (change["benchmark"], change["kind"]) == (NAMES[0], "drift")
+    assert change["first"].startswith("2026-03-21")
+    assert change["ratio"] == pytest.approx(1.051, abs=0.003)
+
+
+def test_a_step_back_is_two_changes(tmp_path, capsys):
+    stored(tmp_path, 40, ratio=lambda night, name: 1.02 if 15 <= night < 25 else 1.0)
+    (found,) = changes(tmp_path, capsys)
+    assert [change["first"][:10] for change in found["changes"]] == ["2026-03-16"] * 2 + ["2026-03-26"] * 2
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_noise_alone_has_no_change(tmp_path, capsys, seed):
+    (found,) = changes(stored(tmp_path, 40, seed=seed), capsys)
+    assert found["changes"] == []
+    assert "no lasting change" in found["summary"]
+
+
+def test_another_unit_of_the_gpu_is_named(tmp_path, capsys):
+    stored(
+        tmp_path,
+        30,
+        ratio=lambda night, name: 1.004 if night >= 14 else 1.0,
+        machine=lambda night: {"gpu": {"uuid": "GPU-bbbb" if night >= 14 else "GPU-aaaa"}},
+    )
+    (found,) = changes(tmp_path, capsys)
+    assert len(found["changes"]) == 2
+    assert all(change["environment"][0].startswith("gpu.uuid GPU-aaaa -> GPU-bbbb") for change in found["changes"])
+
+
+def test_another_gpu_model_has_a_history_of_its_own(tmp_path, capsys):
+    stored(
+        tmp_path,
+        30,
+        ratio=lambda night, name: 2.0 if night >= 14 else 1.0,
+        machine=lambda night: {"gpu": {"slug": "nvidia-h200" if night < 14 else "nvidia-l4"}},
+    )
+    found = changes(tmp_path, capsys)
+    assert [(one["gpu"], one["runs"], one["changes"]) for one in found] == [
+        ("nvidia-h200", 14, []),
+        ("nvidia-l4", 16, []),
+    ]
+
+
+def test_one_run_is_no_history_and_no_error(tmp_path, capsys):
+    assert history.main([str(stored(tmp_path, 1))]) == 0
+    assert capsys.readouterr().out == "nvidia-h200: one stored run; a history needs at least 6.\n"
+
+
+@pytest.mark.parametrize("form", ["table", "markdown"])
+def test_the_answer_is_printed_night_by_night(tmp_path, capsys, form):
+    stored(
+        tmp_path,
+        30,
+        ratio=lambda night, name: 1.01 if night >= 14 else 1.0,
+        machine=lambda night: {"software": {"torch": "2.12.0 `|<b>" if night >= 14 else "2.11.0"}},
+    )
+    assert history.main([str(tmp_path), "--format", form]) == 0
+    out = capsys.readouterr().out
+    assert "2 lasting changes in" in out
+    assert "software.torch 2.11.0 -> 2.12.0" in out
+    assert "+1.0" in out or "+0.9" in out
+    if form == "markdown":
+        assert "- `software.torch 2.11.0 -> 2.12.0 '\\|<b>`" in out
+
+
+def test_files_that_are_no_stored_runs_are_named_and_left_out(tmp_path, capsys):
+    stored(tmp_path, 2)
+    (tmp_path / "broken.json").write_text("{")
+    (tmp_path / "list.json").write_text("[1]")
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    (tmp_path / "gone.json").symlink_to(tmp_path / "nowhere")
+    bad = run([benchmark(NAMES[0])])
+    bad["datetime"] = "yesterday"
+    save(tmp_path, bad, "undated")
+    assert history.main([str(tmp_path)]) == 0
+    captured = capsys.readouterr()
+    assert "2 stored runs" in captured.out
+    for name in ("broken", "list", "deep", "gone", "undated"):
+        assert f"{name}.json" in captured.err
+    assert "`datetime`" in captured.err
+
+
+def test_a_sub_folder_that_may_not_be_read_is_named(tmp_path, capsys, monkeypatch):
+    stored(tmp_path, 2)
+    secret = tmp_path / "secret"
+    secret.mkdir()
+    scandir = os.scandir
+
+    def refusing(path):
+        if os.fspath(path) == str(secret):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    assert history.main([str(tmp_path), "--format", "json"]) == 0
+    captured = capsys.readouterr()
+    assert f"Left out {secret}: this folder cannot be read: Permission denied" in captured.err
+    assert json.loads(captured.out)["left_out"][0].startswith(str(secret))
+
+
+def test_a_folder_inside_one_that_may_not_be_read_is_a_sentence(tmp_path, capsys, monkeypatch):
+    def refusing(path, **_):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "stat", refusing)
+    assert history.main([str(tmp_path / "inside")]) == 2
+    assert "is no folder" in capsys.readouterr().err
+
+
+def test_the_commit_of_the_night_is_told_and_hides_nothing_of_the_night_beside_it(tmp_path, capsys):
+    stored(
+        tmp_path,
+        40,
+        ratio=lambda night, name: 1.01 if night >= 25 else 1.0,
+        machine=lambda night: {
+            "software": {"driver": "590.12" if night >= 24 else "580.95"},
+            "commit": f"{night:02d}" * 20,
+        },
+    )
+    (found,) = changes(tmp_path, capsys)
+    assert found["changes"][0]["environment"] == [
+        "commit 242424242424 -> 252525252525",
+        "software.driver 580.95 -> 590.12 (2026-03-25)",
+    ]
+
+
+def test_a_folder_without_a_stored_run_is_unusable(tmp_path, capsys):
+    assert history.main([str(tmp_path)]) == 2
+    assert "No stored run" in capsys.readouterr().err
+    assert history.main([str(tmp_path / "nowhere")]) == 2
+    assert "is no folder" in capsys.readouterr().err
+
+
+def test_values_that_are_no_times_are_left_out_of_a_history(tmp_path, capsys):
+    for night in range(8):
+        record = benchmark(NAMES[0])
+        record["extra_info"]["kernel_time_s"] = [None, float("nan"), -1.0, "x", 0, True, [], 10**400][night]
+        save(tmp_path, run([record], night), f"{night:04d}")
+    (found,) = changes(tmp_path, capsys)
+    assert found["runs"] == 8
+    assert found["series"] == 4  # latency, memory, launches and build time
+
+
+def test_the_history_of_one_run_is_that_of_its_gpu(tmp_path):
+    stored(tmp_path, 8, machine=lambda night: {"gpu": {"slug": "nvidia-h200" if night < 5 else "nvidia-l4"}})
+    past = history.of(tmp_path / "0006_nightly.json", tmp_path)
+    assert past is not None
+    assert (past.title, len(past.nights)) == ("nvidia-l4", 3)
+    assert history.of(tmp_path / "elsewhere.json", tmp_path) is None
+
+
+def test_what_changed_the_night_before_a_step_is_told_with_its_date(tmp_path, capsys):
+    stored(
+        tmp_path,
+        40,
+        ratio=lambda night, name: 1.01 if night >= 25 else 1.0,
+        machine=lambda night: {"software": {"driver": "590.12" if night >= 24 else "580.95"}},
+    )
+    (found,) = changes(tmp_path, capsys)
+    assert len(found["changes"]) == 2
+    assert all(
+        change["environment"] == ["software.driver 580.95 -> 590.12 (2026-03-25)"] for change in found["changes"]
+    )

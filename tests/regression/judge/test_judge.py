@@ -1,0 +1,396 @@
+"""Every verdict and reason, from made-up stored runs."""
+
+import dataclasses
+import datetime
+import math
+import statistics
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from regression.judge.accepted import Accepted
+from regression.judge.judge import judge
+from regression.judge.metric_tests import column
+from regression.judge.verdict import Judgement, Reason, Report, Verdict, suspects, verdicts
+from regression.metrics import METRICS, with_min_changes
+from regression.runs.read import read
+from regression.runs.run import Label, Run
+from tests.regression.recorder import IDS, Recorder
+
+ONE = "efficientnet_b0-tensorrt-fp16-b128"
+TODAY = datetime.date(2026, 3, 2)
+
+
+def of(report: Report, benchmark: str = ONE, metric: str = "kernel_time") -> Judgement:
+    (found,) = [item for item in report.judgements if (item.benchmark, item.metric) == (benchmark, metric)]
+    return found
+
+
+def test_unchanged_code_is_same_and_passes(recorder: Recorder) -> None:
+    report = judge(recorder.run(), recorder.baselines())
+    assert {item.verdict for item in report.judgements} == {Verdict.SAME}
+    assert not report.failed and not suspects(report)
+    assert report.tests == len(report.judgements) == 3 * len(IDS)
+
+
+def test_a_slowdown_without_confirmations_is_slower_unconfirmed_and_fails(recorder: Recorder) -> None:
+    baselines = recorder.baselines()
+    report = judge(recorder.run({ONE: 1.02}), baselines)
+    found = of(report)
+    assert (found.verdict, found.reason, report.failed) == (Verdict.SLOWER, Reason.UNCONFIRMED, True)
+    assert suspects(report) == [(ONE, "kernel_time")]
+    assert found.ratio == pytest.approx(1.02, rel=1e-3) and found.p_value is not None and found.p_value < 1e-6
+    assert set(report.controls) == set(IDS) - {ONE}
+
+
+def test_a_small_slowdown_without_confirmations_is_unsure_until_it_is_measured_again(recorder: Recorder) -> None:
+    baselines = recorder.baselines()
+    report = judge(recorder.run({ONE: 1.005}, noise=1e-6), baselines)
+    assert (of(report).verdict, of(report).reason) == (Verdict.UNSURE, Reason.UNCONFIRMED)
+    assert suspects(report) == [(ONE, "kernel_time")] and not report.failed
+
+
+@pytest.mark.parametrize(
+    ("factor", "again", "verdict", "reason"),
+    [
+        (1.01, (1.01, 1.01), Verdict.SLOWER, Reason.CONFIRMED),
+        (0.99, (0.99, 0.99), Verdict.FASTER, Reason.CONFIRMED),
+        (1.01, (1.01, 1.0), Verdict.UNSURE, Reason.DISAGREED),
+        (1.01, (0.99, 0.99), Verdict.UNSURE, Reason.DISAGREED),
+        (1.006, (1.0023, 1.0023), Verdict.SAME, Reason.NEGLIGIBLE),
+        (1.002, (), Verdict.SAME, Reason.INSIDE_NOISE),
+    ],
+)
+def test_confirmations_decide(
+    recorder: Recorder, factor: float, again: tuple[float, ...], verdict: Verdict, reason: Reason
+) -> None:
+    baselines = recorder.baselines()
+    chosen = tuple(id_ for id_ in IDS if id_ != ONE)[:4]
+    confirmations = [recorder.again({ONE: other}, chosen, noise=1e-5) for other in again]
+    report = judge(recorder.run({ONE: factor}, confirmations=confirmations, noise=1e-5), baselines)
+    found = of(report)
+    assert (found.verdict, found.reason) == (verdict, reason), found
+    assert report.failed == (verdict is Verdict.SLOWER)
+    assert not suspects(report)
+
+
+def test_a_change_outside_the_noise_that_does_not_matter_is_negligible(recorder: Recorder) -> None:
+    metrics = with_min_changes(["kernel_time=5%"])
+    report = judge(recorder.run({ONE: 1.02}), recorder.baselines(), metrics=metrics)
+    assert (of(report).verdict, of(report).reason) == (Verdict.SAME, Reason.NEGLIGIBLE)
+
+
+def test_the_confirmations_mean_is_reported_and_not_the_flattering_first_look(recorder: Recorder) -> None:
+    baselines = recorder.baselines(noise=1e-5)
+    again = [recorder.again({ONE: factor}, IDS[:4], noise=1e-6) for factor in (1.009, 1.011)]
+    found = of(judge(recorder.run({ONE: 1.02}, confirmations=again, noise=1e-6), baselines))
+    assert found.first_ratio == pytest.approx(1.02, abs=1e-4)
+    assert found.ratio == pytest.approx(math.sqrt(1.009 * 1.011), abs=1e-4)
+    assert found.now is not None and found.baseline is not None
+    assert found.now / found.baseline == pytest.approx(found.ratio)
+
+
+def test_a_disturbance_that_slows_the_controls_too_confirms_nothing(recorder: Recorder) -> None:
+    baselines = recorder.baselines()
+    hour = dict.fromkeys(IDS, 1.012)
+    again = [recorder.again(hour, IDS[:4]) for _ in range(2)]
+    report = judge(recorder.run({ONE: 1.01}, confirmations=again), baselines)
+    assert (of(report).verdict, of(report).reason) == (Verdict.UNSURE, Reason.DISAGREED)
+
+
+def test_a_regression_within_a_disturbance_is_still_seen_at_its_size(recorder: Recorder) -> None:
+    baselines = recorder.baselines()
+    hour = dict.fromkeys(IDS, 1.012) | {ONE: 1.012 * 1.02}
+    again = [recorder.again(hour, IDS[:4]) for _ in range(2)]
+    found = of(judge(recorder.run({ONE: 1.02}, confirmations=again), baselines))
+    assert found.verdict is Verdict.SLOWER and found.ratio == pytest.approx(1.02, abs=0.001)
+
+
+def test_a_slowdown_of_everything_leaves_no_controls_and_still_fails(recorder: Recorder) -> None:
+    baselines = recorder.baselines()
+    everything = dict.fromkeys(IDS, 1.02)
+    first = judge(recorder.run(everything), baselines)
+    assert not first.controls
+    again = [recorder.again(everything) for _ in range(2)]
+    report = judge(recorder.run(everything, confirmations=again), baselines)
+    assert {of(report, id_).reason for id_ in IDS} == {Reason.WITHOUT_CONTROLS} and report.failed
+
+
+def test_a_control_that_is_slow_itself_does_not_count(recorder: Recorder) -> None:
+    """A stored run may be judged against another baseline than the one for which its controls were chosen."""
+    baselines = recorder.baselines()
+    slow = {ONE: 1.02, IDS[0]: 1.02}
+    again = [recorder.again(slow, IDS[:1]) for _ in range(2)]
+    report = judge(recorder.run(slow, confirmations=again), baselines)
+    assert of(report).reason is Reason.WITHOUT_CONTROLS and report.failed
+
+
+def test_a_baseline_whose_processes_launched_other_kernels_is_taken_to_be_restless(recorder: Recorder) -> None:
+    """Five values that agree by chance are no evidence where every process chose its kernels by one short timing."""
+    spread = METRICS[0].spread
+    assert spread is not None
+    values = [1.0, 1.0002, 0.9998, 1.0001, 0.9999]
+
+    def runs(kernels: Sequence[str]) -> list[Run]:
+        found = []
+        for factor, name in zip(values, kernels, strict=True):
+            document = recorder.document({ONE: factor}, noise=0, kernels=[name])
+            (record,) = [item for item in document["benchmarks"] if item["param"] == ONE]
+            record["extra_info"]["kernels"] = {"kernel": [0], "launches": [275], "time_s": [0.001]}
+            found.append(read(recorder.store(document)))
+        return found
+
+    tonight = recorder.run({ONE: 1.006}, noise=0)
+    same, chosen = (of(judge(tonight, runs(kernels))) for kernels in ("fffff", "fgffh"))
+    assert (same.reason, chosen.reason) == (Reason.UNCONFIRMED, Reason.INSIDE_NOISE)
+    rate = 275 / statistics.median_high(0.0045 * factor for factor in values)
+    prior = math.hypot(spread.process, spread.choice_s * rate)
+    pooled = (4 * statistics.variance(map(math.log, values)) + spread.process_df * prior**2) / (4 + spread.process_df)
+    noise = column(METRICS[0], tonight, runs("fgffh"), [ONE], 1.0).limits.noise
+    assert noise.process[0] == pytest.approx(math.sqrt(pooled))
+
+
+@pytest.mark.parametrize("latency_s, waiting", [(0.01, 0.55), (0.0046, 0.0217), (0.004, 0.0), (None, 1.0)])
+def test_what_a_slow_host_chose_is_shared_by_the_night(
+    recorder: Recorder, latency_s: float | None, waiting: float
+) -> None:
+    """As far as the GPU waits for the host: three processes that agree are then no more evidence than one."""
+    spread = METRICS[0].spread
+    assert spread is not None
+    runs = []
+    for name in "fgffh":
+        document = recorder.document(noise=0, kernels=[name])
+        (record,) = [item for item in document["benchmarks"] if item["param"] == ONE]
+        record["extra_info"]["kernels"] = {"kernel": [0], "launches": [275], "time_s": [0.0045]}
+        record["stats"]["median"] = latency_s
+        runs.append(read(recorder.store(document)))
+    noise = column(METRICS[0], recorder.run(noise=0), runs, [ONE], 1.0).limits.noise
+    day = math.hypot(spread.day, spread.choice_s * 275 / 0.0045 * waiting)
+    assert noise.shared[0] == pytest.approx(2 * day**2, rel=0.01)
+
+
+@pytest.mark.parametrize("state", [{"throttle_reasons": ["hw_thermal_slowdown"]}, {"other_processes": 1}])
+def test_a_disturbed_benchmark_is_unsure(recorder: Recorder, state: dict[str, object]) -> None:
+    baselines = recorder.baselines()
+    document = recorder.document({ONE: 1.05}, day=2)
+    document["benchmarks"][-1]["extra_info"]["gpu_state"].append(state)
+    report = judge(read(recorder.store(document, "now.json")), baselines)
+    assert (of(report).verdict, of(report).reason) == (Verdict.UNSURE, Reason.DISTURBED)
+    assert not report.failed and not suspects(report)
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.02])
+def test_disturbed_confirmations_neither_confirm_nor_acquit(recorder: Recorder, factor: float) -> None:
+    baselines = recorder.baselines()
+    calm, upset = (recorder.again({ONE: factor}, IDS[:4]) for _ in range(2))
+    upset["disturbed"] = ["hw_thermal_slowdown"]
+    report = judge(recorder.run({ONE: 1.02}, confirmations=[calm, upset]), baselines)
+    assert (of(report).verdict, of(report).reason) == (Verdict.UNSURE, Reason.DISTURBED)
+    assert of(report).detail == "while it was measured again: hw_thermal_slowdown"
+    assert not report.failed and not suspects(report)
+    assert {item.verdict for item in report.judgements if item.benchmark != ONE} == {Verdict.SAME}
+
+
+def test_two_undisturbed_confirmations_decide_whatever_the_disturbed_ones_say(recorder: Recorder) -> None:
+    baselines = recorder.baselines()
+    again = [recorder.again({ONE: factor}, IDS[:4]) for factor in (1.02, 1.5, 1.02)]
+    again[1]["disturbed"] = ["another process on the GPU"]
+    found = of(judge(recorder.run({ONE: 1.02}, confirmations=again), baselines))
+    assert (found.verdict, found.reason) == (Verdict.SLOWER, Reason.CONFIRMED)
+    assert found.ratio == pytest.approx(1.02, abs=0.001)
+
+
+def test_a_disturbed_process_that_did_not_measure_the_suspect_says_nothing_of_it(recorder: Recorder) -> None:
+    baselines = recorder.baselines()
+    upset = recorder.again(ids=IDS[:2]) | {"disturbed": ["hw_slowdown"]}
+    assert of(judge(recorder.run({ONE: 1.02}, confirmations=[upset]), baselines)).reason is Reason.UNCONFIRMED
+
+
+def test_a_disturbed_baseline_measurement_is_not_used(recorder: Recorder) -> None:
+    baselines = recorder.baselines(6)
+    broken = baselines[0].benchmarks[ONE]
+    broken = dataclasses.replace(broken, disturbances=("hw_slowdown",), values={"kernel_time": 9.0})
+    baselines[0] = dataclasses.replace(baselines[0], benchmarks={**baselines[0].benchmarks, ONE: broken})
+    report = judge(recorder.run(), baselines)
+    assert of(report).baseline_runs == 5 and of(report).verdict is Verdict.SAME
+    assert any("disturbed" in note for note in report.notes)
+
+
+def test_noise_that_would_hide_what_is_worth_knowing_is_unsure(recorder: Recorder) -> None:
+    report = judge(recorder.run(noise=0.02), recorder.baselines(noise=0.02))
+    assert (of(report).verdict, of(report).reason) == (Verdict.UNSURE, Reason.NOISY)
+    assert of(report).detectable_ratio is not None and of(report).detectable_ratio > 1.02
+    assert not report.failed
+
+
+def test_a_baseline_of_one_run_says_that_it_knows_little(recorder: Recorder) -> None:
+    report = judge(recorder.run(), recorder.baselines(1))
+    assert (of(report).verdict, of(report).reason) == (Verdict.UNSURE, Reason.NOISY)
+    assert any("1 run, too few" in note for note in report.notes)
+
+
+def test_new_benchmarks_are_new(recorder: Recorder) -> None:
+    report = judge(recorder.run(), recorder.baselines(ids=IDS[:-1]))
+    assert of(report).verdict is Verdict.NEW and not report.failed
+
+
+@pytest.mark.parametrize(
+    ("suite", "reason", "detail"),
+    [
+        ({"failed": {ONE: "CUDA out of memory"}}, Reason.FAILED, "CUDA out of memory"),
+        ({"skipped": {ONE: "no TensorRT"}}, Reason.SKIPPED, "no TensorRT"),
+        ({}, Reason.NOT_TIMED, ""),
+    ],
+)
+def test_what_was_selected_and_not_timed_is_missing_and_fails(
+    recorder: Recorder, suite: dict[str, object], reason: Reason, detail: str
+) -> None:
+    baselines = recorder.baselines()
+    report = judge(recorder.run(ids=IDS[:-1], **({"selected": list(IDS)} | suite)), baselines)
+    found = of(report)
+    assert (found.verdict, found.reason, found.detail) == (Verdict.MISSING, reason, detail)
+    assert report.failed and found.baseline == pytest.approx(0.0045, rel=0.01)
+
+
+def test_what_was_deselected_is_only_counted(recorder: Recorder) -> None:
+    report = judge(recorder.run(ids=IDS[:-1], deselected=1), recorder.baselines())
+    assert ONE not in {item.benchmark for item in report.judgements}
+    assert report.deselected == 1 and not report.failed
+
+
+def test_a_kernel_time_that_could_not_be_taken_is_missing_with_its_reason(recorder: Recorder) -> None:
+    baselines = recorder.baselines()
+    document = recorder.document(day=2)
+    document["benchmarks"][-1]["extra_info"] |= {"kernel_time_s": None, "kernel_time_missing": "no events"}
+    report = judge(read(recorder.store(document, "now.json")), baselines)
+    assert (of(report).verdict, of(report).detail, report.failed) == (Verdict.MISSING, "no events", True)
+    assert of(report, metric="latency").verdict is Verdict.SAME
+
+
+def test_wrong_labels_fail_whatever_the_times(recorder: Recorder) -> None:
+    labels = {ONE: {"passed": False, "message": "1 of 8 labels changed"}, IDS[0]: {"passed": True}}
+    report = judge(recorder.run(labels=labels), recorder.baselines())
+    assert report.labels == ((ONE, Label(False, "1 of 8 labels changed")),) and report.failed
+
+
+def test_another_unit_is_compared_named_and_sees_less(recorder: Recorder) -> None:
+    baselines = recorder.baselines()
+    same, other = judge(recorder.run(), baselines), judge(recorder.run(uuid="GPU-2"), baselines)
+    assert any("GPU-2" in note and "GPU-1" in note for note in other.notes)
+    assert of(other).detectable_ratio - 1 > 2 * (of(same).detectable_ratio - 1)  # type: ignore[operator]
+    assert of(other).verdict is Verdict.SAME
+
+
+def test_a_run_of_other_benchmarks_sees_less_until_three_baseline_runs_timed_the_same(recorder: Recorder) -> None:
+    """Where an engine lies in memory follows from all that the session built, and moves its kernel time."""
+    whole, some = recorder.baselines(), IDS[:5]
+    few, enough = ([*whole, *recorder.baselines(count, ids=some)] for count in (2, 3))
+    against_whole = judge(recorder.run(), whole)
+    reports = [judge(recorder.run(ids=some), baseline) for baseline in (whole, few, enough)]
+    own, *others = (of(report, IDS[4]).detectable_ratio - 1 for report in (against_whole, *reports))  # type: ignore[operator]
+    assert min(others[:2]) > 2 * own and others[2] < 1.5 * own
+    said = "5 runs of the baseline timed other benchmarks"
+    assert [any(said in note for note in report.notes) for report in reports] == [True, True, False]
+    assert not any("timed other benchmarks" in note for note in against_whole.notes)
+
+
+def test_on_a_cpu_a_run_of_other_benchmarks_sees_as_much(recorder: Recorder) -> None:
+    baselines = recorder.baselines(uuid="")
+    reports = [judge(recorder.run(ids=ids, uuid=""), baselines) for ids in (IDS, IDS[:6])]  # enough for four controls
+    same, other = (of(report, IDS[0], metric="latency") for report in reports)
+    assert same.detectable_ratio is not None and other.detectable_ratio is not None
+    assert other.detectable_ratio <= same.detectable_ratio
+
+
+def other_gpu(run: Run, **fields: object) -> Run:
+    return dataclasses.replace(run, machine={**run.machine, "gpu": {**run.machine["gpu"], **fields}})
+
+
+@pytest.mark.parametrize("fields", [{"name": "NVIDIA A100"}, {"mig": "1g.18gb"}])
+def test_two_gpus_mixed_in_one_folder_are_told_apart(recorder: Recorder, fields: dict[str, object]) -> None:
+    baselines = recorder.baselines(10)
+    baselines[5:] = [other_gpu(run, **fields) for run in baselines[5:]]
+    report = judge(recorder.run(), baselines)
+    assert len(report.baselines) == 5 and of(report).baseline_runs == 5
+    refused = {item.path: item.reason for item in report.left_out}
+    assert refused.keys() == {run.path for run in baselines[5:]}
+    assert all(str(next(iter(fields.values()))) in reason for reason in refused.values())
+
+
+def test_a_run_says_nothing_about_itself(recorder: Recorder) -> None:
+    run = recorder.run()
+    copy = dataclasses.replace(run, path=run.path.with_name("0100_baseline.json"))
+    report = judge(run, [*recorder.baselines(), run, copy])
+    assert len(report.baselines) == 5
+    assert [item.path for item in report.left_out] == [run.path, copy.path]
+    assert all("itself" in item.reason for item in report.left_out)
+
+
+def test_without_any_baseline_everything_is_new_and_the_report_says_what_to_do(recorder: Recorder) -> None:
+    report = judge(recorder.run(), [])
+    assert {item.verdict for item in report.judgements} == {Verdict.NEW}
+    assert not report.failed and any("make baseline" in note for note in report.notes)
+
+
+def test_a_cpu_is_judged_by_its_latency_alone(new_recorder: Callable[[str], Recorder]) -> None:
+    recorder = new_recorder("cpu-amd-epyc")
+
+    def on_cpu(run: Run) -> Run:
+        benchmarks = {
+            id_: dataclasses.replace(item, values={"latency": item.values["latency"]})
+            for id_, item in run.benchmarks.items()
+        }
+        return dataclasses.replace(run, machine={**run.machine, "gpu": None}, benchmarks=benchmarks)
+
+    run, baselines = on_cpu(recorder.run()), [on_cpu(run) for run in recorder.baselines()]
+    report = judge(run, baselines)
+    assert {item.metric for item in report.judgements} == {"latency"}
+    assert {item.verdict for item in report.judgements} == {Verdict.SAME}
+    assert report.tests == len(IDS)
+    # The metrics that a CPU lacks leave their share of the error to the one that it has.
+    (latency,) = [metric for metric in METRICS if metric.key == "latency"]
+    alone = judge(run, baselines, metrics=[dataclasses.replace(latency, share=1.0)])
+    assert of(alone, metric="latency").detectable_ratio == of(report, metric="latency").detectable_ratio
+
+
+def entry(change: float = 0.02, expires: datetime.date = TODAY, **fields: str) -> Accepted:
+    return Accepted(
+        **({"benchmark": ONE, "metric": "kernel_time", "reason": "fusion is off"} | fields),
+        change=change,
+        expires=expires,
+    )  # type: ignore[arg-type]
+
+
+def test_an_accepted_change_is_reported_and_does_not_fail(recorder: Recorder) -> None:
+    baselines = recorder.baselines()
+    report = judge(recorder.run({ONE: 1.02}), baselines, accepted=[entry()], today=TODAY)
+    assert (of(report).verdict, of(report).reason) == (Verdict.SLOWER, Reason.ACCEPTED)
+    assert "fusion is off" in of(report).detail and not report.failed and not suspects(report)
+
+
+@pytest.mark.parametrize(
+    ("accepted", "said"),
+    [
+        (entry(expires=TODAY - datetime.timedelta(days=1)), "expired on 2026-03-01"),
+        (entry(benchmark="nobody"), "neither this run nor the baseline"),
+        (entry(metric="latency"), "covers nothing"),
+        (entry(change=0.005), ""),
+    ],
+)
+def test_other_accepted_entries_do_not_help_and_are_said(recorder: Recorder, accepted: Accepted, said: str) -> None:
+    baselines = recorder.baselines()
+    report = judge(recorder.run({ONE: 1.02}), baselines, accepted=[accepted], today=TODAY)
+    assert of(report).verdict is Verdict.SLOWER and report.failed
+    assert said in " ".join(report.notes) if said else "more than the accepted" in of(report).detail
+
+
+def test_a_stored_run_keeps_its_verdicts(recorder: Recorder) -> None:
+    kept = verdicts(judge(recorder.run({ONE: 1.02}), recorder.baselines()))
+    assert kept[ONE] == {"kernel_time": "SLOWER", "latency": "SAME", "peak_memory": "SAME"}
+
+
+def test_shown_metrics_are_never_judged(recorder: Recorder) -> None:
+    report = judge(recorder.run(), recorder.baselines())
+    shown = {(item.benchmark, item.metric): (item.baseline, item.now) for item in report.shown}
+    assert shown[ONE, "launches"] == (275, 275) and shown[ONE, "build_time"] == (8, 8)
+    assert {item.metric for item in report.judgements} == {metric.key for metric in METRICS if metric.judged}

@@ -1,0 +1,49 @@
+"""Judging stays quick: 1,000 benchmarks against 50 stored runs within two seconds, and grows linearly."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+
+from regression.judge.judge import judge
+from regression.metrics import METRICS
+from regression.runs.run import Benchmark, Run
+
+
+def run(random: np.random.Generator, name: str, benchmarks: int, day: int) -> Run:
+    values = np.exp(0.001 * random.standard_normal((benchmarks, len(METRICS)))).tolist()
+    keys = [metric.key for metric in METRICS]
+    records = {
+        f"model-variant-b{number}": Benchmark(
+            id=f"model-variant-b{number}",
+            params={"model": "model", "variant": f"{number % 9}", "batch_size": f"{number}"},
+            values=dict(zip(keys, row, strict=True)),
+            round_spread=0.01,
+        )
+        for number, row in enumerate(values)
+    }
+    return Run(path=Path(name), datetime=f"2026-03-{day:02d}", benchmarks=records, selected=frozenset(records))
+
+
+def seconds(benchmarks: int, runs: int) -> float:
+    random = np.random.default_rng(1)
+    baselines = [run(random, f"{number:04d}_baseline.json", benchmarks, 1 + number % 7) for number in range(runs)]
+    now = run(random, "now.json", benchmarks, 20)
+    best = float("inf")
+    for _ in range(5):
+        # CPU time: the machine may be busy with something else.
+        start = time.process_time()
+        report = judge(now, baselines)
+        best = min(best, time.process_time() - start)
+    assert report.tests == 3 * benchmarks and len(report.baselines) == runs
+    return best
+
+
+def test_a_thousand_benchmarks_against_fifty_runs_take_less_than_two_seconds() -> None:
+    assert seconds(1000, 50) < 2
+
+
+def test_the_time_grows_linearly_with_benchmarks_and_with_runs() -> None:
+    # Four times as much takes 16 times as long where something is quadratic.
+    assert seconds(1600, 10) < 8 * seconds(400, 10)
+    assert seconds(100, 160) < 8 * seconds(100, 40)

@@ -1,0 +1,112 @@
+"""Redoes the worked example of docs/judging.md by hand, and with the code."""
+
+import dataclasses
+import math
+import statistics
+from pathlib import Path
+
+import pytest
+from scipy import stats
+
+from regression.judge.metric_tests import column
+from regression.judge.verdict import Reason, Verdict
+from regression.metrics import METRICS
+from regression.runs.run import Benchmark, Confirmation, Run
+
+PAGE = (Path(__file__).parents[3] / "docs" / "judging.md").read_text()
+BASELINE = (5.2386, 5.2390, 5.2410, 5.2393, 5.2432)
+FIRST, AGAIN, CONTROLS = 5.2720, (5.2705, 5.2713), (0.0001, -0.0001)
+
+
+def percent(value: float, digits: int) -> str:
+    return f"{value * 100:.{digits}f} %"
+
+
+def by_hand() -> dict[str, float]:
+    logs = [math.log(value) for value in BASELINE]
+    centre, own = statistics.mean(logs), statistics.stdev(logs)
+    pooled = math.sqrt((4 * own**2 + 8 * 0.0006**2) / 12)
+    day = 2 * 0.0003**2
+    one, three = (math.sqrt(pooled**2 * (1 / 5 + 1 / processes) + day) for processes in (1, 3))
+    alpha = 0.01 * 0.7 / 72
+    looks = [math.log(value) - centre for value in (FIRST, *AGAIN)]
+    return {
+        "centre": centre,
+        "own": own,
+        "pooled": pooled,
+        "one": one,
+        "three": three,
+        "alpha": alpha,
+        "screen": stats.t.isf(20 * alpha / 2, 12) * one,
+        "shift": stats.norm.isf(0.01 / 2) * one / math.sqrt(71),
+        "each": stats.t.isf(0.05, 12) * one,
+        "final": stats.t.isf(alpha / 2, 12) * three,
+        "alone": stats.t.isf(alpha / 2, 5) * one,
+        "x0": looks[0],
+        "x1": looks[1],
+        "x2": looks[2],
+        "mean": statistics.mean(looks),
+        "settled": statistics.mean(looks[1:]),
+    }
+
+
+def test_the_page_says_what_comes_out_by_hand() -> None:
+    found = by_hand()
+    assert f"{math.exp(found['centre']):.5f} ms" in PAGE
+    for name in ("own", "pooled", "one", "three", "alpha"):
+        assert percent(found[name], 4) in PAGE, name
+    for name in ("screen", "shift", "each", "final", "alone", "x0", "x1", "x2", "mean", "settled"):
+        assert percent(found[name], 3) in PAGE, name
+    assert f"{(found['own'] / 0.0006) ** 2:.3f}`, exceeded with probability" in PAGE
+    assert f"{stats.f.sf((found['own'] / 0.0006) ** 2, 4, 8):.2f} | no: pool" in PAGE
+    for error, df in ((20 * found["alpha"] / 2, 12), (0.05, 12), (found["alpha"] / 2, 12), (found["alpha"] / 2, 5)):
+        assert f"= {stats.t.isf(error, df):.3f}`" in PAGE
+    assert max(map(abs, CONTROLS)) < found["shift"]
+    assert f"confirmed, {math.expm1(found['settled']) * 100:+.2f} %" in PAGE
+
+
+def test_the_code_says_what_comes_out_by_hand() -> None:
+    """71 benchmarks with the same baseline that did not change are the controls."""
+    found = by_hand()
+    others = [f"other{number}" for number in range(71)]
+    ids, quiet = ["tensorrt", *others], math.exp(found["centre"])
+
+    def run(name: str, tensorrt: float, other: float, **fields: object) -> Run:
+        values = dict.fromkeys(others, other) | {"tensorrt": tensorrt}
+        benchmarks = {id_: Benchmark(id=id_, values={"kernel_time": value}) for id_, value in values.items()}
+        return Run(path=Path(name), benchmarks=benchmarks, **fields)  # type: ignore[arg-type]
+
+    baselines = [run(f"{value}", value, value, datetime="2026-03-01") for value in BASELINE]
+    confirmations = tuple(
+        Confirmation(
+            tuple(others),
+            {id_: {"kernel_time": quiet * math.exp(shift)} for id_ in others} | {"tensorrt": {"kernel_time": value}},
+        )
+        for value, shift in zip(AGAIN, CONTROLS, strict=True)
+    )
+    tonight = run("now", FIRST, quiet, datetime="2026-03-02", confirmations=confirmations)
+    tests = column(METRICS[0], tonight, baselines, ids, 0.7)
+    limits = {name: getattr(tests.limits, name)[0] for name in ("screen", "each", "final", "alone")}
+    assert limits == pytest.approx({name: found[name] for name in limits})
+    assert tests.limits.error == pytest.approx(found["alpha"])
+    assert [tests.first[0], *tests.again[0]] == pytest.approx([found["x0"], found["x1"], found["x2"]])
+    judgement = tests.judgements()[0]
+    assert (judgement.verdict, judgement.reason) == (Verdict.SLOWER, Reason.CONFIRMED)
+    assert judgement.ratio == pytest.approx(math.exp(found["settled"]))
+    alone = column(METRICS[0], dataclasses.replace(tonight, confirmations=()), baselines, ids, 0.7).judgements()[0]
+    assert (alone.verdict, alone.reason) == (Verdict.UNSURE, Reason.UNCONFIRMED)
+
+
+def test_the_page_says_what_is_in_the_table_of_metrics() -> None:
+    rows = {line.split("|")[1].strip(): line for line in PAGE.splitlines() if line.startswith("| ")}
+    judged = [metric for metric in METRICS if metric.spread is not None]
+    for title, values in {
+        "between days": [f"{metric.spread.day * 100:g} %" for metric in judged if metric.spread],
+        "between units": [f"{metric.spread.unit * 100:g} %" for metric in judged if metric.spread],
+        "`unseen`": [f"{metric.spread.unseen * 100:g} %" for metric in judged if metric.spread],
+        "worth, `d0`": [f"{metric.spread.process_df:g}" for metric in judged if metric.spread],
+        "smallest change that matters": [f"{metric.matters * 100:g} %" for metric in judged],
+        "worth knowing": [f"{metric.worth_knowing * 100:g} %" for metric in judged],
+        "share of the error": [f"{metric.share:g}" for metric in judged],
+    }.items():
+        assert [cell.strip() for cell in rows[title].split("|")[2:5]] == values

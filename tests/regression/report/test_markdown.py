@@ -1,0 +1,161 @@
+"""The answer in a sentence, and the Markdown for a job's summary or an issue."""
+
+import dataclasses
+import re
+
+import pytest
+
+from regression.explain.explanation import changed, explanations
+from regression.judge.verdict import Reason, Verdict
+from regression.report.content import answer, look_first, rows, worst_first
+from regression.report.markdown import markdown
+from regression.runs import run as runs
+from tests.regression.report import reported
+from tests.regression.report.reported import FAST, GONE, SAME, SLOW, judgement
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory):
+    return reported.stored(tmp_path_factory.mktemp("stored"))
+
+
+def said(case, *judgements):
+    this, baselines, _ = case
+    return answer(reported.report(this, baselines, judgements=judgements, labels=()))
+
+
+SLOWER = judgement(SLOW, "kernel_time", Verdict.SLOWER, Reason.CONFIRMED, 0.005, 0.0051)
+GUESS = judgement(SLOW, "latency", Verdict.SLOWER, Reason.UNCONFIRMED, 0.005, 0.0051)
+ACCEPTED = judgement(SLOW, "kernel_time", Verdict.SLOWER, Reason.ACCEPTED, 0.005, 0.0051)
+LOST = judgement(GONE, "kernel_time", Verdict.MISSING, Reason.FAILED, 0.005, None)
+LOST_TOO = judgement(FAST, "kernel_time", Verdict.MISSING, Reason.FAILED, 0.005, None)
+SAME_AGAIN = judgement(SAME, "kernel_time", Verdict.SAME, Reason.INSIDE_NOISE, 0.012, 0.012)
+NOISY = judgement(SAME, "latency", Verdict.UNSURE, Reason.NOISY, 0.012, 0.013)
+
+
+@pytest.mark.parametrize(
+    ("judgements", "sentence"),
+    [
+        ([SLOWER, SAME_AGAIN], f"{SLOW} is slower."),
+        ([GUESS], f"{SLOW} is slower (not confirmed yet)."),
+        ([SLOWER, GUESS], f"{SLOW} is slower."),
+        ([SLOWER, LOST, LOST_TOO], f"{SLOW} is slower and 2 are missing."),
+        ([LOST, LOST_TOO], "2 benchmarks are missing."),
+        ([SAME_AGAIN, NOISY], "As fast as the baseline, and as right: 1 SAME, 1 UNSURE."),
+        (
+            [ACCEPTED, SAME_AGAIN],
+            "As fast as the baseline, and as right, beside what was accepted: 1 SAME, 1 accepted.",
+        ),
+        ([NOISY], "No regression was found, but nothing can be vouched for either: 1 UNSURE."),
+        ([], "Nothing was judged, because this run and its baseline have no benchmark in common."),
+    ],
+)
+def test_the_answer_is_one_sentence(case, judgements, sentence):
+    assert said(case, *judgements) == sentence
+
+
+def test_without_a_baseline_the_answer_says_so(case):
+    this, _, _ = case
+    assert "no baseline" in answer(reported.report(this, [], judgements=(), labels=()))
+
+
+def test_what_fails_comes_first_and_an_accepted_change_does_not(case):
+    order = worst_first([SAME_AGAIN, ACCEPTED, NOISY, LOST, SLOWER])
+    assert order == [SLOWER, LOST, ACCEPTED, NOISY, SAME_AGAIN]
+
+
+def test_a_benchmark_missing_for_every_metric_is_one_row():
+    for_latency = dataclasses.replace(LOST, metric="latency")
+    assert [title for _, title in rows([LOST, for_latency, SLOWER])] == ["all metrics", "kernel time"]
+
+
+def test_the_changed_benchmarks_are_explained_worst_first(case):
+    this, baselines, _ = case
+    report = reported.report(this, baselines)
+    assert changed(report) == [SLOW, FAST]
+    slow, fast = explanations(changed(report), this, baselines)
+    assert slow.changes[0].short == "spin_kernel"
+    assert slow.changes[0].share == pytest.approx(1)
+    assert fast.change_s < 0
+    assert "spin_kernel (new)" in look_first(report, this, baselines)
+
+
+def test_a_broken_kernel_table_is_said_and_the_rest_is_explained(case):
+    this, baselines, _ = case
+    broken = dataclasses.replace(this, suite={**this.suite, "kernels": ["only one"]})
+    (explanation,) = explanations([SLOW], broken, baselines)
+    assert "cannot be compared: 'kernels' refers to kernel" in explanation.missing
+    text = markdown(reported.report(this, baselines), broken, baselines)
+    assert "cannot be compared" in text and "MISSING" in text
+
+
+def test_the_markdown_has_the_page_s_content_and_is_short(case):
+    this, baselines, (past,) = case
+    text = markdown(reported.report(this, baselines), this, baselines, past, page="report.html")
+    for part in (
+        "is slower",
+        "`software.driver`: `580` -> `590`",
+        "| **SLOWER** (confirmed)",
+        "`spin_kernel` (0 -> 1 launches)",
+        "1 of 8 photographs disagrees",
+        "2026-03-08",
+        "Speed-up over eager FP32",
+        "old.json",
+        "report.html",
+    ):
+        assert part in text
+    assert text.index("SLOWER") < text.index("MISSING") < text.index("UNSURE") < text.index("FASTER")
+    assert len(text) < 6000
+
+
+def test_the_markdown_stays_short_whatever_happened(case):
+    """An issue holds 65,536 characters, and nobody reads them."""
+    this, baselines, (past,) = case
+    names = [f"efficientnet_b0-variant-number-{number}-b128" for number in range(300)]
+    one = this.benchmarks[SLOW]
+    many = dataclasses.replace(this, benchmarks={name: dataclasses.replace(one, id=name) for name in names})
+    report = reported.report(
+        this,
+        baselines,
+        judgements=tuple(judgement(name, "kernel_time", Verdict.SLOWER, Reason.CONFIRMED, 1.0, 2.0) for name in names),
+        labels=tuple((name, runs.Label(False, "wrong")) for name in names),
+        notes=("a note",) * 300,
+    )
+    text = markdown(report, many, baselines, past)
+    assert len(text) < 20_000
+    assert "280 more not shown" in text and "- and 290 more" in text
+
+
+def test_what_is_same_is_only_counted_and_every_row_has_its_columns(case):
+    this, baselines, _ = case
+    odd = judgement("a|b_c<i>", "latency", Verdict.UNSURE, Reason.NOISY, 0.012, 0.013)
+    report = reported.report(this, baselines, judgements=(odd, *[SAME_AGAIN] * 3), shown=())
+    text = markdown(report, dataclasses.replace(this, benchmarks={}), baselines)
+    assert "`a\\|b_c<i>`" in text and SAME not in text and "3 SAME." in text
+    tables = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(tables) == 3 and {line.replace("\\|", "").count("|") for line in tables} == {8}
+
+
+@pytest.mark.parametrize("stored_value", [None, "fast", float("nan"), float("inf"), -1, 0, True, 10**400, [2.0]])
+def test_what_is_no_speed_up_is_left_out(case, stored_value):
+    this, baselines, _ = case
+    one = this.benchmarks[SLOW]
+    odd = dataclasses.replace(one, extra_info={**one.extra_info, "speedup_over_eager_fp32": stored_value})
+    text = markdown(reported.report(this, baselines), dataclasses.replace(this, benchmarks={SLOW: odd}), baselines)
+    assert "Speed-up" not in text
+
+
+def test_nothing_in_the_markdown_acts(case):
+    this, baselines, _ = case
+    nasty = "@everyone <script>alert(1)</script> [x](http://e.invalid) `y` | z\n# heading"
+    report = reported.report(
+        this,
+        baselines,
+        judgements=(judgement(nasty, "latency", Verdict.SLOWER, Reason.CONFIRMED, 1.0, 2.0, detail=nasty),),
+        labels=((nasty, runs.Label(False, nasty)),),
+        notes=(nasty,),
+    )
+    text = markdown(report, this, baselines)
+    bare = re.sub(r"`[^`]*`", "", re.sub(r"\\.", "", text))
+    assert "<" not in bare and "@everyone" not in bare and "](" not in bare
+    assert "\n# heading" not in text

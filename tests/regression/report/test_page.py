@@ -1,0 +1,238 @@
+"""The page: its order, what it says where something is missing, that names are text, and that it opens in a browser."""
+
+import dataclasses
+import re
+import shutil
+from html.parser import HTMLParser
+
+import pytest
+
+from proof.simulated_runs import benchmark, run, save
+from regression.history import series as history
+from regression.judge.verdict import Verdict
+from regression.report import page
+from regression.report.page import UnwritablePage
+from regression.runs import run as runs
+from regression.runs.read import read
+from tests.regression.report import chromium, reported
+
+INJECTION = """</style></title>"'><script>alert(1)</script><img src=x onerror="alert(2)">&amp;\n{{ 7*7 }}"""
+in_browser = pytest.mark.skipif(chromium.BROWSER is None, reason="no Chromium is installed here")
+
+
+class Elements(HTMLParser):
+    """The page's elements with their attributes, and its text."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.found, self.text = [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+    def of(self, tag):
+        return [attributes for name, attributes in self.found if name == tag]
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory):
+    return reported.stored(tmp_path_factory.mktemp("stored"))
+
+
+@pytest.fixture(scope="module")
+def text(case):
+    this, baselines, (past,) = case
+    report = reported.report(this, baselines)
+    commit = {"id": "f" * 40, "branch": "main"}
+    return page.render(report, this, baselines, label_sheet=reported.sheet(), history=past, commit=commit)
+
+
+def test_everything_is_there_in_order(text):
+    headings = re.findall(r"<h2[^>]*>([^<]*)", text)
+    assert headings == [
+        "What changed in the environment",
+        "Verdicts",
+        "Speed-up over eager FP32",
+        "What changed",
+        "Labels",
+        "History",
+        "The run's environment",
+    ]
+    parts = ("<h1>", "software.driver", "SLOWER", "MISSING", "UNSURE", "FASTER", "1 SAME")
+    places = [text.index(part) for part in parts]
+    assert places == sorted(places)
+    assert text.rindex("f" * 40) > text.index('id="environment"')
+
+
+def test_the_answer_and_the_kernel_to_look_at_come_first(text):
+    head = text[text.index("<h1>") : text.index("<main>")]
+    assert f"{reported.SLOW} is slower, {reported.GONE} is missing and {reported.FAST} is wrong" in head
+    assert (
+        f"Look first at kernel time of {reported.SLOW}, +1.20 %; 100 % of its added kernel time is spin_kernel" in head
+    )
+
+
+def test_figures_have_captions_and_alternative_text_and_nothing_is_loaded(text):
+    elements = Elements(text)
+    figures, images = elements.of("figure"), elements.of("img")
+    assert len(figures) >= 6  # a speed-up, two latencies, the sheet, a history
+    assert len(images) == 2 * len(figures) - 1  # light and dark; the sheet is the same for both
+    assert len(elements.of("figcaption")) == len(figures)
+    assert all(len(image["alt"]) > 30 and image["src"].startswith("data:image/") for image in images)
+    assert not elements.of("script") and not elements.of("iframe") and not elements.of("a")
+    addresses = re.findall(r"https?://[^\s\"'<)]+", text)
+    assert addresses == []
+    assert len(text.encode()) < 3_000_000
+
+
+def test_names_are_text_wherever_they_come_from(tmp_path):
+    this, baselines, (past,) = reported.stored(tmp_path, spin=INJECTION, commit=INJECTION)
+    labels = {
+        reported.FAST: {
+            "passed": False,
+            "message": INJECTION,
+            "images": {INJECTION: {"label": INJECTION, "agrees": False}},
+        }
+    }
+    machine = {**this.machine, INJECTION: INJECTION}
+    this = dataclasses.replace(
+        this, suite={**this.suite, "labels": labels}, machine=machine, skipped={INJECTION: INJECTION}
+    )
+    item = reported.judgement(INJECTION, "latency", Verdict.SLOWER, "confirmed", 1.0, 2.0, detail=INJECTION)
+    report = reported.report(
+        this,
+        baselines,
+        judgements=(*reported.report(this, baselines).judgements, item),
+        labels=((INJECTION, runs.Label(False, INJECTION)),),
+        notes=(INJECTION,),
+    )
+    text = page.render(report, this, baselines, history=past, commit={"message": INJECTION, INJECTION: 1})
+    elements = Elements(text)
+    assert not elements.of("script")
+    assert all("onerror" not in attributes for _, attributes in elements.found)
+    assert len(elements.of("title")) == len(elements.of("style")) == 1
+    assert "{{ 7*7 }}" in "".join(elements.text)
+    titles = [attributes["title"] for _, attributes in elements.found if "title" in attributes]
+    assert INJECTION in titles  # the kernel's full name, on hover
+
+
+def test_what_is_missing_is_said_where_it_would_be(tmp_path):
+    bare = benchmark(reported.SLOW)
+    bare["extra_info"] = {}
+    this = read(save(tmp_path, run([bare]), "0001_baseline"))
+    report = reported.report(this, [], judgements=(), shown=(), differences=(), labels=(), left_out=(), notes=())
+    text = page.render(report, this)
+    for said in (
+        "Nothing was judged, because there is no baseline for this device yet.",
+        "There is no baseline to compare with.",
+        "No verdicts: nothing was judged.",
+        "No speed-ups",
+        "No labels were checked",
+        "There is no label sheet",
+        "There is no history",
+    ):
+        assert said in text
+    slower = reported.judgement(reported.SLOW, "latency", Verdict.SLOWER, "confirmed", 1.0, 2.0)
+    text = page.render(reported.report(this, [], judgements=(slower,)), this)
+    assert "This run has no kernel table" in text
+    assert "No latency distribution is stored for it" in text
+
+
+def test_one_stored_run_is_a_history_of_one_sentence(tmp_path):
+    save(tmp_path, run([benchmark(reported.SLOW)]), "0001_nightly")
+    found, _ = history.read(tmp_path)
+    this = read(tmp_path / "0001_nightly.json")
+    text = page.render(reported.report(this, [], judgements=()), this, history=history.trace(found)[0])
+    assert "one stored run; a history needs at least 6." in text
+
+
+def test_many_changes_still_make_a_small_page(case):
+    """80 benchmarks, all of them slower."""
+    this, baselines, (past,) = case
+    names = [f"efficientnet_b0-variant{number}-b{batch}" for number in range(40) for batch in (1, 128)]
+
+    def many(run_):
+        one = run_.benchmarks[reported.SLOW]
+        made = {
+            name: dataclasses.replace(
+                one, id=name, params=one.params | {"variant": name, "batch_size": name.rsplit("-b")[1]}
+            )
+            for name in names
+        }
+        return dataclasses.replace(run_, benchmarks=made)
+
+    judgements = tuple(
+        reported.judgement(name, "kernel_time", Verdict.SLOWER, "confirmed", 0.005, 0.00506) for name in names
+    )
+    report = reported.report(this, baselines, judgements=judgements)
+    text = page.render(
+        report, many(this), [many(baseline) for baseline in baselines], label_sheet=reported.sheet(), history=past
+    )
+    assert len(text.encode()) < 3_000_000
+    assert "Also changed, and not shown" in text
+    assert all(name in text for name in names)
+
+
+@pytest.mark.parametrize("sheet", [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n" + b"x" * 2_000_000])
+def test_a_label_sheet_that_is_no_small_png_is_not_shown(case, sheet):
+    this, baselines, _ = case
+    assert "There is no label sheet" in page.render(
+        reported.report(this, baselines), this, baselines, label_sheet=sheet
+    )
+
+
+def test_the_page_is_written_whole_from_the_report_alone(case, tmp_path):
+    this, baselines, _ = case
+    path = tmp_path / "report.html"
+    page.write(reported.report(this, baselines), path)
+    assert path.read_text(encoding="utf-8").rstrip().endswith("</html>")
+    assert reported.SLOW in path.read_text(encoding="utf-8")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("where", ["folder", "nowhere/report.html"])
+def test_a_path_that_cannot_be_written_is_refused_early(tmp_path, where):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(UnwritablePage, match=re.escape(str(tmp_path / where))):
+        page.check(tmp_path / where)
+
+
+@in_browser
+def test_opened_from_the_file_no_request_leaves_and_nothing_complains(text, tmp_path):
+    path = tmp_path / "report.html"
+    path.write_text(text, encoding="utf-8")
+    opened = chromium.open_page(path, tmp_path)
+    assert opened.requests == []
+    assert opened.console == []
+
+
+@in_browser
+def test_the_browser_would_have_told_of_a_request_and_of_an_error(tmp_path):
+    path = tmp_path / "leak.html"
+    path.write_text('<img src="http://leak.invalid/x.png"><script>console.error("boo")</script>')
+    opened = chromium.open_page(path, tmp_path)
+    assert opened.requests == ["http://leak.invalid/x.png"]
+    assert "boo" in opened.console[0]
+
+
+@in_browser
+@pytest.mark.parametrize(("width", "dark"), [(390, False), (390, True), (1440, False)])
+def test_it_is_laid_out_without_sideways_scrolling(tmp_path_factory, width, dark):
+    """With names longer than any screen is wide."""
+    folder = tmp_path_factory.mktemp("browser")
+    long = "void at::native::kernel<" + "x" * 300 + ">(int)"
+    this, baselines, (past,) = reported.stored(folder / "stored", spin=long, commit="f" * 200)
+    report = reported.report(this, baselines, notes=("n" * 300,))
+    page.write(report, folder / "report.html", this, baselines, label_sheet=reported.sheet(), history=past)
+    shutil.rmtree(folder / "stored")
+    seen = chromium.measure(folder / "report.html", folder, width, dark)
+    assert seen["scroll"] <= seen["width"]
+    assert seen["tables"] >= 6
+    assert seen["figures"] == seen["images"] == seen["drawn"] == seen["described"] >= 6
+    assert reported.SLOW in seen["text"] and "SAME" in seen["text"]
+    assert seen["classes"] == ["", "dark" if dark else "light"]
+    assert seen["dark"] == ("rgb(13, 17, 23)" if dark else "rgb(255, 255, 255)")

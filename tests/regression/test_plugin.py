@@ -1,0 +1,281 @@
+"""`--benchmark-compare` ends with a verdict: confirmed in fresh processes, stored, and worth an exit status."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+from types import SimpleNamespace
+
+import pytest
+
+from fixtures import session
+from fixtures.machine.device import Device, resolve
+from fixtures.machine.gpu_state import Sample
+from fixtures.suite import SUITE, Suite
+from fixtures.variants.variant import Variant
+from regression import rerun as fresh
+
+ID = "test_efficientnet-eager-fp32-b1"
+ONE = ("--variants=eager-fp32", "-k", "latency")
+ANYTHING_GOES = "--judge-min-change=latency=1000%"
+
+
+@pytest.fixture
+def record_baseline(run_suite, pytester):
+    """Stores five baseline runs, made from a real one by scaling its latencies.
+
+    They do not say the host's pace, which a busy machine moves by up to fifty times: it would excuse any latency.
+    """
+
+    def record(scale):
+        run_suite("--benchmark-save=first", *ONE).assert_outcomes(passed=1)
+        (first,) = pytester.path.glob("store/*/0001_first.json")
+        run = json.loads(first.read_text())
+        (benchmark,) = run["benchmarks"]
+        median = benchmark["stats"]["median"]
+        del benchmark["extra_info"]["host_pace_s"]
+        for number in range(5):
+            run["datetime"] = f"2026-01-0{number + 1}T03:00:00+00:00"
+            for name in ("min", "q1", "median", "q3", "max", "mean"):
+                benchmark["stats"][name] = median * scale * (1 + 0.001 * number)
+            first.with_name(f"000{number + 2}_baseline.json").write_text(json.dumps(run))
+
+    return record
+
+
+def verdict_lines(result):
+    lines = result.outlines
+    return lines[next(i for i, line in enumerate(lines) if line.startswith("---") and " verdict " in line) :]
+
+
+def test_slower_is_measured_again_stored_and_fails(run_suite, record_baseline, pytester):
+    record_baseline(scale=1 / 500)
+    result = run_suite("--benchmark-compare", "--benchmark-save=night", "--report=page.html", *ONE)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.assert_outcomes(passed=1)
+    for number in (1, 2):
+        assert any(
+            f"repeating the session for 1 suspected and 0 controls, {number} of 2 ... took" in line
+            for line in result.outlines
+        )
+    lines = verdict_lines(result)
+    assert any(line.startswith(ID) and line.endswith("SLOWER") for line in lines)
+    assert any("FAILED: 1 SLOWER" in line for line in lines)
+    assert max(len(line) for line in lines if "/" not in line) <= 100  # paths stay whole
+    (night,) = pytester.path.glob("store/*/*_night.json")
+    suite = json.loads(night.read_text())["suite"]
+    assert [set(one["benchmarks"]) for one in suite["confirmations"]] == [{ID}, {ID}]
+    assert all(one["benchmarks"][ID]["latency_s"] > 0 for one in suite["confirmations"])
+    assert all(one["benchmarks"][ID]["host_pace_s"] > 0 for one in suite["confirmations"])
+    assert suite["verdicts"][ID]["latency"] == "SLOWER"
+    page = (pytester.path / "page.html").read_text()
+    assert ID in page and "<script" not in page
+    assert night.name in page
+
+
+def test_report_mode_prints_and_off_says_nothing(run_suite, record_baseline, monkeypatch):
+    record_baseline(scale=1 / 500)
+    monkeypatch.setattr(fresh, "measure", lambda *arguments: (_ for _ in ()).throw(fresh.NotMeasured("no process")))
+    reported = run_suite("--benchmark-compare", "--judge=report", *ONE)
+    assert reported.ret == 0
+    lines = verdict_lines(reported)
+    assert any(line.startswith(ID) and line.endswith("SLOWER") for line in lines)
+    assert any("not measured again: no process" in line for line in lines)
+    off = run_suite("--benchmark-compare", "--judge=off", *ONE)
+    assert off.ret == 0 and not any(" verdict " in line for line in off.outlines)
+
+
+@pytest.fixture
+def thermal_slowdown(monkeypatch):
+    """NVML of this process reports a hardware slowdown; a fresh process reads its own."""
+    hot = Sample(
+        sm_clock_mhz=345, temperature_c=91, power_w=400.0, throttle_reasons=("hw_slowdown",), other_processes=0
+    )
+    monkeypatch.setattr(Suite, "samples", lambda self: [hot])
+
+
+@pytest.fixture
+def calm_baseline(pytester):
+    """Takes the slowdown out of the baseline's runs."""
+
+    def calm():
+        for path in pytester.path.glob("store/*/*_baseline.json"):
+            path.write_text(path.read_text().replace("hw_slowdown", "gpu_idle"))
+
+    return calm
+
+
+def test_a_disturbed_benchmark_is_measured_again_in_a_fresh_process(
+    run_suite, record_baseline, calm_baseline, thermal_slowdown, pytester
+):
+    record_baseline(scale=1)
+    calm_baseline()
+    result = run_suite("--benchmark-compare", "--benchmark-save=night", ANYTHING_GOES, *ONE)
+    assert result.ret == 0, "\n".join(result.outlines[-30:])
+    assert any("repeating the session for 1 disturbed, 1 of 2 ... took" in line for line in result.outlines)
+    assert not any("2 of 2" in line for line in result.outlines)
+    assert any(line.startswith("passed: 1 SAME") for line in verdict_lines(result))
+    (night,) = pytester.path.glob("store/*/*_night.json")
+    (benchmark,) = json.loads(night.read_text())["benchmarks"]
+    assert benchmark["extra_info"]["gpu_state"] == []
+
+
+def test_what_stays_disturbed_is_measured_twice_more_and_then_unsure(
+    run_suite, record_baseline, calm_baseline, thermal_slowdown, pytester, monkeypatch
+):
+    record_baseline(scale=1 / 500)
+    calm_baseline()
+    (first,) = pytester.path.glob("store/*/0001_first.json")
+    monkeypatch.setattr(fresh, "measure", lambda *arguments: json.loads(first.read_text()))
+    result = run_suite("--benchmark-compare", *ONE)
+    assert result.ret == 0, "\n".join(result.outlines[-30:])
+    for number in (1, 2):
+        assert any(f"repeating the session for 1 disturbed, {number} of 2" in line for line in result.outlines)
+    lines = verdict_lines(result)
+    assert any(line.startswith(ID) and line.endswith("UNSURE") for line in lines)
+    assert any("disturbed: hw_slowdown" in line for line in lines)
+
+
+def test_a_repetition_is_the_whole_session_without_what_failed(run_suite, record_baseline, monkeypatch):
+    """What the session has built decides where an engine's memory lies, so the repetition builds it all again."""
+    from fixtures.variants import table as variants
+
+    def broken(module, batch):
+        raise RuntimeError("no such operator")
+
+    record_baseline(scale=1 / 500)
+    monkeypatch.setitem(variants.VARIANTS, "torchscript-fp32", Variant("torchscript-fp32", "fp32", broken))
+    asked = []
+
+    def measure(node_ids, arguments, root, inifile, timeout_s, released):
+        asked.append(list(node_ids))
+        assert timeout_s >= 600
+        raise fresh.NotMeasured("no process")
+
+    monkeypatch.setattr(fresh, "measure", measure)
+    run_suite("--benchmark-compare", "--variants=eager-fp32,torchscript-fp32", "--batch-sizes=1,2")
+    speed, labels = "benchmarks/test_inference_speed.py::test_latency", "benchmarks/test_label_agreement.py::test_label"
+    assert len(asked) == 2 and asked[0] == asked[1]
+    assert [node_id.split("[")[1] for node_id in asked[0] if node_id.startswith(speed)] == [
+        "test_efficientnet-eager-fp32-b2]",
+        f"{ID}]",
+    ]
+    assert any(node_id.startswith(labels) for node_id in asked[0])
+    assert not any("torchscript" in node_id for node_id in asked[0])
+
+
+def test_the_gpu_is_given_back_once_before_anything_is_repeated(run_suite, record_baseline, monkeypatch):
+    """Beside this session's context an engine would lie elsewhere."""
+    record_baseline(scale=1 / 500)
+    events = []
+    monkeypatch.setattr(Device, "release", lambda self: events.append("released") or True)
+
+    def measure(*arguments):
+        events.append(arguments[-1])
+        raise fresh.NotMeasured("no process")
+
+    monkeypatch.setattr(fresh, "measure", measure)
+    result = run_suite("--benchmark-compare", "--benchmark-save=night", *ONE)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert events == ["released", True, True]
+
+
+@pytest.mark.parametrize("abandoned, released", [(True, None), (False, True)])
+def test_a_build_that_did_not_end_keeps_its_context(monkeypatch, abandoned, released):
+    monkeypatch.setattr(Device, "release", lambda self: True)
+    suite = SimpleNamespace(device=resolve("cpu"), pool=SimpleNamespace(abandoned=abandoned))
+    assert session.pytest_judge_release_device(SimpleNamespace(stash={SUITE: suite})) is released
+    assert session.pytest_judge_release_device(SimpleNamespace(stash={})) is None
+
+
+@pytest.mark.parametrize("released, own", [(True, "3"), (False, "4")])
+def test_only_processes_that_hold_the_gpu_are_no_disturbance(monkeypatch, tmp_path, released, own):
+    monkeypatch.setenv(fresh.OWN_PROCESSES, "3")
+    seen = []
+
+    def run(command, *, env, timeout, **options):
+        seen.append(env[fresh.OWN_PROCESSES])
+        raise subprocess.TimeoutExpired(command, timeout)
+
+    monkeypatch.setattr(fresh.subprocess, "run", run)
+    with pytest.raises(fresh.NotMeasured, match="more than 1 s"):
+        fresh.measure(["a.py::b"], [], tmp_path, None, 1.0, released)
+    assert seen == [own]
+
+
+def test_a_cpu_has_nothing_to_give_back():
+    assert resolve("cpu").release() is False
+
+
+def test_what_does_not_matter_passes(run_suite, record_baseline):
+    # in the middle between no change and the largest that goes
+    record_baseline(scale=1 / math.sqrt(11))
+    result = run_suite("--benchmark-compare", ANYTHING_GOES, *ONE)
+    assert result.ret == 0, "\n".join(result.outlines[-30:])
+    assert any(line.startswith("passed: 1 SAME") for line in verdict_lines(result))
+
+
+def test_what_no_longer_runs_is_missing(run_suite, record_baseline, monkeypatch):
+    from fixtures.variants import table as variants
+
+    record_baseline(scale=1)
+
+    def broken(module, batch):
+        raise RuntimeError("no such operator")
+
+    monkeypatch.setitem(variants.VARIANTS, "eager-fp32", Variant("eager-fp32", "fp32", broken))
+    result = run_suite("--benchmark-compare", *ONE)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    lines = verdict_lines(result)
+    assert any(line.startswith(ID) and line.endswith("MISSING") for line in lines)
+    assert any("no such operator" in line for line in lines)
+
+
+def test_without_a_baseline_only_require_fails(run_suite):
+    assert run_suite("--benchmark-compare", *ONE).ret == 0
+    result = run_suite("--benchmark-compare", "--judge=require", *ONE)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert any("there is no baseline to judge against" in line for line in result.outlines)
+
+
+def test_a_session_without_benchmarks_has_nothing_to_judge(run_suite, record_baseline):
+    record_baseline(scale=1)
+    result = run_suite("--benchmark-compare", "--variants=eager-fp32", "-k", "readable")
+    assert result.ret == 0
+    assert any("this session selected no benchmark" in line for line in result.outlines)
+
+
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        (["--judge-min-change=speed=1%"], "speed"),
+        (["--judge-min-change=latency=fast"], "fast"),
+        (["--report=nowhere/page.html"], "--report: "),
+        (["--judge=maybe"], "invalid choice: 'maybe'"),
+    ],
+)
+def test_bad_options_are_refused_before_anything_runs(run_suite, arguments, said):
+    result = run_suite("--benchmark-compare", *arguments)
+    output = "\n".join([*result.outlines, *result.errlines])
+    assert result.ret == pytest.ExitCode.USAGE_ERROR, output
+    assert said in output and "Traceback" not in output and "passed" not in output
+
+
+def benchmark(name, kernels, time_s):
+    table = {"kernel": kernels, "launches": [1] * len(kernels), "time_s": [time_s] * len(kernels)}
+    return {"param": name, "stats": {"median": time_s, "data": [time_s]}, "extra_info": {"kernels": table}}
+
+
+def test_a_benchmark_measured_again_replaces_its_record_and_keeps_its_kernels():
+    first = benchmark("a-b1", [0, 1], 1.0)
+    del first["stats"]["data"]
+    document = {"suite": {"kernels": ["conv", "add"]}, "benchmarks": [benchmark("b-b1", [1], 5.0), first]}
+    fresh.replace_record(document, benchmark("a-b1", [0, 1], 2.0), ["gemm", "conv"])
+    other, again = document["benchmarks"]
+    assert other["stats"]["median"] == 5.0
+    assert again["stats"] == {"median": 2.0}
+    assert [document["suite"]["kernels"][number] for number in again["extra_info"]["kernels"]["kernel"]] == [
+        "gemm",
+        "conv",
+    ]
