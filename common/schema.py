@@ -1,0 +1,28 @@
+"""What the writer and the readers of a stored run share: its schema, names of its files, and what is never compared.
+
+docs/stored-runs.md describes the format.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+SCHEMA = 2
+"""The `suite.schema` that is written; every schema from 1 to this one is read."""
+
+RENAMED: Mapping[int, Mapping[str, str]] = {1: {"host_pace_s": "host_calibration_s"}}
+"""Fields of a benchmark (in `extra_info` and in confirmations) that a schema called otherwise: old name to new name."""
+
+BASELINE = "baseline"
+"""What `--benchmark-save` calls a run of the baseline; runs of other names are history."""
+
+RUN_FILE = re.compile(r"\d{4,}_.+\.json")
+BASELINE_FILE = re.compile(rf"\d{{4,}}_{BASELINE}\.json")
+
+# What changes from boot to boot or moment to moment, and the name of the host, which says nothing about its speed.
+VOLATILE = re.compile(r"node|cpu\.hz_.*|.*temperature.*|.*_clock_now.*|.*power_draw.*")
+"""Fields of `machine_info`, with dots between the levels, that are neither stored nor compared."""
+
+OWN_PROCESSES = "INFERENCE_OWN_GPU_PROCESSES"
+"""Environment variable: how many processes of one session hold the GPU; they do not disturb each other."""
