@@ -26,7 +26,7 @@ def test_unchanged_runs_are_not_accused(folder, capsys):
     folder.add(1, extra={TENSORRT: 0.05}, injected={TENSORRT: {"kind": "kernel", "asked": "5%"}}, name="slowed")
     assert main([str(folder.path)]) == 0
     printed = capsys.readouterr().out
-    assert printed.startswith("8 unchanged runs of 6 benchmarks; 1 unit, 1 day; runs of one unit and day: 8\n")
+    assert printed.startswith("8 unchanged runs of 6 benchmarks; 1 GPU, 1 day; runs of one GPU and day: 8\n")
     assert "two as its confirmations): all of them" in printed
     every = next(line for line in printed.splitlines() if line.startswith("every choice")).split()
     assert every[2] == "168" and every[5:] == ["0", "0"]

@@ -10,7 +10,7 @@ import pytest
 
 from regression.judge.accepted import Accepted
 from regression.judge.judge import judge
-from regression.judge.metric_tests import column
+from regression.judge.metric_tests import metric_tests
 from regression.judge.verdict import Judgement, Reason, Report, Verdict, suspects, verdicts
 from regression.metrics import METRICS, with_min_changes
 from regression.runs.read import read
@@ -146,7 +146,7 @@ def test_a_baseline_whose_processes_launched_other_kernels_is_taken_to_be_restle
     rate = 275 / statistics.median_high(0.0045 * factor for factor in values)
     prior = math.hypot(spread.process, spread.choice_s * rate)
     pooled = (4 * statistics.variance(map(math.log, values)) + spread.process_df * prior**2) / (4 + spread.process_df)
-    noise = column(METRICS[0], tonight, runs("fgffh"), [ONE], 1.0).limits.noise
+    noise = metric_tests(METRICS[0], tonight, runs("fgffh"), [ONE], 1.0).limits.noise
     assert noise.process[0] == pytest.approx(math.sqrt(pooled))
 
 
@@ -164,7 +164,7 @@ def test_what_a_slow_host_chose_is_shared_by_the_night(
         record["extra_info"]["kernels"] = {"kernel": [0], "launches": [275], "time_s": [0.0045]}
         record["stats"]["median"] = latency_s
         runs.append(read(recorder.store(document)))
-    noise = column(METRICS[0], recorder.run(noise=0), runs, [ONE], 1.0).limits.noise
+    noise = metric_tests(METRICS[0], recorder.run(noise=0), runs, [ONE], 1.0).limits.noise
     day = math.hypot(spread.day, spread.choice_s * 275 / 0.0045 * waiting)
     assert noise.shared[0] == pytest.approx(2 * day**2, rel=0.01)
 
@@ -273,7 +273,7 @@ def test_wrong_labels_fail_whatever_the_times(recorder: Recorder) -> None:
     assert report.labels == ((ONE, Label(False, "1 of 8 labels changed")),) and report.failed
 
 
-def test_another_unit_is_compared_named_and_sees_less(recorder: Recorder) -> None:
+def test_another_gpu_is_compared_named_and_sees_less(recorder: Recorder) -> None:
     baselines = recorder.baselines()
     same, other = judge(recorder.run(), baselines), judge(recorder.run(uuid="GPU-2"), baselines)
     assert any("GPU-2" in note and "GPU-1" in note for note in other.notes)
