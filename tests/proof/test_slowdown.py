@@ -7,6 +7,7 @@ import json
 import statistics
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -90,7 +91,7 @@ def test_a_wait_and_a_kernel_each_act_on_their_own_metric(fake_gpu, steady_time)
     variant = slowdown.wrap(dataclasses.replace(VARIANTS["eager-fp32"], build=lambda module, batch: Built(call)))
     key = slowdown.current = Key("model", "eager-fp32", 1)
     batch = torch.zeros(1)
-    slowed = variant.build(torch.nn.Identity(), batch).call
+    slowed: Any = variant.build(torch.nn.Identity(), batch).call
     (waited, spun) = slowed.parts.values()
     waited.size_s = 0.002
     slowdown.prepare(key, profiled=False)
@@ -160,6 +161,7 @@ def test_a_wait_lengthens_every_call_by_its_share(steady_time):
     slowed.prepare(profiled=False)
     assert slowed.size_s == pytest.approx(0.002, rel=0.01)
     size_s = slowed.size_s
+    assert size_s is not None
     slowed.prepare(profiled=True)
     assert slowed.size_s == size_s, "calibrated once"
     found = []

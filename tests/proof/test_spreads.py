@@ -41,6 +41,7 @@ def test_processes_of_one_gpu_and_day_are_compared_and_no_others(folder):
     assert sorted(found.spreads) == pytest.approx(sorted(expected))
     latency = rows(folder)["latency", "of its prior"]
     spread = next(metric.spread for metric in METRICS if metric.key == "latency")
+    assert spread is not None
     prior = math.hypot(spread.process, spread.rounds * math.log(1.001 / 0.999) / 1.349)
     assert min(latency.spreads) == pytest.approx(
         min(

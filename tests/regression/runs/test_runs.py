@@ -32,7 +32,7 @@ def test_a_stored_run_is_read_as_documented(recorder: Recorder) -> None:
         failed={"b": "out of memory"},
         confirmations=[recorder.again(None, (ONE,))],
     )
-    assert set(run.benchmarks) == set(IDS) == run.selected
+    assert set(run.benchmarks) == set(IDS) and run.selected == frozenset(IDS)
     assert run.benchmarks[ONE].values.keys() == {"kernel_time", "latency", "peak_memory", "launches", "build_time"}
     assert run.benchmarks[ONE].round_spread == pytest.approx(0.002 / 1.349, rel=1e-3)
     assert (run.gpu, run.day, run.skipped, run.failed) == (
