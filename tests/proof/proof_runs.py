@@ -74,6 +74,6 @@ class Folder:
         return path
 
     def runs(self):
-        from proof.stored import READ
+        from proof.score.stored import READ
 
         return [read(path, READ) for path in sorted(self.path.glob("*.json"))]

@@ -12,8 +12,7 @@ from pathlib import Path
 
 from pytest_benchmark.utils import parse_compare_fail
 
-from proof.simulation import judge_twice
-from proof.stored import (
+from proof.score.stored import (
     NEEDED,
     STATISTICS,
     choices,
@@ -23,6 +22,7 @@ from proof.stored import (
     night,
     read_all,
 )
+from proof.simulation import judge_twice
 from regression.judge.verdict import Verdict, suspects
 from regression.runs.run import Run
 from regression.text import count
@@ -114,7 +114,7 @@ def threshold(runs: Sequence[Run], statistic: str, percent: int) -> Threshold:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print both; exit status 1 where any judging is SLOWER after confirmation, 2 where there are too few runs."""
-    parser = argparse.ArgumentParser(prog="python -m proof.unchanged", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m proof.score.unchanged", description=__doc__)
     parser.add_argument("runs", type=Path, nargs="+", help="stored runs, files or folders; slowed ones do not count")
     parser.add_argument("--choices", type=int, default=10_000, help="judge at most so many choices (default: 10000)")
     parser.add_argument("--seed", type=int, default=1, help="of the choices drawn, where there are more (default: 1)")

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from proof.unchanged import accusations, main, threshold
+from proof.score.unchanged import accusations, main, threshold
 from tests.proof.proof_runs import TENSORRT, Folder
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -81,5 +81,5 @@ def test_too_few_runs_are_refused(folder, capsys):
 
 
 def test_stored_runs_need_no_torch():
-    program = "import proof.unchanged, proof.slowdowns, sys; sys.exit('torch' in sys.modules)"
+    program = "import proof.score.unchanged, proof.score.slowdowns, sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=os.environ).returncode == 0

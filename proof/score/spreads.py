@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from proof.stored import injected, night, read_all
+from proof.score.stored import injected, night, read_all
 from regression.judge.metric_tests import waiting
 from regression.metrics import METRICS, Spread
 from regression.runs.run import Benchmark, Run
@@ -66,7 +66,7 @@ def strayed(runs: Sequence[Run]) -> list[Strayed]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print a line for every metric; exit status 2 where no two runs are of one GPU, day and set of benchmarks."""
-    parser = argparse.ArgumentParser(prog="python -m proof.spreads", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m proof.score.spreads", description=__doc__)
     parser.add_argument("runs", type=Path, nargs="+", help="stored runs, files or folders; slowed ones do not count")
     options = parser.parse_args(argv)
     found, left_out = read_all(options.runs)

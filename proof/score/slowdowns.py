@@ -13,9 +13,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from proof.inject.slowdown import SCORED, SPIN_KERNEL, UNCHANGED
+from proof.score.stored import injected, night, read_all
 from proof.simulation import BASELINE_RUNS, judge_twice
-from proof.slowdown import SCORED, SPIN_KERNEL, UNCHANGED
-from proof.stored import injected, night, read_all
 from regression.explain.kernels import Change, explain
 from regression.judge.limits import CONFIRMATIONS
 from regression.judge.verdict import Judgement, Verdict
@@ -177,7 +177,7 @@ def namings(runs: Sequence[Run]) -> dict[Group, Naming]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print what was seen, and what was named; exit status 2 where there is nothing to judge."""
-    parser = argparse.ArgumentParser(prog="python -m proof.slowdowns", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m proof.score.slowdowns", description=__doc__)
     parser.add_argument("runs", type=Path, nargs="+", help="stored runs, slowed and unchanged, files or folders")
     parser.add_argument("--draws", type=int, default=100, help="random judgings of each slowed run (default: 100)")
     parser.add_argument("--seed", type=int, default=1, help="of the random judgings (default: 1)")

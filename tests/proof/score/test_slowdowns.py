@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from proof.slowdowns import Group, grouped, main, namings, score, size
+from proof.score.slowdowns import Group, grouped, main, namings, score, size
 from tests.proof.proof_runs import IDS, TENSORRT, Folder
 
 

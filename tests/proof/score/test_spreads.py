@@ -8,7 +8,7 @@ import statistics
 
 import pytest
 
-from proof.spreads import main, strayed
+from proof.score.spreads import main, strayed
 from regression.metrics import METRICS
 from tests.proof.proof_runs import IDS, TENSORRT, Folder
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from proof.score.slowdowns import Group, namings, score
+from proof.score.stored import injected, read_all
+from proof.score.unchanged import accusations
 from proof.simulation import judge_twice
-from proof.slowdowns import Group, namings, score
-from proof.stored import injected, read_all
-from proof.unchanged import accusations
 from regression.judge.verdict import Verdict
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / "proof" / "runs" / "nvidia-h200"
 TENSORRT = tuple(f"efficientnet_b0-tensorrt-fp16-b{size}" for size in (1, 128))
 

@@ -73,7 +73,7 @@ def _unpack(archive: Path, folder: Path) -> LeftOut | None:
 
 
 def injected(run: Run) -> Mapping[str, Sequence[Mapping[str, Any]]] | None:
-    """What `proof.slowdown` did to the run, by benchmark; None where it was not loaded."""
+    """What `proof.inject.slowdown` did to the run, by benchmark; None where it was not loaded."""
     found = run.suite.get("injected")
     if not isinstance(found, dict):
         return None
