@@ -30,7 +30,8 @@ def measure(value: float | None, like: float | None, unit: str) -> str:
     if value is None:
         return "-"
     if unit not in SCALES or not value:
-        return f"{value:.15g} {unit}".rstrip()
+        # A count is written out, whatever its size.
+        return f"{value:.{15 if float(value).is_integer() else 5}g} {unit}".rstrip()
     size, name = scale(value if like is None else like, unit)
     return f"{value / size:#.5g} {name}"
 
@@ -127,6 +128,3 @@ def plain(text: str) -> str:
     """A sentence on one line, in which every character that Markdown or GitHub could act on is escaped."""
     flat = ACTIVE.sub(r"\\\1", flattened(text))
     return BLOCK.sub(lambda match: match[1][:-1] + "\\" + match[1][-1], REFERRING.sub("\\1\u200b", flat))
-
-
-shown, printable = escaped, flattened

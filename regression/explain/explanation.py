@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from regression.explain import layers
 from regression.explain.kernels import Change, Explanation, explain
 from regression.judge.verdict import Report, Verdict
-from regression.metrics import METRICS, Metric
+from regression.metrics import METRICS, Kind, Metric
 from regression.runs.kernel_table import StoredKernel, kernel_table
 from regression.runs.run import Run
 from regression.text import MICROSECOND, microseconds
@@ -24,11 +24,11 @@ def changed(report: Report, metrics: Sequence[Metric] = METRICS) -> list[str]:
     """
     sizes: dict[str, float] = {}
     for item in report.judgements:
-        if item.verdict in (Verdict.SLOWER, Verdict.FASTER, "CHANGED"):
+        if item.verdict in (Verdict.SLOWER, Verdict.FASTER, Verdict.CHANGED):
             size = _size(item.baseline, item.now) if item.ratio is None else abs(item.ratio - 1)
             size += 1e6 if item.failed else 1e3 if item.verdict is Verdict.SLOWER else 1
             sizes[item.benchmark] = max(size, sizes.get(item.benchmark, 0.0))
-    counts = {metric.key for metric in metrics if is_count(metric)}
+    counts = {metric.key for metric in metrics if metric.kind is Kind.COUNT}
     for shown in report.shown:
         if shown.metric in counts and None not in (shown.baseline, shown.now) and shown.baseline != shown.now:
             sizes.setdefault(shown.benchmark, _size(shown.baseline, shown.now))
@@ -38,11 +38,6 @@ def changed(report: Report, metrics: Sequence[Metric] = METRICS) -> list[str]:
 def _size(before: float | None, now: float | None) -> float:
     """A change as a fraction; from 0, or of what is not known, as large as doubling."""
     return abs(now / before - 1) if before and now is not None else 1.0
-
-
-def is_count(metric: Metric) -> bool:
-    """Whether the metric's values are whole numbers that are compared exactly."""
-    return getattr(metric, "kind", "continuous" if metric.unit else "count") == "count"
 
 
 def explanations(benchmarks: Iterable[str], run: Run, baselines: Sequence[Run]) -> list[Explanation]:

@@ -2,14 +2,14 @@
 
 import dataclasses
 import datetime
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from regression.metrics import OF_THE_MACHINE, lookup
+from regression.metrics import METRICS, OF_THE_MACHINE, Metric, lookup
 from regression.runs import environment
 from regression.runs import read as read_run
 from regression.runs import run as runs
-from regression.text import shown
+from regression.text import escaped
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,9 +31,9 @@ class Night:
         return self.when.strftime("%Y-%m-%d")
 
 
-def read(path: Path) -> Night:
+def read(path: Path, metrics: Sequence[Metric] = METRICS) -> Night:
     """One stored run. Raises runs.UnusableRun, whose message is a sentence that names the file and the field."""
-    run = read_run.read(path)
+    run = read_run.read(path, metrics)
     try:
         when = datetime.datetime.fromisoformat(run.datetime)
     except ValueError:
@@ -49,7 +49,7 @@ def read(path: Path) -> Night:
     return Night(
         path,
         when if when.tzinfo else when.replace(tzinfo=datetime.UTC),
-        (shown(str(slug)), shown(str(mig or "")), shown(str(policy or ""))),
+        (escaped(str(slug)), escaped(str(mig or "")), escaped(str(policy or ""))),
         values,
         dataclasses.replace(run, benchmarks={}, suite={"weights": run.suite.get("weights")}, labels={}, problems=()),
     )

@@ -13,10 +13,10 @@ from regression.report.rows import ORDER, Row
 def answer(report: Report, rows: Sequence[Row]) -> str:
     """Whether the model is still as fast and still right, in one sentence of plain text."""
     failed = [row for row in rows if row.failed]
-    slower, missing, changed = ([row for row in failed if row.verdict == word] for word in ORDER[:3])
+    slower, missing, changed = ([row for row in failed if row.verdict is verdict] for verdict in ORDER[:3])
     said = []
     if slower:
-        unconfirmed = all(row.reason == Reason.UNCONFIRMED for row in slower)
+        unconfirmed = all(row.reason is Reason.UNCONFIRMED for row in slower)
         said.append(_who(slower, "is", "slower") + (" (not confirmed yet)" if unconfirmed else ""))
     if missing:
         said.append(_who(missing, "is", "missing"))
@@ -31,13 +31,13 @@ def answer(report: Report, rows: Sequence[Row]) -> str:
             text.replace(" benchmarks are ", " are ").replace(" benchmarks have ", " have ") for text in said[1:]
         ]
         return f"{', '.join(said[:-1])}{' and ' if said[:-1] else ''}{said[-1]}."
-    counts = Counter(str(item.verdict) for item in report.judgements if item.reason is not Reason.ACCEPTED)
+    counts = Counter(item.verdict for item in report.judgements if item.reason is not Reason.ACCEPTED)
     accepted = sum(item.reason is Reason.ACCEPTED for item in report.judgements)
     if not report.baselines:
         return "Nothing was judged, because there is no baseline for this device yet."
     if not report.judgements:
         return "Nothing was judged, because this run and its baseline have no benchmark in common."
-    told = ", ".join(f"{counts[word]} {word}" for word in reversed(ORDER) if counts[word])
+    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in reversed(ORDER) if counts[verdict])
     if accepted:
         told += f"{', ' if told else ''}{accepted} accepted"
     if not counts[Verdict.SAME] + counts[Verdict.FASTER]:
@@ -59,7 +59,7 @@ def summary(report: Report) -> str:
 
 def look_first(rows: Sequence[Row], explanations: Iterable[Explanation]) -> str:
     """Where to look when something is slower: the worst benchmark and its first kernel; empty where nothing is."""
-    worst = next((row for row in rows if row.failed and row.verdict in (Verdict.SLOWER, "CHANGED")), None)
+    worst = next((row for row in rows if row.failed and row.verdict in (Verdict.SLOWER, Verdict.CHANGED)), None)
     if worst is None:
         return ""
     said = f"Look first at {worst.title} of {worst.benchmark}, {worst.moved}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from regression.explain import explanation
 from regression.explain.kernels import Explanation
-from regression.judge.verdict import Report
+from regression.judge.verdict import Report, Verdict
 from regression.metrics import METRICS, Metric
 from regression.report.answer import answer, look_first, summary
 from regression.report.measured import (
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from regression.history.series import Event, History
 
 DETECTABLE = "the smallest true change that would have been reported, with a probability of 95 %"
+MOVED = (Verdict.SLOWER, Verdict.FASTER, Verdict.CHANGED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,7 +175,7 @@ def _timelines(history: History | None, ordered: Sequence[Row], metrics: Sequenc
     for event in sorted(history.events, key=lambda event: event.first.when):
         events.setdefault((event.benchmark, event.metric.key), []).append(event)
     wanted = sorted(events, key=lambda series: events[series][-1].last.when, reverse=True)
-    wanted += [(row.benchmark, row.metric.key) for row in ordered if row.verdict in ("SLOWER", "FASTER", "CHANGED")]
+    wanted += [(row.benchmark, row.metric.key) for row in ordered if row.verdict in MOVED]
     judged = [metric.key for metric in metrics if metric.judged]
     measured = list(history.nights[-1].values)
     wanted += [series for key in judged for series in measured if series[1] == key][:2]

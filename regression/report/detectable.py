@@ -10,14 +10,19 @@ from pathlib import Path
 from regression.judge.judge import judge
 from regression.judge.power import typical
 from regression.judge.verdict import Report
-from regression.metrics import METRICS, Metric
+from regression.metrics import METRICS, Kind, Metric
 from regression.runs.find import collect
 from regression.text import change, count, escaped
 
 
 def table(report: Report, metrics: Sequence[Metric] = METRICS) -> str:
     """One line a benchmark, one column a metric: the smallest change that would be reported."""
-    judged = [metric for metric in metrics if any(item.metric == metric.key for item in report.judgements)]
+    # Of a count every change is reported.
+    judged = [
+        metric
+        for metric in metrics
+        if metric.kind is Kind.CONTINUOUS and any(item.metric == metric.key for item in report.judgements)
+    ]
     seen: dict[str, dict[str, str]] = {}
     for item in report.judgements:
         seen.setdefault(item.benchmark, {})[item.metric] = change(item.detectable_ratio, "")

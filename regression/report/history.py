@@ -95,7 +95,7 @@ def as_dict(history: History) -> dict[str, Any]:
                 "nights": event.nights,
                 "before": float(f"{event.before:.7g}"),
                 "after": float(f"{event.after:.7g}"),
-                "ratio": round(event.ratio, 7),
+                "ratio": None if event.ratio is None else round(event.ratio, 7),
                 "environment": list(event.environment),
             }
             for event in history.events

@@ -6,15 +6,22 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from regression.explain.explanation import is_count
 from regression.judge.verdict import Judgement, Reason, Verdict
-from regression.metrics import METRICS, Metric
+from regression.metrics import METRICS, Kind, Metric
 from regression.text import change, difference, measure
 
 # Worst first.
-ORDER = ("SLOWER", "MISSING", "CHANGED", "UNSURE", "FASTER", "NEW", "SAME")
+ORDER = (
+    Verdict.SLOWER,
+    Verdict.MISSING,
+    Verdict.CHANGED,
+    Verdict.UNSURE,
+    Verdict.FASTER,
+    Verdict.NEW,
+    Verdict.SAME,
+)
 ALL_METRICS = "all metrics"
-QUIET = (Reason.INSIDE_NOISE, Reason.NOISY, Reason.NO_BASELINE, "seen-before")
+QUIET = (Reason.INSIDE_NOISE, Reason.NOISY, Reason.NO_BASELINE, Reason.SEEN_BEFORE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,8 +32,8 @@ class Row:
     metric: Metric
     title: str
     """The metric's, or `all metrics` for a benchmark that is MISSING for several."""
-    verdict: str
-    reason: str
+    verdict: Verdict
+    reason: Reason
     detail: str
     failed: bool
     baseline: float | None
@@ -37,20 +44,20 @@ class Row:
 
     @property
     def same(self) -> bool:
-        return self.verdict == Verdict.SAME
+        return self.verdict is Verdict.SAME
 
     @property
     def noisy(self) -> bool:
-        return self.reason == Reason.NOISY
+        return self.reason is Reason.NOISY
 
     @property
     def accepted(self) -> bool:
-        return self.reason == Reason.ACCEPTED
+        return self.reason is Reason.ACCEPTED
 
     @property
     def word(self) -> str:
         """The verdict, or that it was accepted."""
-        return "accepted" if self.accepted else self.verdict
+        return "accepted" if self.accepted else str(self.verdict)
 
     @property
     def baseline_text(self) -> str:
@@ -62,7 +69,11 @@ class Row:
 
     @property
     def change_text(self) -> str:
-        return change(self.ratio) if not is_count(self.metric) else change_text(self.metric, self.baseline, self.now)
+        return (
+            change(self.ratio)
+            if self.metric.kind is not Kind.COUNT
+            else change_text(self.metric, self.baseline, self.now)
+        )
 
     @property
     def detectable_text(self) -> str:
@@ -71,23 +82,23 @@ class Row:
     @property
     def moved(self) -> str:
         """The change for a sentence: `0 -> 1` of a count, `+1.20 %` of anything else."""
-        return f"{self.baseline_text} -> {self.now_text}" if is_count(self.metric) else self.change_text
+        return f"{self.baseline_text} -> {self.now_text}" if self.metric.kind is Kind.COUNT else self.change_text
 
     @property
     def remark(self) -> str:
         """Why the verdict is what it is; empty where the verdict says all."""
         if self.reason in QUIET and not self.detail:
             return ""
-        if self.reason == Reason.NEGLIGIBLE and not self.detail:
+        if self.reason is Reason.NEGLIGIBLE and not self.detail:
             return "negligible: outside the noise, too small to matter"
-        moved = self.moved if self.verdict == "CHANGED" and self.baseline is not None else ""
+        moved = self.moved if self.verdict is Verdict.CHANGED and self.baseline is not None else ""
         said = "; ".join(part for part in (moved, self.detail) if part)
         return f"{self.reason}: {said}" if said else self.reason
 
 
 def change_text(metric: Metric, before: float | None, now: float | None) -> str:
     """A change of a metric: of a count the difference, since 0 has no ratio; else percent."""
-    if is_count(metric):
+    if metric.kind is Kind.COUNT:
         return difference(before, now, metric.unit)
     return change(now / before if before and now is not None else None)
 
@@ -114,8 +125,8 @@ def rows(judgements: Iterable[Judgement], metrics: Sequence[Metric] = METRICS) -
             benchmark=item.benchmark,
             metric=metric,
             title=ALL_METRICS if whole else metric.title,
-            verdict=str(item.verdict),
-            reason=str(item.reason),
+            verdict=item.verdict,
+            reason=item.reason,
             detail=item.detail,
             failed=item.failed,
             baseline=None if whole else item.baseline,

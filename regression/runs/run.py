@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from regression.metrics import lookup
-from regression.text import shown
+from regression.text import escaped
 
 
 class UnusableRun(Exception):
@@ -27,7 +27,7 @@ class LeftOut:
     reason: str
 
     def __str__(self) -> str:
-        return f"{shown(self.path)}: {self.reason}"
+        return f"{escaped(self.path)}: {self.reason}"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -88,15 +88,15 @@ class Run:
     problems: tuple[LeftOut, ...] = ()
 
     @property
-    def unit(self) -> str:
-        """The GPU's UUID; empty on a CPU, whose units are not told apart."""
+    def gpu(self) -> str:
+        """The GPU's UUID; empty on a CPU, whose GPUs are not told apart."""
         uuid = lookup(self.machine, ("gpu", "uuid"))
         return uuid if isinstance(uuid, str) else ""
 
     @property
     def place(self) -> Hashable:
-        """What decides where in a GPU's memory engines lie: the unit, and all that was built; empty on a CPU."""
-        return (self.unit, frozenset(self.benchmarks)) if self.unit else ""
+        """What decides where in a GPU's memory engines lie: the GPU, and all that was built; empty on a CPU."""
+        return (self.gpu, frozenset(self.benchmarks)) if self.gpu else ""
 
     @property
     def day(self) -> str:

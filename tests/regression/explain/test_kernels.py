@@ -167,10 +167,10 @@ def test_without_a_table_a_sentence_says_so(baseline, now, where):
 
 def test_a_stored_table_is_read_and_rows_of_one_name_are_added_up():
     stored = {"kernels": {"kernel": [1, 0, 2], "launches": [2, 1, 3], "time_s": [3e-6, 2e-6, 1e-6]}}
-    assert kernel_table(stored, ["a", "b", "b"]) == (
-        Kernel("b", 5, pytest.approx(4e-6)),
-        Kernel("a", 1, 2e-6),
-    )
+    both, one = kernel_table(stored, ["a", "b", "b"])
+    assert (both.name, both.launches) == ("b", 5)
+    assert both.time_s == pytest.approx(4e-6)
+    assert one == Kernel("a", 1, 2e-6)
     assert kernel_table({"kernels": None}, []) == ()
 
 

@@ -40,7 +40,7 @@ FAILED: 1 with wrong labels, 1 SLOWER, 1 MISSING, 1 accepted, 1 UNSURE, 1 NEW, 2
 
 
 def same(benchmark: str, metric: str = "kernel_time", **fields: object) -> Judgement:
-    values = {"baseline": 0.0004954, "now": 0.0004954, "ratio": 1.0, "detectable_ratio": 1.0044}
+    values: dict[str, object] = {"baseline": 0.0004954, "now": 0.0004954, "ratio": 1.0, "detectable_ratio": 1.0044}
     values |= {"verdict": Verdict.SAME, "reason": Reason.INSIDE_NOISE} | fields
     return Judgement(benchmark=benchmark, metric=metric, **values)  # type: ignore[arg-type]
 

@@ -1,5 +1,6 @@
 """Reading stored runs: whatever is in the file, a run or a sentence comes out."""
 
+import dataclasses
 import json
 import os
 from collections.abc import Callable
@@ -12,9 +13,9 @@ from hypothesis import strategies as st
 
 from regression.explain import explanation
 from regression.judge.judge import judge
-from regression.report import terminal
-from regression.report.json import as_dict, as_json
-from regression.report.markdown import markdown
+from regression.report import json as json_form
+from regression.report import markdown, terminal
+from regression.report.content import Changed, content
 from regression.runs.environment import differences
 from regression.runs.find import collect
 from regression.runs.read import LARGEST_FILE_BYTES, read
@@ -32,10 +33,10 @@ def test_a_stored_run_is_read_as_documented(recorder: Recorder) -> None:
         failed={"b": "out of memory"},
         confirmations=[recorder.again(None, (ONE,))],
     )
-    assert set(run.benchmarks) == set(IDS) == run.selected
+    assert set(run.benchmarks) == set(IDS) and run.selected == frozenset(IDS)
     assert run.benchmarks[ONE].values.keys() == {"kernel_time", "latency", "peak_memory", "launches", "build_time"}
     assert run.benchmarks[ONE].round_spread == pytest.approx(0.002 / 1.349, rel=1e-3)
-    assert (run.unit, run.day, run.skipped, run.failed) == (
+    assert (run.gpu, run.day, run.skipped, run.failed) == (
         "GPU-1",
         "2026-03-02",
         {"a": "no TensorRT"},
@@ -103,7 +104,7 @@ def test_what_disturbs_a_benchmark(recorder: Recorder, state: Any, disturbances:
         ('{"benchmarks": [3]}', "`benchmarks[0]`"),
         ('{"benchmarks": [{}]}', "neither `param` nor `name`"),
         ('{"benchmarks": [{"name": "a"}, {"name": "a"}]}', "a 2 times"),
-        ('{"benchmarks": [{"name": "a"}], "suite": {"schema": 2}}', "`suite.schema` is 2"),
+        ('{"benchmarks": [{"name": "a"}], "suite": {"schema": 3}}', "`suite.schema` is 3"),
     ],
 )
 def test_an_unusable_run_is_one_sentence_with_file_and_field(recorder: Recorder, text: str, said: str) -> None:
@@ -304,16 +305,31 @@ def test_nothing_but_a_report_or_a_sentence_comes_out_of_a_mangled_run(
     report = judge(run, stored.baselines, left_out=stored.left_out)
     assert len(report.baselines) + len({item.path for item in report.left_out} - {*report.baselines, run.path}) == 3
     assert all(item.reason.isprintable() for item in report.left_out)
-    lines = terminal.lines(report, run, stored.baselines)
+    every = explanation.explanations(run.benchmarks, run, stored.baselines)
+    changed = tuple(
+        Changed(benchmark=told.benchmark, explanation=told, latency_s=(), baseline_latencies_s=()) for told in every
+    )
+    said = dataclasses.replace(content(report, run, stored.baselines), changed=changed)
+    lines = terminal.text(said).splitlines()
     # Markdown keeps users from being mentioned with a character that has no width.
-    for line in [*lines, *markdown(report, run, stored.baselines).replace("\u200b", "").splitlines()]:
+    for line in [*lines, *markdown.text(said).replace("\u200b", "").splitlines()]:
         assert line.isprintable()
     assert all(len(line) <= 100 or len(line.split()) == 1 for line in lines)
-    every = explanation.explanations(run.benchmarks, run, stored.baselines)
-    assert all(line.isprintable() for told in every for line in terminal.explained(told))
-    kernels = {told.benchmark: as_dict(told) for told in every}
-    json.loads(as_json(report, kernels), parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    assert all(line.isprintable() for told in every for line in terminal.explanation_lines(told))
+    json.loads(json_form.text(said), parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
     assert all(str(item.now).isprintable() for item in differences(stored.baselines, run))
+
+
+def test_fields_of_an_older_schema_are_read_under_todays_names(recorder: Recorder) -> None:
+    again = [{"controls": [], "benchmarks": {ONE: {"host_pace_s": 0.003, "latency_s": 0.001}}}]
+    document = recorder.document(confirmations=again)
+    for item in document["benchmarks"]:
+        item["extra_info"]["host_pace_s"] = 0.002
+    old = read(recorder.store(document))
+    assert old.benchmarks[ONE].values["host_calibration"] == 0.002
+    assert old.confirmations[0].values[ONE] == {"host_calibration": 0.003, "latency": 0.001}
+    document["suite"]["schema"] = 2
+    assert "host_calibration" not in read(recorder.store(document)).benchmarks[ONE].values
 
 
 def test_the_limit_leaves_room_for_a_stored_run() -> None:
