@@ -26,7 +26,7 @@ def changed(report: Report, metrics: Sequence[Metric] = METRICS) -> list[str]:
     for item in report.judgements:
         if item.verdict in (Verdict.SLOWER, Verdict.FASTER, Verdict.CHANGED):
             size = _size(item.baseline, item.now) if item.ratio is None else abs(item.ratio - 1)
-            size += 1e6 if item.failed else 1e3 if item.verdict is Verdict.SLOWER else 1
+            size += (1e6 if item.failed else 1) * (1e3 if item.verdict is Verdict.SLOWER else 1)
             sizes[item.benchmark] = max(size, sizes.get(item.benchmark, 0.0))
     counts = {metric.key for metric in metrics if metric.kind is Kind.COUNT}
     for shown in report.shown:
@@ -82,15 +82,15 @@ def sentence(explanation: Explanation) -> str:
     """How much the kernel time of an inference changed, and whether its layout or the selection of kernels changed."""
     change = microseconds(explanation.change_s)
     times = f"({explanation.before_s / MICROSECOND:.1f} -> {explanation.now_s / MICROSECOND:.1f} us)"
-    seen = ""
-    if explanation.other_selection and explanation.seen_before:
-        seen = f" (as in {explanation.seen_before} of {explanation.baseline_runs} baseline runs)"
     if explanation.new_layout:
-        kernels = " and kernels" if explanation.other_selection else ""
-        return f"new layout{kernels}{seen}, {change} of kernel time {times}"
-    if explanation.other_selection:
-        return f"different kernel selection{seen}, {change} {times}"
-    return f"{change} of kernel time {times}"
+        said = f"new layout{' and kernels' if explanation.other_selection else ''}, {change} of kernel time {times}"
+    elif explanation.other_selection:
+        said = f"different kernel selection, {change} {times}"
+    else:
+        said = f"{change} of kernel time {times}"
+    if explanation.other_selection and explanation.seen_before:
+        said += f", as in {explanation.seen_before} of {explanation.baseline_runs} baseline runs"
+    return said
 
 
 def worth_showing(explanation: Explanation, limit: int) -> tuple[list[Change], list[Change]]:

@@ -72,8 +72,8 @@ def speedups(title: str, bars: Sequence[SpeedUp], colours: Mapping[str, str]) ->
             axes.annotate(f"{bar.now:.2f}", (edge, row), (4, 0), textcoords="offset points", va="center", fontsize=9)
         if len(precisions) > 1:
             keys = [Patch(color=drawn[name], label=name) for name in precisions]
-            # Beside the shortest bars there is room.
-            axes.legend(handles=keys, loc="lower right", handlelength=1.2)
+            whole: Any = axes.get_figure()
+            whole.legend(handles=keys, loc="outside upper right", ncols=len(keys), handlelength=1.2)
         axes.set_yticks(range(len(bars)), [bar.variant for bar in bars])
         axes.tick_params(axis="y", length=0)
         axes.axvline(1, color=theme.ink, linewidth=0.8, linestyle=":")
@@ -86,7 +86,7 @@ def speedups(title: str, bars: Sequence[SpeedUp], colours: Mapping[str, str]) ->
     ]
     return _picture(
         draw,
-        0.7 + 0.3 * len(bars),
+        0.7 + 0.3 * len(bars) + (0.3 if len(precisions) > 1 else 0),
         f"{title}: speed-up over eager FP32 by median latency. A bar's colour is its precision;"
         " a vertical mark is the baseline.",
         f"Bar chart of the speed-up over eager FP32, {title}: {', '.join(was)}.",

@@ -48,7 +48,7 @@ def html(content: Content) -> str:
     templates = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    templates.filters |= {"us": microseconds, "micro": _micro, "breakable": _breakable}
+    templates.filters |= {"us": _us, "micro": _micro, "breakable": _breakable}
     templates.globals |= {"change_text": change_text, "zip": zip}
     return templates.get_template("report.html.j2").render(
         content=content,
@@ -85,6 +85,10 @@ def _sheet(png: bytes | None) -> str:
     return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
 
 
+def _us(seconds: float) -> str:
+    return _micro(microseconds(seconds))
+
+
 def _micro(text: str) -> str:
     return text.replace(" us", " µs")
 
@@ -97,15 +101,19 @@ def _breakable(name: str) -> Markup:
 UnwritablePage, check = output.UnwritableOutput, output.check
 
 
-def write(
+def render(
     report: Any,
-    path: Path,
     run: Any,
     baselines: Any,
     *,
     label_sheet: Any = None,
     history: Any = None,
     commit: Any = None,
-) -> None:
+) -> str:
+    """As before forms took contents; goes when its callers call `html`."""
+    return html(make(report, run, baselines, history=history, label_sheet=label_sheet))
+
+
+def write(report: Any, path: Path, run: Any, baselines: Any, **options: Any) -> None:
     """As before forms took contents; goes when its callers write `html` by `common.output`."""
-    output.write(path, html(make(report, run, baselines, history=history, label_sheet=label_sheet)))
+    output.write(path, render(report, run, baselines, **options))
