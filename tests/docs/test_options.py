@@ -35,7 +35,7 @@ def of_the_suite(of_pytest) -> set[str]:
 
 @pytest.fixture(scope="module")
 def of_regression() -> set[str]:
-    commands = ([], ["history"], ["detectable"])
+    commands: tuple[list[str], ...] = ([], ["history"], ["detectable"])
     return {option for words in commands for option in options("regression", *words)} - {"--help"}
 
 
