@@ -41,3 +41,16 @@ def test_every_term_is_explained_and_in_order():
         terms = re.findall(r"^### (.+)$", section, re.MULTILINE)
         if not section.startswith("Verdicts"):
             assert terms == sorted(terms, key=str.lower)
+
+
+@pytest.mark.parametrize("metric", [metric for metric in METRICS if metric.spread], ids=lambda metric: metric.key)
+def test_thresholds_are_those_of_the_table_of_metrics(metric):
+    assert f"{metric.min_effect * 100:g} % for {metric.title}" in TERMS["Minimum effect"]
+    assert f"{metric.worth_knowing * 100:g} % for {metric.title}" in TERMS["Worth knowing"]
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.key)
+def test_the_page_of_the_history_says_what_is_reported(metric):
+    smallest = max(metric.min_effect, metric.history_min_effect)
+    page = text(ROOT / "docs" / "history.md")
+    assert not smallest or f"{smallest * 100:g} % for {metric.title}" in page
