@@ -39,10 +39,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from regression.report import history
 
         return history.main(arguments[1:])
-    if arguments[:1] == ["visible"]:
-        from regression.judge import power as visible
+    if arguments[:1] == ["detectable"]:
+        from regression.report import detectable
 
-        return visible.main(arguments[1:])
+        return detectable.main(arguments[1:])
     try:
         return _judge(_parser().parse_args(arguments))
     except (UnusableRun, WrongChange, WrongAccepted) as error:
@@ -128,7 +128,7 @@ def _accepted(path: Path | None) -> tuple[tuple[Accepted, ...], tuple[str, ...]]
 
 
 def _parser() -> argparse.ArgumentParser:
-    more = "Also: `history FOLDER` finds when something changed, `visible FOLDER` what a baseline can show."
+    more = "Also: `history FOLDER` finds when something changed, `detectable FOLDER` what a baseline can show."
     parser = argparse.ArgumentParser(prog="python -m regression", description=__doc__, epilog=more)
     parser.add_argument("run", type=Path, metavar="RUN.json", help="the stored run to judge")
     parser.add_argument(

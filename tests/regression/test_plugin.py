@@ -251,7 +251,7 @@ def test_a_session_without_benchmarks_has_nothing_to_judge(run_suite, record_bas
     [
         (["--judge-min-change=speed=1%"], "speed"),
         (["--judge-min-change=latency=fast"], "fast"),
-        (["--report=nowhere/page.html"], "--report: "),
+        (["--report=/dev/null/page.html"], "--report: "),
         (["--judge=maybe"], "invalid choice: 'maybe'"),
     ],
 )
