@@ -1,1 +1,1 @@
-"""What a report says (content), and its forms: terminal, Markdown, page, JSON."""
+"""What is printed and written. An output of a report is one module that takes a `content.Content` and nothing else."""

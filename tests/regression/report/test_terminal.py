@@ -4,15 +4,12 @@ import dataclasses
 import json
 from pathlib import Path
 
-import pytest
-
 from regression.judge.verdict import Judgement, Reason, Report, Verdict
 from regression.report import json as json_form
 from regression.report import terminal
 from regression.report.content import content
 from regression.runs.environment import Difference
 from regression.runs.run import Label, LeftOut, Run
-from regression.text import change, measure
 
 GOLDEN = """\
 now/0042_nightly.json against 5 baseline runs of baselines/nvidia-h200
@@ -155,35 +152,3 @@ def test_a_passing_report_says_so() -> None:
     passing = dataclasses.replace(report(), judgements=report().judgements[:3], labels=())
     assert printed(passing).splitlines()[-1] == "passed: 1 accepted, 2 SAME"
     assert printed(dataclasses.replace(passing, judgements=())).endswith("\npassed: nothing to judge")
-
-
-@pytest.mark.parametrize(
-    ("value", "like", "unit", "text"),
-    [
-        (0.0052390, None, "s", "5.2390 ms"),
-        (0.00099, 0.001, "s", "0.99000 ms"),
-        (12.5, None, "s", "12.500 s"),
-        (3e-8, None, "s", "30.000 ns"),
-        (1024.0, None, "B", "1.0000 KiB"),
-        (275.0, None, "", "275"),
-        (None, None, "s", "-"),
-    ],
-)
-def test_values_have_five_digits_and_one_unit(value: float | None, like: float | None, unit: str, text: str) -> None:
-    assert measure(value, like, unit) == text
-
-
-@pytest.mark.parametrize(
-    ("ratio", "text"),
-    [
-        (1.0, "+0.00 %"),
-        (0.99999999, "+0.00 %"),
-        (0.995, "-0.50 %"),
-        (1.5, "+50.0 %"),
-        (30.0, "30 x"),
-        (1e17, "over 1000 x"),
-        (None, "-"),
-    ],
-)
-def test_changes_have_the_digits_they_deserve(ratio: float | None, text: str) -> None:
-    assert change(ratio) == text

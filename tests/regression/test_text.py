@@ -1,0 +1,67 @@
+"""Text for people: amounts, and names on one line."""
+
+import pytest
+
+from regression.text import change, difference, escaped, flattened, measure, microseconds
+
+
+@pytest.mark.parametrize(
+    ("value", "like", "unit", "text"),
+    [
+        (0.0052390, None, "s", "5.2390 ms"),
+        (0.00099, 0.001, "s", "0.99000 ms"),
+        (12.5, None, "s", "12.500 s"),
+        (3e-8, None, "s", "30.000 ns"),
+        (1024.0, None, "B", "1.0000 KiB"),
+        (275.0, None, "", "275"),
+        (1_234_567.0, None, "", "1234567"),
+        (0.0, 0.0, "", "0"),
+        (0.0, 0.0, "B", "0 B"),
+        (400.123456, None, "W", "400.12 W"),
+        (None, None, "s", "-"),
+    ],
+)
+def test_values_have_five_digits_and_one_unit(value: float | None, like: float | None, unit: str, text: str) -> None:
+    assert measure(value, like, unit) == text
+
+
+@pytest.mark.parametrize(
+    ("ratio", "text"),
+    [
+        (1.0, "+0.00 %"),
+        (0.99999999, "+0.00 %"),
+        (0.995, "-0.50 %"),
+        (1.5, "+50.0 %"),
+        (30.0, "30 x"),
+        (1e17, "over 1000 x"),
+        (None, "-"),
+    ],
+)
+def test_changes_have_the_digits_they_deserve(ratio: float | None, text: str) -> None:
+    assert change(ratio) == text
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "unit", "text"),
+    [
+        (0, 1, "", "+1"),
+        (4, 2, "", "-2"),
+        (275, 275, "", "+0"),
+        (2**20, 3 * 2**20, "B", "+2.0000 MiB"),
+        (None, 1, "", "-"),
+        (1, None, "", "-"),
+    ],
+)
+def test_a_difference_has_a_sign_and_the_unit(before: float | None, now: float | None, unit: str, text: str) -> None:
+    assert difference(before, now, unit) == text
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(2e-6, "+2.00 us"), (-99.94e-6, "-99.94 us"), (99.96e-6, "+100 us")])
+def test_microseconds_have_two_decimals_up_to_a_hundred(seconds: float, text: str) -> None:
+    assert microseconds(seconds) == text
+
+
+def test_an_escaped_name_loses_nothing_and_a_flattened_one_reads_well() -> None:
+    name = "a \t b\n\x1b[31mc"
+    assert escaped(name) == r"a \t b\n\x1b[31mc"
+    assert flattened(name) == "a b [31mc"
