@@ -101,19 +101,15 @@ def _breakable(name: str) -> Markup:
 UnwritablePage, check = output.UnwritableOutput, output.check
 
 
-def render(
+def write(
     report: Any,
+    path: Path,
     run: Any,
     baselines: Any,
     *,
     label_sheet: Any = None,
     history: Any = None,
     commit: Any = None,
-) -> str:
-    """As before forms took contents; goes when its callers call `html`."""
-    return html(make(report, run, baselines, history=history, label_sheet=label_sheet))
-
-
-def write(report: Any, path: Path, run: Any, baselines: Any, **options: Any) -> None:
+) -> None:
     """As before forms took contents; goes when its callers write `html` by `common.output`."""
-    output.write(path, render(report, run, baselines, **options))
+    output.write(path, html(make(report, run, baselines, history=history, label_sheet=label_sheet)))
