@@ -26,9 +26,9 @@ def _judge(arguments: Sequence[str]) -> int:
 
 
 def _history(arguments: Sequence[str]) -> int:
-    from regression.history import series
+    from regression.report import history
 
-    return series.main(arguments)
+    return history.main(arguments)
 
 
 def _detectable(arguments: Sequence[str]) -> int:

@@ -307,14 +307,14 @@ def test_bad_options_are_refused_before_anything_runs(run_suite, arguments, said
 
 
 def test_a_confirmation_keeps_what_is_judged_and_what_excuses_it():
-    info = {"kernel_time_s": 1.0, "peak_memory_bytes": 2, "host_pace_s": 3.0, "launches": 4, "build_s": 5.0}
+    info = {"kernel_time_s": 1.0, "peak_memory_bytes": 2, "host_calibration_s": 3.0, "launches": 4, "build_s": 5.0}
     record = {"param": ID, "stats": {"median": 6.0}, "extra_info": info}
     kept = fresh.confirmation({"datetime": "now", "benchmarks": [record]}, ["control"], METRICS)
     assert kept == {
         "datetime": "now",
         "controls": ["control"],
         "benchmarks": {
-            ID: {"kernel_time_s": 1.0, "latency_s": 6.0, "peak_memory_bytes": 2, "host_pace_s": 3.0},
+            ID: {"kernel_time_s": 1.0, "latency_s": 6.0, "peak_memory_bytes": 2, "host_calibration_s": 3.0},
         },
     }
     judged_alone = [dataclasses.replace(metric, excused_by="") for metric in METRICS]
