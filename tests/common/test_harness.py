@@ -70,7 +70,7 @@ def storage(tmp_path: Path) -> FileStorage:
     folder = tmp_path / "Linux-CPython-3.11-64bit"
     folder.mkdir()
     for name in ("0001_baseline", "9999_baseline", "10000_baseline", "0002_baseline-old", "0003_nightly"):
-        run = {"machine_info": {}, "benchmarks": [], "name": name}
+        run: dict[str, object] = {"machine_info": {}, "benchmarks": [], "name": name}
         (folder / f"{name}.json").write_text(json.dumps(run))
     return FileStorage(tmp_path, logger=None, default_machine_id=folder.name)
 

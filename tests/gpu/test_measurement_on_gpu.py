@@ -14,6 +14,7 @@ import pytest
 import torch
 from torch.profiler import ProfilerActivity, profile
 
+from common.schema import OWN_PROCESSES
 from fixtures.instruments import kernel_time as clocks
 from fixtures.instruments.latency import synchronised, warm_up
 from fixtures.instruments.memory import peak_memory_bytes
@@ -22,7 +23,6 @@ from fixtures.models import images
 from fixtures.models import model as models
 from fixtures.variants.table import VARIANTS
 from fixtures.variants.tensorrt import detect
-from regression.rerun import OWN_PROCESSES
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MODEL = "tf_efficientnet_lite0"

@@ -7,6 +7,7 @@ import json
 import math
 import subprocess
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -71,7 +72,7 @@ def test_slower_is_measured_again_stored_and_fails(run_suite, record_baseline, p
     suite = json.loads(night.read_text())["suite"]
     assert [set(one["benchmarks"]) for one in suite["confirmations"]] == [{ID}, {ID}]
     assert all(one["benchmarks"][ID]["latency_s"] > 0 for one in suite["confirmations"])
-    assert all(one["benchmarks"][ID]["host_pace_s"] > 0 for one in suite["confirmations"])
+    assert all(one["benchmarks"][ID]["host_calibration_s"] > 0 for one in suite["confirmations"])
     assert suite["verdicts"][ID]["latency"] == "SLOWER"
     page = (pytester.path / "reports/page.html").read_text()
     assert ID in page and "<script" not in page
@@ -172,8 +173,13 @@ def test_a_repetition_is_the_whole_session_without_what_failed(run_suite, record
 def test_the_gpu_is_given_back_once_before_anything_is_repeated(run_suite, record_baseline, monkeypatch):
     """Beside this session's context an engine would lie elsewhere."""
     record_baseline(scale=1 / 500)
-    events = []
-    monkeypatch.setattr(Device, "release", lambda self: events.append("released") or True)
+    events: list[object] = []
+
+    def release(self):
+        events.append("released")
+        return True
+
+    monkeypatch.setattr(Device, "release", release)
 
     def measure(*arguments):
         events.append(arguments[-1])
@@ -218,7 +224,7 @@ def test_a_fresh_process_measures_as_its_session_does(run_suite, record_baseline
 @pytest.mark.parametrize("abandoned, released", [(True, None), (False, True)])
 def test_a_build_that_did_not_end_keeps_its_context(monkeypatch, abandoned, released):
     monkeypatch.setattr(Device, "release", lambda self: True)
-    suite = SimpleNamespace(device=resolve("cpu"), pool=SimpleNamespace(abandoned=abandoned))
+    suite: Any = SimpleNamespace(device=resolve("cpu"), pool=SimpleNamespace(abandoned=abandoned))
     assert SuitePlugin(suite).pytest_judge_release_device() is released
 
 
@@ -231,7 +237,7 @@ def test_only_processes_that_hold_the_gpu_are_no_disturbance(monkeypatch, tmp_pa
         seen.append(env[OWN_PROCESSES])
         raise subprocess.TimeoutExpired(command, timeout)
 
-    monkeypatch.setattr(fresh.subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "run", run)
     with pytest.raises(fresh.NotMeasured, match="more than 1 s"):
         fresh.measure(["a.py::b"], [], tmp_path, None, 1.0, released)
     assert seen == [own]
@@ -322,7 +328,7 @@ def test_a_confirmation_keeps_what_is_judged_and_what_excuses_it():
     assert set(only) == {"kernel_time_s", "latency_s", "peak_memory_bytes"}
 
 
-def benchmark(name, kernels, time_s):
+def benchmark(name: str, kernels: list[int], time_s: float) -> dict[str, Any]:
     table = {"kernel": kernels, "launches": [1] * len(kernels), "time_s": [time_s] * len(kernels)}
     return {"param": name, "stats": {"median": time_s, "data": [time_s]}, "extra_info": {"kernels": table}}
 
@@ -330,7 +336,10 @@ def benchmark(name, kernels, time_s):
 def test_a_benchmark_measured_again_replaces_its_record_and_keeps_its_kernels():
     first = benchmark("a-b1", [0, 1], 1.0)
     del first["stats"]["data"]
-    document = {"suite": {"kernels": ["conv", "add"]}, "benchmarks": [benchmark("b-b1", [1], 5.0), first]}
+    document: dict[str, Any] = {
+        "suite": {"kernels": ["conv", "add"]},
+        "benchmarks": [benchmark("b-b1", [1], 5.0), first],
+    }
     fresh.replace_record(document, benchmark("a-b1", [0, 1], 2.0), ["gemm", "conv"])
     other, again = document["benchmarks"]
     assert other["stats"]["median"] == 5.0
