@@ -38,7 +38,7 @@ class World:
     """Degrees of freedom of the noise of processes and of days (Student's t of variance 1); None is normal."""
     chosen: float = 0.0
     """Share of the benchmarks whose kernels every process chooses anew, as the stored runs show."""
-    restless: float = 0.0
+    overdispersed: float = 0.0
     """Share of the benchmarks with a spread of `unseen`, of which the stored runs show nothing but their values."""
     regimes: float = 0.0
     """Share of the processes in which the latency is half as much again, where the host is the bottleneck."""
@@ -48,8 +48,8 @@ WORLDS = (
     World("normal", None),
     World("heavy tails (t, 5 df)", 5),
     World("heavier tails (t, 4 df)", 4),
-    World("kernels chosen (2 of 3)", 5, chosen=2 / 3),
-    World("restless (1 of 4), t, 5 df", 5, restless=0.25),
+    World("kernels differ (2 of 3)", 5, chosen=2 / 3),
+    World("overdispersed (1 of 4), 5 df", 5, overdispersed=0.25),
     World("regimes (1 of 5), t, 5 df", 5, regimes=0.2),
 )
 
@@ -122,7 +122,7 @@ def _night(
     besides = np.hypot(spread.rounds * rounds, choice)
     prior = np.hypot(spread.process, besides)
     process = prior * np.sqrt(spread.process_df / random.chisquare(spread.process_df, rows))
-    process = np.where(random.random(rows) < world.restless, np.maximum(process, spread.unseen), process)
+    process = np.where(random.random(rows) < world.overdispersed, np.maximum(process, spread.unseen), process)
     day = np.hypot(spread.day, chosen_by_host)
     before, today = draw(rows) * day, draw(rows) * day
     baseline = draw(rows, BASELINE_RUNS) * process[:, None] + before[:, None]

@@ -32,9 +32,9 @@ def _history(arguments: Sequence[str]) -> int:
 
 
 def _detectable(arguments: Sequence[str]) -> int:
-    from regression.judge import power
+    from regression.report import detectable
 
-    return power.main(arguments)
+    return detectable.main(arguments)
 
 
 COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {"history": _history, "detectable": _detectable}

@@ -6,26 +6,25 @@ import argparse
 import dataclasses
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common import option_types, output
-from regression.explain import explanation
 from regression.judge.accepted import ACCEPTED_FILE, Accepted, WrongAccepted, read_accepted
 from regression.judge.judge import judge
 from regression.judge.patience import DEFAULT_PATIENCE, recent, sentences, unwatched
-from regression.judge.verdict import Report
-from regression.metrics import METRICS, Metric, WrongChange, with_min_changes
-from regression.report import json as json_report
-from regression.report import terminal
+from regression.metrics import METRICS, WrongChange, with_min_changes
+from regression.report import json, markdown, terminal
+from regression.report.content import Content, content
 from regression.runs.find import collect, is_folder
 from regression.runs.read import read
-from regression.runs.run import Run, UnusableRun
+from regression.runs.run import UnusableRun
 
 if TYPE_CHECKING:
     from regression.history.series import History
 
+FORMS: Mapping[str, Callable[[Content], str]] = {"table": terminal.text, "json": json.text, "markdown": markdown.text}
 PASSED, REGRESSION, UNUSABLE = 0, 1, 2
 ALSO = (
     "Also: `python -m regression history FOLDER` finds when something changed, "
@@ -56,35 +55,16 @@ def _judge(options: argparse.Namespace) -> int:
         return UNUSABLE
     found = unwatched(report, recent(stored.history, run, options.judge_patience), options.judge_patience)
     report = dataclasses.replace(report, notes=(*report.notes, *sentences(found, options.judge_patience)))
-    past = _history(options) if options.report is not None or options.format == "markdown" else None
+    found_in = _history(options) if options.report is not None or options.format == "markdown" else None
+    link = options.report.name if options.report is not None else ""
+    said = content(report, run, stored.baselines, metrics, history=found_in, page=link)
     if options.report is not None:
         # Pictures and templates take a while to import, and most judging needs neither.
         from regression.report import page
 
-        output.write(options.report, page.render(report, run, stored.baselines, history=past, commit=run.commit))
-    _print(_text(options, report, run, stored.baselines, metrics, past))
+        output.write(options.report, page.html(said))
+    _print(FORMS[options.format](said).rstrip("\n"))
     return REGRESSION if report.failed else PASSED
-
-
-def _text(
-    options: argparse.Namespace,
-    report: Report,
-    run: Run,
-    baselines: Sequence[Run],
-    metrics: Sequence[Metric],
-    past: History | None,
-) -> str:
-    """The report in the format that is asked for."""
-    if options.format == "json":
-        judged = [baseline for baseline in baselines if baseline.path in report.baselines]
-        told = explanation.explanations(explanation.changed(report), run, judged)
-        return json_report.as_json(report, {one.benchmark: json_report.as_dict(one) for one in told})
-    if options.format == "markdown":
-        from regression.report.markdown import markdown
-
-        link = options.report.name if options.report is not None else ""
-        return markdown(report, run, baselines, past, page=link).rstrip("\n")
-    return "\n".join(terminal.lines(report, run, baselines, metrics))
 
 
 def _print(text: str) -> None:
@@ -121,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE_OR_FOLDER",
         help="stored runs; of a folder and its sub-folders those saved as `baseline`",
     )
-    parser.add_argument("--format", choices=("table", "json", "markdown"), default="table")
+    parser.add_argument("--format", choices=FORMS, default="table")
     parser.add_argument(
         "--judge-min-change",
         action="append",

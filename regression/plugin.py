@@ -16,6 +16,7 @@ from regression import hookspec, rerun
 from regression.judge.accepted import ACCEPTED_FILE, WrongAccepted, read_accepted
 from regression.judge.patience import DEFAULT_PATIENCE
 from regression.metrics import METRICS, Metric, WrongChange, with_min_changes
+from regression.report.content import content
 from regression.runs.find import Stored, collect
 from regression.runs.run import UnusableRun
 from regression.session import Additions, Outcome, Rules, judge_session
@@ -88,7 +89,8 @@ class JudgePlugin:
         before = harness.stored_files(config)
         result = yield
         if outcome is not None and self.page is not None:
-            _write_page(config, self.page, outcome, sorted(harness.stored_files(config) - before))
+            saved = sorted(harness.stored_files(config) - before)
+            _write_page(config, self.page, outcome, self.rules.metrics, saved)
         return result
 
     @pytest.hookimpl(trylast=True)
@@ -176,7 +178,9 @@ def _stored(
     return dataclasses.replace(named, history=found.history)
 
 
-def _write_page(config: pytest.Config, path: Path, outcome: Outcome, saved: Sequence[Path]) -> None:
+def _write_page(
+    config: pytest.Config, path: Path, outcome: Outcome, metrics: Sequence[Metric], saved: Sequence[Path]
+) -> None:
     """The page, with the history of the storage folder where this run was saved into it."""
     from regression.history import series as history
     from regression.report import page
@@ -188,6 +192,9 @@ def _write_page(config: pytest.Config, path: Path, outcome: Outcome, saved: Sequ
         past = history.of(saved[-1], saved[-1].parent.parent)
     sheet = config.hook.pytest_judge_label_sheet(config=config)
     try:
-        output.write(path, page.render(outcome.report, run, outcome.baselines, label_sheet=sheet, history=past))
+        output.write(
+            path,
+            page.html(content(outcome.report, run, outcome.baselines, metrics, history=past, label_sheet=sheet)),
+        )
     except output.UnwritableOutput as error:
         config.get_terminal_writer().line(f"no report: {error}")

@@ -16,6 +16,7 @@ from regression.judge.patience import recent, sentences, unwatched
 from regression.judge.verdict import Report, suspects, verdicts
 from regression.metrics import Metric
 from regression.report import terminal
+from regression.report.content import content
 from regression.runs.find import Stored
 from regression.runs.read import parse
 from regression.runs.run import Run
@@ -118,7 +119,7 @@ class _Judging:
     def _told(self, report: Report, run: Run) -> Outcome:
         failed = self.rules.mode in ("fail", "require") and report.failed
         if report.baselines:
-            lines = [*terminal.lines(report, run, self.stored.baselines, self.rules.metrics)]
+            lines = [terminal.text(content(report, run, self.stored.baselines, self.rules.metrics))]
         else:
             lines = ["nothing to judge against", *report.notes]
             if self.rules.mode == "require":

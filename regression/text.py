@@ -1,4 +1,4 @@
-"""Text for people: numbers with their units, names and sentences on one line, Markdown that does nothing."""
+"""Text for people: amounts with their units, words on one line, Markdown that does nothing."""
 
 from __future__ import annotations
 
@@ -7,57 +7,46 @@ import re
 import textwrap
 from pathlib import Path
 
-
-def shown(path: Path | str) -> str:
-    """A path or name as one printable line."""
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in str(path))
-
-
-def count(number: int, noun: str) -> str:
-    """A number with its noun, in the plural where that is due."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def why(error: Exception) -> str:
-    """What an exception says, as one printable line."""
-    return shown(getattr(error, "strerror", None) or str(error)[:120] or type(error).__name__)
-
-
+WIDTH = 100
+"""Columns of a terminal that everything fits into, longer paths aside."""
 LONGEST_NAME = 64
 
-
-def printable(text: str) -> str:
-    """Text on one line, whatever a stored file says: every other character than a printable one is a space."""
-    return " ".join("".join(character if character.isprintable() else " " for character in text).split())
-
-
-def fit(text: str, room: int = LONGEST_NAME) -> str:
-    """Cut to `room` characters in the middle: the family stands first, and what differs often last."""
-    if len(text) <= room:
-        return text
-    front = room * 2 // 3
-    return f"{text[:front]}…{text[len(text) - (room - front - 1) :]}"
-
-
-WIDTH = 100
-
-
 TIMES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns"))
-
-
 SIZES = ((2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"), (1.0, "B"))
+SCALES = {"s": TIMES, "B": SIZES}
+MICROSECOND = 1e-6
+
+ACTIVE = re.compile(r"([\\`*_\[\]<>|~&$])")
+# GitHub makes mentions and references of these; no escape stops it, a character without width after them does.
+REFERRING = re.compile(r"([@#])(?=\w)")
+BLOCK = re.compile(r"^([-+#=]|\d+[.)])")
+
+
+# Amounts.
 
 
 def measure(value: float | None, like: float | None, unit: str) -> str:
     """A value with its unit, scaled as `like` would be, so that two values in a row can be compared."""
     if value is None:
         return "-"
-    scales = {"s": TIMES, "B": SIZES}.get(unit)
-    if scales is None:
-        return f"{value:g}"
-    reference = value if like is None else like
-    scale, name = next((item for item in scales if reference >= item[0]), scales[-1])
-    return f"{value / scale:#.5g} {name}"
+    if unit not in SCALES or not value:
+        # A count is written out, whatever its size.
+        return f"{value:.{15 if float(value).is_integer() else 5}g} {unit}".rstrip()
+    size, name = scale(value if like is None else like, unit)
+    return f"{value / size:#.5g} {name}"
+
+
+def scale(value: float, unit: str) -> tuple[float, str]:
+    """The multiple of a unit (0.001, `ms`) in which a value is written; other units than `s` and `B` have one alone."""
+    scales = SCALES.get(unit, ((1.0, unit),))
+    return next((item for item in scales if value >= item[0]), scales[-1])
+
+
+def difference(before: float | None, now: float | None, unit: str) -> str:
+    """What came on top of an amount, with its sign."""
+    if before is None or now is None:
+        return "-"
+    return f"{'-' if now < before else '+'}{measure(abs(now - before), None, unit)}"
 
 
 def change(ratio: float | None, sign: str = "+") -> str:
@@ -69,6 +58,48 @@ def change(ratio: float | None, sign: str = "+") -> str:
     if percent >= 1000:
         return f"{ratio:.3g} x" if ratio < 1000 else "over 1000 x"
     return f"{percent:{sign}.{2 if abs(percent) < 10 else 1}f} %"
+
+
+def percent(log_ratio: float) -> str:
+    """A logarithm of a ratio as a change in percent."""
+    return f"{math.expm1(log_ratio) * 100:+.2f} %"
+
+
+def microseconds(seconds: float) -> str:
+    """A change in seconds as signed microseconds."""
+    digits = 2 if abs(seconds) < 99.95 * MICROSECOND else 0
+    return f"{seconds / MICROSECOND:+.{digits}f} us"
+
+
+def count(number: int, noun: str) -> str:
+    """A number with its noun, in the plural where that is due."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+# Words on one line, whatever a stored file says.
+
+
+def escaped(path: Path | str) -> str:
+    """A path or field as one line that loses nothing: a line break becomes the two characters `\\n`."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in str(path))
+
+
+def flattened(text: str) -> str:
+    """A name as one line that reads well: a run of spaces, line breaks and control characters becomes one space."""
+    return " ".join("".join(character if character.isprintable() else " " for character in text).split())
+
+
+def why(error: Exception) -> str:
+    """What an exception says, on one line."""
+    return escaped(getattr(error, "strerror", None) or str(error)[:120] or type(error).__name__)
+
+
+def fit(text: str, room: int = LONGEST_NAME) -> str:
+    """Cut to `room` characters in the middle: the family stands first, and what differs often last."""
+    if len(text) <= room:
+        return text
+    front = room * 2 // 3
+    return f"{text[:front]}…{text[len(text) - (room - front - 1) :]}"
 
 
 def wrapped(text: str, width: int, indent: str = "") -> list[str]:
@@ -84,28 +115,16 @@ def wrapped(text: str, width: int, indent: str = "") -> list[str]:
     )
 
 
-def percent(log_ratio: float) -> str:
-    """A logarithm of a ratio as a change in percent."""
-    return f"{math.expm1(log_ratio) * 100:+.2f} %"
-
-
-ACTIVE = re.compile(r"([\\`*_\[\]<>|~&$])")
-
-
-# GitHub makes mentions and references of these; no escape stops it, a character without width after them does.
-REFERRING = re.compile(r"([@#])(?=\w)")
-
-
-BLOCK = re.compile(r"^([-+#=]|\d+[.)])")
+# Markdown.
 
 
 def code(text: str) -> str:
     """Inline code, also inside a table."""
-    flat = printable(text).replace("`", "'").replace("|", "\\|")
+    flat = flattened(text).replace("`", "'").replace("|", "\\|")
     return f"`{flat}`" if flat else "(no name)"
 
 
 def plain(text: str) -> str:
     """A sentence on one line, in which every character that Markdown or GitHub could act on is escaped."""
-    flat = ACTIVE.sub(r"\\\1", printable(text))
+    flat = ACTIVE.sub(r"\\\1", flattened(text))
     return BLOCK.sub(lambda match: match[1][:-1] + "\\" + match[1][-1], REFERRING.sub("\\1\u200b", flat))

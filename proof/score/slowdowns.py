@@ -20,7 +20,7 @@ from regression.explain.kernels import Change, explain
 from regression.judge.limits import CONFIRMATIONS
 from regression.judge.verdict import Judgement, Verdict
 from regression.metrics import METRICS
-from regression.runs.kernel_table import Kernel, kernel_table
+from regression.runs.kernel_table import StoredKernel, kernel_table
 from regression.runs.run import Run
 from regression.text import count
 
@@ -270,7 +270,7 @@ def _first_named(run: Run, baseline: Sequence[Run], id_: str) -> Change | None:
     return found.changes[0].lead if found.changes else None
 
 
-def _table(run: Run, id_: str) -> tuple[Kernel, ...]:
+def _table(run: Run, id_: str) -> tuple[StoredKernel, ...]:
     return kernel_table(run.benchmarks[id_].extra_info, run.suite.get("kernels", ()))
 
 

@@ -52,8 +52,8 @@ def strayed(runs: Sequence[Run]) -> list[Strayed]:
     same = [group for group in known if len({item.kernels for item in group}) == 1]
     rows = [
         _strayed("kernel time, the same kernels", "%", same, "kernel_time", _percent),
-        _strayed("kernel time, kernels chosen anew", "%", chosen, "kernel_time", _percent),
-        _strayed("kernel time, kernels chosen anew", "ns a launch", chosen, "kernel_time", _per_launch),
+        _strayed("kernel time, different kernels", "%", chosen, "kernel_time", _percent),
+        _strayed("kernel time, different kernels", "ns a launch", chosen, "kernel_time", _per_launch),
         _nights(runs),
         _strayed("latency", "%", several, "latency", _percent),
         _strayed("latency", "of its prior", several, "latency", _of_prior),
@@ -107,8 +107,8 @@ def _units(runs: Sequence[Run]) -> Strayed:
 
 
 def _nights(runs: Sequence[Run]) -> Strayed:
-    """Of kernels chosen anew, where the GPU waits for the host more than half of the time, what a night's processes
-    share: between GPUs and days, less their own spread."""
+    """Of different kernel selection, where the GPU waits for the host more than half of the time, what the processes
+    of a night share: between GPUs and days, less their own spread."""
     found: dict[tuple[Hashable, str], dict[tuple[str, str], list[Benchmark]]] = {}
     for run, id_, item in _profiled(runs):
         found.setdefault((frozenset(run.benchmarks), id_), {}).setdefault(night(run), []).append(item)

@@ -1,4 +1,6 @@
-"""Says which kernels account for a change of kernel time: in a terminal, in Markdown, in JSON, and of a whole run."""
+"""The benchmarks of a run that changed, the kernels behind each change, and the words for them."""
+
+from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Sequence
@@ -6,24 +8,36 @@ from collections.abc import Iterable, Sequence
 from regression.explain import layers
 from regression.explain.kernels import Change, Explanation, explain
 from regression.judge.verdict import Report, Verdict
-from regression.runs.kernel_table import Kernel, kernel_table
+from regression.metrics import METRICS, Kind, Metric
+from regression.runs.kernel_table import StoredKernel, kernel_table
 from regression.runs.run import Run
+from regression.text import MICROSECOND, microseconds
 
-MICROSECOND = 1e-6
+# The metric that kernel tables add up to: its key.
+EXPLAINED = "kernel_time"
 
 
-def changed(report: Report) -> list[str]:
-    """Ids of the benchmarks that came out SLOWER or FASTER or whose launches changed, the largest change first."""
+def changed(report: Report, metrics: Sequence[Metric] = METRICS) -> list[str]:
+    """Ids of the benchmarks that came out SLOWER, FASTER or CHANGED, or of which a shown count is another.
+
+    What fails the session comes first, then what is slower; among equals the largest change.
+    """
     sizes: dict[str, float] = {}
     for item in report.judgements:
-        if item.verdict in (Verdict.SLOWER, Verdict.FASTER) and item.ratio:
-            # What fails the session comes before what does not.
-            size = abs(item.ratio - 1) + (1e6 if item.failed else 1e3 if item.verdict is Verdict.SLOWER else 1)
+        if item.verdict in (Verdict.SLOWER, Verdict.FASTER, Verdict.CHANGED):
+            size = _size(item.baseline, item.now) if item.ratio is None else abs(item.ratio - 1)
+            size += 1e6 if item.failed else 1e3 if item.verdict is Verdict.SLOWER else 1
             sizes[item.benchmark] = max(size, sizes.get(item.benchmark, 0.0))
+    counts = {metric.key for metric in metrics if metric.kind is Kind.COUNT}
     for shown in report.shown:
-        if shown.metric == "launches" and shown.baseline and shown.now and shown.baseline != shown.now:
-            sizes.setdefault(shown.benchmark, abs(shown.now / shown.baseline - 1))
+        if shown.metric in counts and None not in (shown.baseline, shown.now) and shown.baseline != shown.now:
+            sizes.setdefault(shown.benchmark, _size(shown.baseline, shown.now))
     return sorted(sizes, key=lambda benchmark: -sizes[benchmark])
+
+
+def _size(before: float | None, now: float | None) -> float:
+    """A change as a fraction; from 0, or of what is not known, as large as doubling."""
+    return abs(now / before - 1) if before and now is not None else 1.0
 
 
 def explanations(benchmarks: Iterable[str], run: Run, baselines: Sequence[Run]) -> list[Explanation]:
@@ -50,14 +64,14 @@ def _of_kernels(benchmark: str, run: Run, measured: Sequence[Run]) -> Explanatio
             benchmark,
             [_table(benchmark, baseline) for baseline in measured],
             now,
-            [baseline.benchmarks[benchmark].values.get("kernel_time") for baseline in measured],
-            run.benchmarks[benchmark].values.get("kernel_time") if now else None,
+            [baseline.benchmarks[benchmark].values.get(EXPLAINED) for baseline in measured],
+            run.benchmarks[benchmark].values.get(EXPLAINED) if now else None,
         )
     except ValueError as problem:
         return Explanation(benchmark, missing=f"Its kernels cannot be compared: {problem}.")
 
 
-def _table(benchmark: str, run: Run) -> tuple[Kernel, ...]:
+def _table(benchmark: str, run: Run) -> tuple[StoredKernel, ...]:
     if benchmark not in run.benchmarks:
         return ()
     names = run.suite.get("kernels")
@@ -65,16 +79,18 @@ def _table(benchmark: str, run: Run) -> tuple[Kernel, ...]:
 
 
 def sentence(explanation: Explanation) -> str:
-    """How much the kernel time of an inference changed, and whether its layout changed or kernels were chosen anew."""
-    said = f"{microseconds(explanation.change_s)} of kernel time"
-    said += f" ({explanation.before_s / MICROSECOND:.1f} -> {explanation.now_s / MICROSECOND:.1f} us)"
+    """How much the kernel time of an inference changed, and whether its layout or the selection of kernels changed."""
+    change = microseconds(explanation.change_s)
+    times = f"({explanation.before_s / MICROSECOND:.1f} -> {explanation.now_s / MICROSECOND:.1f} us)"
+    seen = ""
+    if explanation.other_selection and explanation.seen_before:
+        seen = f" (as in {explanation.seen_before} of {explanation.baseline_runs} baseline runs)"
     if explanation.new_layout:
-        said = f"new layout{' and kernels' if explanation.chosen_anew else ''}, {said}"
-    elif explanation.chosen_anew:
-        said = f"kernels chosen anew, {said}"
-    if explanation.chosen_anew and explanation.seen_before:
-        said += f", as in {explanation.seen_before} of {explanation.baseline_runs} baseline runs"
-    return said
+        kernels = " and kernels" if explanation.other_selection else ""
+        return f"new layout{kernels}{seen}, {change} of kernel time {times}"
+    if explanation.other_selection:
+        return f"different kernel selection{seen}, {change} {times}"
+    return f"{change} of kernel time {times}"
 
 
 def worth_showing(explanation: Explanation, limit: int) -> tuple[list[Change], list[Change]]:
@@ -94,24 +110,11 @@ def counts(change: Change) -> str:
     return f"({_count(change.launches_before)} -> {_count(change.launches_now)} launches)"
 
 
-def detail(change: Change) -> str:
-    """The short name and the launches; of a group its net launches and the members that gained and lost most."""
-    if not change.members:
-        return f"{change.short} {counts(change)}".rstrip()
-    return f"{change.short} {counts(change)}: {'; '.join(extremes(change))}"
-
-
 def extremes(change: Change) -> list[str]:
     """The kernel that did most towards a group's change, and the one that did most against it."""
     lead = change.lead
     against = (min if lead.change_s >= 0 else max)(change.members, key=lambda member: member.change_s)
     return [f"{microseconds(member.change_s)} {member.short}" for member in (lead, against)]
-
-
-def microseconds(seconds: float) -> str:
-    return (
-        f"{seconds / MICROSECOND:+.2f} us" if abs(seconds) < 99.95 * MICROSECOND else f"{seconds / MICROSECOND:+.0f} us"
-    )
 
 
 def _count(value: float) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from regression.explain.layers import Layers
 from regression.explain.names import base_name, shorten
-from regression.runs.kernel_table import Kernel
+from regression.runs.kernel_table import StoredKernel
 
 # Kernels that a library may pick for a convolution or a matrix product, and the layout changes that come with them.
 CHOSEN = re.compile(r"conv|fprop|dgrad|wgrad|winograd|gemm|cutlass|xmma|nchwtonhwc|nhwctonchw|splitk", re.IGNORECASE)
@@ -25,10 +25,10 @@ REST = "(not in the kernel tables)"
 class Change:
     """What one kernel, or one group of kernels chosen in place of others, adds to the change of an inference.
 
-    `kind` is `new`, `gone`, `more` or `fewer` (launches), `slower` or `faster` (each), `chosen anew` or `new layout` (a
-    group, listed in `members`) or `rest` (kernel time that the tables do not account for). Times are seconds per
-    inference. `share` is `change_s` over the whole change: of all changes together 1, of a single one perhaps more, or
-    negative.
+    `kind` is `new`, `gone`, `more` or `fewer` (launches), `slower` or `faster` (each), `other selection` or
+    `new layout` (a group, listed in `members`) or `rest` (kernel time that the tables do not account for). Times are
+    seconds per inference. `share` is `change_s` over the whole change: of all changes together 1, of a single one
+    perhaps more, or negative.
     """
 
     kernel: str
@@ -75,9 +75,9 @@ class Explanation:
         return self.now_s - self.before_s
 
     @property
-    def chosen_anew(self) -> bool:
+    def other_selection(self) -> bool:
         """Whether other kernels were chosen for the same work, as `cudnn.benchmark` may do in every process."""
-        return any(change.kind == "chosen anew" for change in self.changes)
+        return any(change.kind == "other selection" for change in self.changes)
 
     @property
     def new_layout(self) -> bool:
@@ -87,8 +87,8 @@ class Explanation:
 
 def explain(
     benchmark: str,
-    baseline: Sequence[tuple[Kernel, ...]],
-    now: tuple[Kernel, ...],
+    baseline: Sequence[tuple[StoredKernel, ...]],
+    now: tuple[StoredKernel, ...],
     baseline_s: Sequence[float | None] = (),
     now_s: float | None = None,
 ) -> Explanation:
@@ -122,11 +122,11 @@ def explain(
     return Explanation(benchmark, tuple(changes), before_s, now_s, len(usable), seen, compared=compared)
 
 
-def _sum(table: Sequence[Kernel]) -> float:
+def _sum(table: Sequence[StoredKernel]) -> float:
     return sum(kernel.time_s for kernel in table)
 
 
-def _counts(table: Sequence[Kernel]) -> dict[str, float]:
+def _counts(table: Sequence[StoredKernel]) -> dict[str, float]:
     return {kernel.name: kernel.launches for kernel in table}
 
 
@@ -135,12 +135,12 @@ def _shared(change: Change, whole_s: float) -> Change:
     return replace(change, share=change.change_s / whole_s if whole_s else 0.0, members=members)
 
 
-def _changes(before: Sequence[Kernel], now: Sequence[Kernel]) -> list[Change]:
+def _changes(before: Sequence[StoredKernel], now: Sequence[StoredKernel]) -> list[Change]:
     old, new = ({kernel.name: kernel for kernel in table} for table in (before, now))
     short = shorten([*old, *(name for name in new if name not in old)])
     changes = []
     for name in short:
-        a, b = old.get(name, Kernel(name, 0, 0.0)), new.get(name, Kernel(name, 0, 0.0))
+        a, b = old.get(name, StoredKernel(name, 0, 0.0)), new.get(name, StoredKernel(name, 0, 0.0))
         if a.launches != b.launches:
             more = "new" if name not in old else "more"
             fewer = "gone" if name not in new else "fewer"
@@ -177,7 +177,7 @@ def _grouped(changes: list[Change]) -> list[Change]:
             Change(
                 family,
                 family,
-                "new layout" if relaid else "chosen anew",
+                "new layout" if relaid else "other selection",
                 sum(member.launches_before for member in members),
                 sum(member.launches_now for member in members),
                 sum(member.before_s for member in members),

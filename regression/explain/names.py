@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from regression.text import LONGEST_NAME, fit, printable
+from regression.text import LONGEST_NAME, fit, flattened
 
 RESULT = frozenset(["void", "static", "inline", "bool", "int", "float", "double"])
 # Words of C++ that say nothing about what a kernel does.
@@ -42,10 +42,10 @@ def base_name(name: str) -> str:
             depth = max(depth - 1, 0)
         elif depth == 0:
             flat.append(character)
-    words = printable("".join(flat)).split()
+    words = flattened("".join(flat)).split()
     while len(words) > 1 and words[0] in RESULT:
         del words[0]
-    base = " ".join(words).rpartition("::")[2] or printable(name)
+    base = " ".join(words).rpartition("::")[2] or flattened(name)
     return re.sub(r"_\d+$", "", base)
 
 
@@ -70,7 +70,7 @@ def shorten(names: Iterable[str]) -> dict[str, str]:
             told = [word for word in _words(name) if word not in common]
             told = [word for word in told if word not in FILLER] or told
             text = f"{head}<{' '.join(dict.fromkeys(told))}>" if told else head
-        text = fit(printable(text))
+        text = fit(flattened(text))
         number = 2
         while text in taken:
             mark = f" #{number}"

@@ -9,7 +9,7 @@ from regression.metrics import METRICS, OF_THE_MACHINE, Metric, lookup
 from regression.runs import environment
 from regression.runs import read as read_run
 from regression.runs import run as runs
-from regression.text import shown
+from regression.text import escaped
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +49,7 @@ def read(path: Path, metrics: Sequence[Metric] = METRICS) -> Night:
     return Night(
         path,
         when if when.tzinfo else when.replace(tzinfo=datetime.UTC),
-        (shown(str(slug)), shown(str(mig or "")), shown(str(policy or ""))),
+        (escaped(str(slug)), escaped(str(mig or "")), escaped(str(policy or ""))),
         values,
         dataclasses.replace(run, benchmarks={}, suite={"weights": run.suite.get("weights")}, labels={}, problems=()),
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from regression.metrics import METRICS, Metric, WrongChange, parse_change
-from regression.text import shown
+from regression.text import escaped
 
 ACCEPTED_FILE = "baselines/accepted.toml"
 """Where accepted changes are kept, under the project's folder."""
@@ -45,17 +45,17 @@ def read_accepted(path: Path, metrics: Sequence[Metric] = METRICS) -> tuple[tupl
         document = tomllib.loads(path.read_bytes().decode())
     except (OSError, ValueError, RecursionError) as error:
         why = getattr(error, "strerror", None) or str(error)
-        raise WrongAccepted(f"{shown(path)}: cannot be read as TOML: {shown(why)}.") from None
+        raise WrongAccepted(f"{escaped(path)}: cannot be read as TOML: {escaped(why)}.") from None
     entries = document.get("accepted", [])
     if not isinstance(entries, list) or set(document) - {"accepted"}:
-        raise WrongAccepted(f"{shown(path)}: must hold tables named [[accepted]] and nothing else.")
+        raise WrongAccepted(f"{escaped(path)}: must hold tables named [[accepted]] and nothing else.")
     good: list[Accepted] = []
     wrong: list[str] = []
     for number, entry in enumerate(entries, start=1):
         try:
             good.append(_entry(entry, metrics))
         except WrongChange as error:
-            wrong.append(f"{shown(path)}: entry {number} is ignored: {error}")
+            wrong.append(f"{escaped(path)}: entry {number} is ignored: {error}")
     return tuple(good), tuple(wrong)
 
 
@@ -67,14 +67,14 @@ def _entry(entry: Any, metrics: Sequence[Metric]) -> Accepted:
             raise WrongChange(f"`{field}` must be a text that is not empty.")
     judged = [metric.key for metric in metrics if metric.judged]
     if entry["metric"] not in judged:
-        raise WrongChange(f"`metric` is {shown(entry['metric'])}; it must be one of {', '.join(judged)}.")
+        raise WrongChange(f"`metric` is {escaped(entry['metric'])}; it must be one of {', '.join(judged)}.")
     change = parse_change(entry["change"])
     if not 0 < change <= 10:
-        raise WrongChange(f"`change` is {shown(entry['change'])}; only a change for the worse can be accepted.")
+        raise WrongChange(f"`change` is {escaped(entry['change'])}; only a change for the worse can be accepted.")
     expires = entry["expires"]
     if not isinstance(expires, datetime.date) or isinstance(expires, datetime.datetime):
         raise WrongChange("`expires` must be a date such as 2026-12-31, without quotes.")
-    return Accepted(entry["benchmark"], entry["metric"], change, shown(entry["reason"]), expires)
+    return Accepted(entry["benchmark"], entry["metric"], change, escaped(entry["reason"]), expires)
 
 
 def allowance(entry: Accepted, noise: float) -> float:
@@ -86,7 +86,7 @@ def stale(entries: Sequence[Accepted], used: set[Accepted], known: set[str], tod
     """A sentence for every entry that expired, names an unknown benchmark, or covers nothing in this run."""
     said = []
     for entry in entries:
-        name = f"accepted change of {shown(entry.benchmark)}, {entry.metric}"
+        name = f"accepted change of {escaped(entry.benchmark)}, {entry.metric}"
         if today > entry.expires:
             said.append(f"The {name} expired on {entry.expires}; it fails again: remove the entry or renew it.")
         elif entry.benchmark not in known:

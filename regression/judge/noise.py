@@ -20,7 +20,7 @@ Floats = npt.NDArray[np.float64]
 GROUP_PRIOR_DF = 12.0
 # Own spreads that the prior would produce less often than this are not shrunk towards it.
 OUTLYING = 0.05
-# With fewer degrees of freedom of its own nothing can tell a quiet benchmark from a restless one: three runs.
+# With fewer degrees of freedom of its own nothing can tell a quiet benchmark from an overdispersed one: three runs.
 KNOWN_DF = 2
 
 

@@ -1,122 +1,189 @@
-"""What every report says, whatever its form: the answer, the order of its rows, and where to look first."""
+"""What every report says, once. A form of it (terminal, Markdown, page, JSON) takes a `Content` and nothing else."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from regression.explain.explanation import explanations
-from regression.judge.verdict import Judgement, Reason, Report, Verdict
+from regression.explain import explanation
+from regression.explain.kernels import Explanation
+from regression.judge.verdict import Report, Verdict
 from regression.metrics import METRICS, Metric
-from regression.runs.run import Run
-from regression.text import change
+from regression.report.answer import answer, look_first, summary
+from regression.report.measured import (
+    Disagreement,
+    SpeedUp,
+    colours,
+    disagreements,
+    latency_quantiles,
+    speedups,
+)
+from regression.report.rows import Row, rows
+from regression.runs import environment
+from regression.runs.environment import Difference
+from regression.runs.run import Label, LeftOut, Run
 
-ALL_METRICS = "all metrics"
+if TYPE_CHECKING:
+    # What finds change points takes a while to import, and most judging does not need it.
+    from regression.history.night import Night
+    from regression.history.series import Event, History
 
-
-EXPLANATION = "visible: the smallest true change that would have been reported, with a probability of 95 %"
-
-
-# Worst first; among equals the largest change.
-ORDER = (Verdict.SLOWER, Verdict.MISSING, Verdict.UNSURE, Verdict.FASTER, Verdict.NEW, Verdict.SAME)
-
-
-def summary(report: Report) -> str:
-    """One line: failed or not, and how many of each verdict."""
-    counts = Counter("accepted" if item.reason is Reason.ACCEPTED else str(item.verdict) for item in report.judgements)
-    # A benchmark that did not run is missing once, not once per metric.
-    counts["MISSING"] = len({item.benchmark for item in report.judgements if item.verdict is Verdict.MISSING})
-    parts = [f"{counts[key]} {key}" for key in ("SLOWER", "MISSING", "accepted", *map(str, ORDER[2:])) if counts[key]]
-    if report.labels:
-        parts.insert(0, f"{len(report.labels)} with wrong labels")
-    return f"{'FAILED' if report.failed else 'passed'}: {', '.join(parts) or 'nothing to judge'}"
-
-
-def rows(judgements: Iterable[Judgement], metrics: Sequence[Metric] = METRICS) -> list[tuple[Judgement, str]]:
-    """Judgements with their metric's title; of a benchmark that is MISSING for several metrics one, `all metrics`."""
-    judgements = list(judgements)
-    titles = {metric.key: metric.title for metric in metrics}
-    missing = Counter(item.benchmark for item in judgements if item.verdict is Verdict.MISSING)
-    told: dict[object, tuple[Judgement, str]] = {}
-    for item in judgements:
-        whole = item.verdict is Verdict.MISSING and missing[item.benchmark] > 1
-        key = item.benchmark if whole else (item.benchmark, item.metric)
-        if whole:
-            item = dataclasses.replace(item, baseline=None)
-        told.setdefault(key, (item, ALL_METRICS if whole else titles[item.metric]))
-    return list(told.values())
+DETECTABLE = "the smallest true change that would have been reported, with a probability of 95 %"
+MOVED = (Verdict.SLOWER, Verdict.FASTER, Verdict.CHANGED)
 
 
-METRIC = {metric.key: metric for metric in METRICS}
+@dataclass(frozen=True, kw_only=True)
+class Changed:
+    """What is known of a benchmark that changed: its kernels and engine layers, and its latency distributions."""
+
+    benchmark: str
+    explanation: Explanation
+    latency_s: Sequence[float]
+    """Its 101 quantiles now, empty where none are stored."""
+    baseline_latencies_s: Sequence[Sequence[float]]
 
 
-def answer(report: Report) -> str:
-    """Whether the model is still as fast and still right, in one sentence of plain text."""
-    failed = [item for item in report.judgements if item.failed]
-    slower = _benchmarks(item for item in failed if item.verdict is Verdict.SLOWER)
-    missing = _benchmarks(item for item in failed if item.verdict is Verdict.MISSING)
-    said = []
-    if slower:
-        unconfirmed = all(item.reason is Reason.UNCONFIRMED for item in failed if item.verdict is Verdict.SLOWER)
-        said.append(_who(slower, "slower") + (" (not confirmed yet)" if unconfirmed else ""))
-    if missing:
-        said.append(_who(missing, "missing"))
-    if report.labels:
-        said.append(_who([name for name, _ in report.labels], "wrong about what the photographs show"))
-    if said:
-        # "3 benchmarks are slower, 2 are missing": the noun once is enough.
-        said[1:] = [text.replace(" benchmarks are ", " are ") for text in said[1:]]
-        return f"{', '.join(said[:-1])}{' and ' if said[:-1] else ''}{said[-1]}."
-    counts = Counter(item.verdict for item in report.judgements if item.reason is not Reason.ACCEPTED)
-    accepted = sum(item.reason is Reason.ACCEPTED for item in report.judgements)
-    if not report.baselines:
-        return "Nothing was judged, because there is no baseline for this device yet."
-    if not report.judgements:
-        return "Nothing was judged, because this run and its baseline have no benchmark in common."
-    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in reversed(ORDER) if counts[verdict])
-    if accepted:
-        told += f"{', ' if told else ''}{accepted} accepted"
-    if not counts[Verdict.SAME] + counts[Verdict.FASTER]:
-        return f"No regression was found, but nothing can be vouched for either: {told}."
-    beside = ", beside what was accepted" if accepted else ""
-    return f"As fast as the baseline, and as right{beside}: {told}."
+@dataclass(frozen=True, kw_only=True)
+class Timeline:
+    """One metric of one benchmark over all stored runs, with its lasting changes."""
+
+    benchmark: str
+    metric: Metric
+    values: Sequence[tuple[Night, float]]
+    events: Sequence[Event]
 
 
-def look_first(report: Report, run: Run, baselines: Sequence[Run]) -> str:
-    """Where to look when something is slower: the worst benchmark and its first kernel; empty where nothing is."""
-    slower = [item for item in worst_first(report.judgements) if item.failed and item.verdict is Verdict.SLOWER]
-    if not slower:
-        return ""
-    worst = slower[0]
-    said = f"Look first at {METRIC[worst.metric].title} of {worst.benchmark}, {change(worst.ratio)}"
-    (explanation,) = explanations([worst.benchmark], run, baselines)
-    if explanation.changes and explanation.change_s > 0:
-        first = explanation.changes[0]
-        named = first.short if first.lead is first else f"{first.short}, most of all {first.lead.short}"
-        said += f"; {first.share * 100:.0f} % of its added kernel time is {named} ({first.kind})"
-    return f"{said}."
+@dataclass(frozen=True, kw_only=True)
+class Content:
+    """Everything that can be said of one judged run."""
+
+    answer: str
+    """One sentence of plain text."""
+    look_first: str
+    """One sentence; empty where nothing is slower."""
+    summary: str
+    """One line with the number of each verdict."""
+    rows: tuple[Row, ...]
+    """Worst first; see `rows.rows`."""
+    changed: tuple[Changed, ...]
+    """Benchmarks that became slower or faster or launch other counts, the largest change first."""
+    differences: tuple[Difference, ...]
+    """Of the environment, since the baseline."""
+    speedups: tuple[SpeedUp, ...]
+    colours: Mapping[str, str]
+    """Of precisions, as `#rrggbb`."""
+    wrong_labels: tuple[tuple[str, Label], ...]
+    labels_checked: int
+    disagreements: tuple[Disagreement, ...]
+    label_sheet: bytes | None
+    """PNG."""
+    history: History | None
+    timelines: tuple[Timeline, ...]
+    """What changed last, then this run's changes, then something to look at."""
+    notes: tuple[str, ...]
+    left_out: tuple[LeftOut, ...]
+    controls: tuple[str, ...]
+    metrics: tuple[Metric, ...]
+    failed: bool
+    tests: int
+    family_wise_error: float
+    deselected: int
+    baselines: tuple[Path, ...]
+    path: Path
+    """Of the run, as are the following."""
+    datetime: str
+    commit: Mapping[str, Any]
+    environment: tuple[Difference, ...]
+    not_run: tuple[tuple[str, str, str], ...]
+    """`skipped` or `failed`, the benchmark, and why."""
+    report: Report
+    """What the judge said, for a form that tells all of it."""
+    page: str
+    """A link to the page, or its file name, where one is written beside another form."""
 
 
-def worst_first(judgements: Iterable[Judgement]) -> list[Judgement]:
-    """What fails, then by verdict, then by the size of the change."""
+def content(
+    report: Report,
+    run: Run,
+    baselines: Sequence[Run] = (),
+    metrics: Sequence[Metric] = METRICS,
+    *,
+    history: History | None = None,
+    label_sheet: bytes | None = None,
+    page: str = "",
+) -> Content:
+    """The content of a report on `run`. `baselines` may hold runs that the report left out; they explain nothing."""
+    judged = [baseline for baseline in baselines if baseline.path in report.baselines]
+    ordered = rows(report.judgements, metrics)
+    names = explanation.changed(report, metrics)
+    changed = tuple(_changed(told, run, judged) for told in explanation.explanations(names, run, judged))
+    return Content(
+        answer=answer(report, ordered),
+        look_first=look_first(ordered, [one.explanation for one in changed]),
+        summary=summary(report),
+        rows=ordered,
+        changed=changed,
+        differences=report.differences,
+        speedups=speedups(run, judged),
+        colours=colours(run),
+        wrong_labels=report.labels,
+        labels_checked=len(run.labels),
+        disagreements=disagreements(run) if report.labels else (),
+        label_sheet=label_sheet,
+        history=history,
+        timelines=_timelines(history, ordered, metrics),
+        notes=report.notes,
+        left_out=report.left_out,
+        controls=report.controls,
+        metrics=tuple(metrics),
+        failed=report.failed,
+        tests=report.tests,
+        family_wise_error=report.family_wise_error,
+        deselected=report.deselected,
+        baselines=report.baselines,
+        path=run.path,
+        datetime=run.datetime,
+        commit=run.commit,
+        environment=environment.differences([Run(path=run.path)], dataclasses.replace(run, commit={})),
+        not_run=tuple(
+            (what, name, reason)
+            for what, found in (("skipped", run.skipped), ("failed", run.failed))
+            for name, reason in found.items()
+        ),
+        report=report,
+        page=page,
+    )
 
-    def rank(item: Judgement) -> tuple[bool, int, float]:
-        return not item.failed, ORDER.index(item.verdict), -abs((item.ratio or 1) - 1)
 
-    return sorted(judgements, key=rank)
-
-
-def speedup(run: Run, benchmark: str) -> float | None:
-    """The stored speed-up over eager FP32, None where there is none or it is no speed-up."""
-    value = run.benchmarks[benchmark].extra_info.get("speedup_over_eager_fp32") if benchmark in run.benchmarks else None
-    usable = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < 1e6
-    return float(value or 0) if usable else None
+def _changed(told: Explanation, run: Run, baselines: Sequence[Run]) -> Changed:
+    before = [latency_quantiles(baseline, told.benchmark) for baseline in baselines]
+    return Changed(
+        benchmark=told.benchmark,
+        explanation=told,
+        latency_s=latency_quantiles(run, told.benchmark),
+        baseline_latencies_s=[quantiles for quantiles in before if quantiles],
+    )
 
 
-def _benchmarks(items: Iterable[Judgement]) -> list[str]:
-    return list(dict.fromkeys(item.benchmark for item in items))
-
-
-def _who(names: Sequence[str], what: str) -> str:
-    return f"{names[0]} is {what}" if len(names) == 1 else f"{len(names)} benchmarks are {what}"
+def _timelines(history: History | None, ordered: Sequence[Row], metrics: Sequence[Metric]) -> tuple[Timeline, ...]:
+    if history is None:
+        return ()
+    events: dict[tuple[str, str], list[Event]] = {}
+    for event in sorted(history.events, key=lambda event: event.first.when):
+        events.setdefault((event.benchmark, event.metric.key), []).append(event)
+    wanted = sorted(events, key=lambda series: events[series][-1].last.when, reverse=True)
+    wanted += [(row.benchmark, row.metric.key) for row in ordered if row.verdict in MOVED]
+    judged = [metric.key for metric in metrics if metric.judged]
+    measured = list(history.nights[-1].values)
+    wanted += [series for key in judged for series in measured if series[1] == key][:2]
+    by_key = {metric.key: metric for metric in metrics}
+    found = []
+    for benchmark, key in dict.fromkeys(wanted):
+        values = history.values(benchmark, key)
+        if key in by_key and len(values) > 1:
+            series = events.get((benchmark, key), [])
+            found.append(Timeline(benchmark=benchmark, metric=by_key[key], values=values, events=series))
+    return tuple(found)

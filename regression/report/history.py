@@ -11,9 +11,9 @@ from typing import Any
 
 from regression.history import series
 from regression.history.series import Event, History
+from regression.report.rows import change_text
 from regression.runs.find import is_folder
-from regression.text import change as percent
-from regression.text import code, measure, shown
+from regression.text import code, escaped, measure, plain
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -53,7 +53,7 @@ def terminal_text(history: History) -> str:
         width = max(len(event.benchmark) for event in events)
         for event in events:
             change = f"{_amount(event, event.before)} -> {_amount(event, event.after)}"
-            out.append(f"  {event.metric.title:<12} {event.benchmark:<{width}} {percent(event.ratio):>9}  {change}")
+            out.append(f"  {event.metric.title:<12} {event.benchmark:<{width}} {_change(event):>9}  {change}")
     return "\n".join(out)
 
 
@@ -65,7 +65,7 @@ def markdown_text(history: History) -> str:
         out += [f"- {code(text)}" for text in environment] or ["- nothing recorded changed in the environment"]
         out += ["", "| metric | benchmark | change | before | after |", "| --- | --- | ---: | ---: | ---: |"]
         out += [
-            f"| {event.metric.title} | {code(event.benchmark)} | {percent(event.ratio)} "
+            f"| {plain(event.metric.title)} | {code(event.benchmark)} | {_change(event)} "
             f"| {_amount(event, event.before)} | {_amount(event, event.after)} |"
             for event in events
         ]
@@ -91,7 +91,7 @@ def as_dict(history: History) -> dict[str, Any]:
                 "kind": event.kind,
                 "first": event.first.when.isoformat(),
                 "last": event.last.when.isoformat(),
-                "run": shown(event.first.file),
+                "run": escaped(event.first.file),
                 "nights": event.nights,
                 "before": float(f"{event.before:.7g}"),
                 "after": float(f"{event.after:.7g}"),
@@ -107,11 +107,15 @@ def _by_night(history: History) -> list[tuple[str, tuple[str, ...], list[Event]]
     """Heading, environment and events of every night, and of every drift, on which something changed."""
     groups: dict[tuple[str, tuple[str, ...]], list[Event]] = {}
     for event in history.events:
-        heading = f"{event.first.day} ({shown(event.first.file.name)})"
+        heading = f"{event.first.day} ({escaped(event.first.file.name)})"
         if event.kind == "drift":
             heading = f"{event.first.day} to {event.last.day}: a drift over {event.nights} runs"
         groups.setdefault((heading, event.environment), []).append(event)
     return [(heading, environment, events) for (heading, environment), events in groups.items()]
+
+
+def _change(event: Event) -> str:
+    return change_text(event.metric, event.before, event.after)
 
 
 def _amount(event: Event, value: float) -> str:

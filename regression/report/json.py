@@ -1,21 +1,19 @@
-"""A report as JSON: every judgement with its numbers, and the kernels behind what changed."""
+"""The report as JSON: every judgement with its numbers, and the kernels behind what changed."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 from regression.explain.kernels import Change, Explanation
-from regression.judge.verdict import Report
-from regression.report.content import summary
+from regression.report.content import Content
 
 
-def as_json(report: Report, kernels: Mapping[str, Any] = MappingProxyType({})) -> str:
-    """The report as JSON, every judgement with its numbers; `kernels` is what `explanation.as_dict` gives."""
-    document = _plain(report) | {"failed": report.failed, "summary": summary(report), "kernels": dict(kernels)}
+def text(content: Content) -> str:
+    """All that the judge said, with full names; times in seconds, sizes in bytes, kernels per inference."""
+    kernels = {one.benchmark: _explanation(one.explanation) for one in content.changed}
+    document = _plain(content.report) | {"failed": content.failed, "summary": content.summary, "kernels": kernels}
     return json.dumps(document, indent=1, allow_nan=False)
 
 
@@ -27,13 +25,12 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, (int, float, type(None))) else str(value)
 
 
-def as_dict(explanation: Explanation) -> dict[str, Any]:
-    """The explanation for JSON, with full names; times in seconds per inference."""
+def _explanation(explanation: Explanation) -> dict[str, Any]:
     told = dataclasses.asdict(explanation)
     del told["benchmark"], told["compared"]
-    return told | {"change_s": explanation.change_s, "changes": [_change_as_dict(one) for one in explanation.changes]}
+    return told | {"change_s": explanation.change_s, "changes": [_change(one) for one in explanation.changes]}
 
 
-def _change_as_dict(change: Change) -> dict[str, Any]:
-    members = [_change_as_dict(member) for member in change.members]
+def _change(change: Change) -> dict[str, Any]:
+    members = [_change(member) for member in change.members]
     return dataclasses.asdict(change) | {"change_s": change.change_s, "members": members}

@@ -1,93 +1,112 @@
-"""Renders a report for a terminal of 100 columns and as JSON."""
+"""The report for a terminal of 100 columns: the verdict table, the kernels behind each change, and the answer last."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from regression.explain.explanation import (
-    changed,
-    detail,
-    explanations,
-    extremes,
-    microseconds,
-    sentence,
-    worth_showing,
-)
+from regression.explain.explanation import counts, extremes, sentence, worth_showing
 from regression.explain.kernels import Explanation
 from regression.explain.layers import Layers
-from regression.judge.verdict import Judgement, Reason, Report, Verdict
-from regression.metrics import METRICS, Metric
-from regression.report.content import EXPLANATION, ORDER, rows, summary
-from regression.runs.run import Run
-from regression.text import WIDTH, change, count, fit, measure, printable, shown, wrapped
+from regression.report.content import DETECTABLE, Content
+from regression.report.rows import Row
+from regression.text import WIDTH, count, escaped, fit, flattened, microseconds, wrapped
 
-HEADINGS = ("benchmark", "metric", "baseline", "now", "change", "visible", "verdict")
-QUIET = (Reason.INSIDE_NOISE, Reason.NOISY, Reason.NO_BASELINE, Reason.NEGLIGIBLE)
+HEADINGS = ("benchmark", "metric", "baseline", "now", "change", "detectable", "verdict")
+# A terminal is read from its end; the page has room for more.
+MOST_EXPLAINED = 10
+MOST_LINES = 5
+NARROWEST_KIND = 11
 
 
-def as_table(report: Report, metrics: Sequence[Metric] = METRICS, width: int = WIDTH) -> str:
-    """The report as lines of at most `width` columns, worst first."""
-    lines = [part for line in _header(report) for part in wrapped(line, width)]
-    units = {metric.key: metric.unit for metric in metrics}
-    worst_first = rows(sorted(report.judgements, key=_severity), metrics)
-    table = [(item, _cells(item, title, units[item.metric])) for item, title in worst_first]
-    widths = [
-        max(len(cell) for cell in column) for column in zip(HEADINGS, *(cells for _, cells in table), strict=True)
-    ]
+def text(content: Content) -> str:
+    """The verdict table, at most five lines for each benchmark that changed (what fails first), and the answer.
+
+    Lines have at most 100 columns, longer paths aside.
+    """
+    out = table(content)
+    unexplained: dict[str, list[str]] = {}
+    for one in content.changed[:MOST_EXPLAINED]:
+        told = one.explanation
+        if told.missing and not told.layers:
+            unexplained.setdefault(told.missing, []).append(told.benchmark)
+        else:
+            out += ["", *explanation_lines(told)]
+    for why, benchmarks in unexplained.items():
+        out += ["", *wrapped(f"{', '.join(benchmarks)}: {why}", WIDTH)]
+    more = len(content.changed) - MOST_EXPLAINED
+    if more > 0:
+        out += ["", f"{more} more benchmarks changed; --report writes a page, --format json all."]
+    return "\n".join([*out, *([""] if content.changed else []), content.summary])
+
+
+def table(content: Content, width: int = WIDTH) -> list[str]:
+    """What was compared, the rows of the verdict worst first, and what else there is to say of them."""
+    out = [part for line in _header(content) for part in wrapped(line, width)]
+    cells = [_cells(row) for row in content.rows]
+    widths = [max(map(len, column)) for column in zip(HEADINGS, *cells, strict=True)]
     widths[0] = max(min(widths[0], width - sum(widths[1:]) - 2 * (len(widths) - 1)), len(HEADINGS[0]))
-    lines += ["", _line(HEADINGS, widths), "-" * min(width, sum(widths) + 2 * (len(widths) - 1))]
+    out += ["", _line(HEADINGS, widths), "-" * min(width, sum(widths) + 2 * (len(widths) - 1))]
     before = ""
-    for item, cells in table:
+    for row, told in zip(content.rows, cells, strict=True):
         # The metrics of one benchmark that is SAME follow each other; its name once is enough.
-        repeated = item.verdict is Verdict.SAME and cells[0] == before
-        before = cells[0] if item.verdict is Verdict.SAME else ""
-        lines.append(_line(("", *cells[1:]) if repeated else cells, widths))
-        lines += wrapped(_detail(item), width, "    ")
-    lines += ["", *(part for line in _footer(report) for part in wrapped(line, width))]
-    lines += [EXPLANATION, summary(report)]
-    return "\n".join(lines)
+        repeated = row.same and row.benchmark == before
+        before = row.benchmark if row.same else ""
+        out.append(_line(("", *told[1:]) if repeated else told, widths))
+        out += wrapped(row.remark, width, "    ")
+    out += ["", *(part for line in _footer(content) for part in wrapped(line, width))]
+    return [*out, f"detectable: {DETECTABLE}"]
 
 
-def _severity(item: Judgement) -> tuple[bool, int, bool, float]:
-    """SAME keeps the order of the run, so that a benchmark's metrics stay together; the rest is sorted by size."""
-    verdict = ORDER.index(item.verdict)
-    size = 0.0 if item.verdict is Verdict.SAME else -abs((item.ratio or 1) - 1)
-    return not item.failed, verdict, item.reason is Reason.NOISY, size
+def explanation_lines(explanation: Explanation, limit: int = MOST_LINES) -> list[str]:
+    """At most `limit` lines of at most 100 columns, the largest change first."""
+    engine = [_layers(explanation.layers)] if explanation.layers else []
+    if explanation.missing:
+        return [_columns(f"{explanation.benchmark}: {explanation.missing}"), *engine]
+    out = [_columns(f"{explanation.benchmark}: {sentence(explanation)}")]
+    limit -= len(engine)
+    shown, others = worth_showing(explanation, limit - 1)
+    kinds = max([NARROWEST_KIND, *(len(one.kind) for one in shown)])
+    for one in shown:
+        amounts = f"  {microseconds(one.change_s):>12} {one.share:>6.0%}  {one.kind:<{kinds}} "
+        room = WIDTH - len(amounts)
+        if one.members:
+            lead, against = extremes(one)
+            lead = fit(lead, (room - 2) * 2 // 3)
+            told = f"{lead}; {fit(against, room - 2 - len(lead))}"
+        else:
+            told = f"{fit(one.short, room - 1 - len(counts(one)))} {counts(one)}".rstrip()
+        out.append(_columns(f"{amounts}{told}"))
+    if others and limit > 1:
+        rest_s, share = sum(other.change_s for other in others), sum(other.share for other in others)
+        out.append(f"  {microseconds(rest_s):>12} {share:>6.0%}  the other {len(others)}")
+    return out + engine
 
 
-def _cells(item: Judgement, metric: str, unit: str) -> tuple[str, ...]:
-    visible = change(item.detectable_ratio, "")
-    verdict = "accepted" if item.reason is Reason.ACCEPTED else str(item.verdict)
-    values = [measure(value, item.baseline, unit) for value in (item.baseline, item.now)]
-    return (item.benchmark, metric, *values, change(item.ratio), visible, verdict)
-
-
-def _detail(item: Judgement) -> str:
-    if item.reason in QUIET and not item.detail:
-        return "" if item.reason is not Reason.NEGLIGIBLE else "negligible: outside the noise, too small to matter"
-    return f"{item.reason}: {item.detail}" if item.detail else str(item.reason)
-
-
-def _header(report: Report) -> Iterable[str]:
-    folders = sorted({str(path.parent) for path in report.baselines})
-    where = f" of {', '.join(map(shown, folders))}" if folders else ""
-    yield f"{shown(report.run)} against {count(len(report.baselines), 'baseline run')}{where}"
+def _header(content: Content) -> Iterable[str]:
+    folders = sorted({str(path.parent) for path in content.baselines})
+    where = f" of {', '.join(map(escaped, folders))}" if folders else ""
+    yield f"{escaped(content.path)} against {count(len(content.baselines), 'baseline run')}{where}"
     yield (
-        f"{count(report.tests, 'test')}, family-wise error {report.family_wise_error:.0%}; "
-        f"{count(len(report.differences), 'difference')} of the environment"
-        + (f"; {count(report.deselected, 'benchmark')} deselected" if report.deselected else "")
-        + (":" if report.differences else "")
+        f"{count(content.tests, 'test')}, family-wise error {content.family_wise_error:.0%}; "
+        f"{count(len(content.differences), 'difference')} of the environment"
+        + (f"; {count(content.deselected, 'benchmark')} deselected" if content.deselected else "")
+        + (":" if content.differences else "")
     )
-    for item in report.differences:
+    for item in content.differences:
         yield f"  {item.field}: {item.baseline} -> {item.now}"
 
 
-def _footer(report: Report) -> Iterable[str]:
-    for id_, label in report.labels:
+def _footer(content: Content) -> Iterable[str]:
+    for id_, label in content.wrong_labels:
         yield f"wrong labels: {id_}: {label.message or 'no longer agree with the reference'}"
-    for item in report.left_out:
+    for item in content.left_out:
         yield f"left out: {item}"
-    yield from report.notes
+    yield from content.notes
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    amounts = (row.baseline_text, row.now_text, row.change_text, row.detectable_text)
+    return (row.benchmark, row.title, *amounts, row.word)
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
@@ -105,65 +124,15 @@ def _shortened(text: str, width: int) -> str:
     return f"{text[: width - 2 - tail]}..{text[len(text) - tail :]}"
 
 
-def explained(explanation: Explanation, limit: int = 5) -> list[str]:
-    """The explanation for a terminal: at most `limit` lines of at most 100 columns, the largest change first."""
-    engine = [_layers(explanation.layers)] if explanation.layers else []
-    if explanation.missing:
-        return [_columns(f"{explanation.benchmark}: {explanation.missing}"), *engine]
-    out = [_columns(f"{explanation.benchmark}: {sentence(explanation)}")]
-    limit -= len(engine)
-    shown, others = worth_showing(explanation, limit - 1)
-    for one in shown:
-        amounts = f"  {microseconds(one.change_s):>12} {one.share:>6.0%}  "
-        told = detail(one)
-        if one.members:
-            lead, against = extremes(one)
-            lead = fit(lead, 44)
-            told = f"{lead}; {fit(against, 63 - len(lead))}"
-        out.append(_columns(f"{amounts}{one.kind:<11} {told}"))
-    if others and limit > 1:
-        rest_s, share = sum(other.change_s for other in others), sum(other.share for other in others)
-        out.append(f"  {microseconds(rest_s):>12} {share:>6.0%}  the other {len(others)}")
-    return out + engine
-
-
-def _layers(found: Layers, width: int = 100) -> str:
+def _layers(found: Layers) -> str:
     """One line with a new and a gone layer's name, as much of them as there is room for."""
     said = found.sentence()
-    named = [f"{sign}{printable(names[0])}" for sign, names in (("+", found.new), ("-", found.gone)) if names]
-    room = (width - len(said) - 4) // max(len(named), 1) - 2
+    named = [f"{sign}{flattened(names[0])}" for sign, names in (("+", found.new), ("-", found.gone)) if names]
+    room = (WIDTH - len(said) - 4) // max(len(named), 1) - 2
     return f"  {said}: {', '.join(fit(name, room) for name in named)}" if named else f"  {said}"
 
 
-def _columns(text: str, width: int = 100) -> str:
+def _columns(text: str) -> str:
     indent = text[: len(text) - len(text.lstrip(" "))]
     text = indent + "".join(character if character.isprintable() else " " for character in text[len(indent) :])
-    return text if len(text) <= width else f"{text[: width - 1]}…"
-
-
-# A terminal is read from its end; the page has room for more.
-MOST_EXPLAINED = 10
-
-
-def lines(report: Report, run: Run, baselines: Sequence[Run], metrics: Sequence[Metric] = METRICS) -> list[str]:
-    """The verdict table, at most five lines for each benchmark that changed (what fails first), and the answer.
-
-    `baselines` may hold runs that the report left out. Lines have at most 100 columns, longer paths aside.
-    """
-    judged = [baseline for baseline in baselines if baseline.path in report.baselines]
-    names = changed(report)
-    *out, answer = as_table(report, metrics).splitlines()
-    unexplained: dict[str, list[str]] = {}
-    for told in explanations(names[:MOST_EXPLAINED], run, judged):
-        if told.missing and not told.layers:
-            unexplained.setdefault(told.missing, []).append(told.benchmark)
-        else:
-            out += ["", *explained(told)]
-    for why, benchmarks in unexplained.items():
-        out += ["", *wrapped(f"{', '.join(benchmarks)}: {why}", WIDTH)]
-    if len(names) > MOST_EXPLAINED:
-        out += [
-            "",
-            f"{len(names) - MOST_EXPLAINED} more benchmarks changed; --report writes a page, --format json all.",
-        ]
-    return [*out, *([""] if names else []), answer]
+    return text if len(text) <= WIDTH else f"{text[: WIDTH - 1]}…"

@@ -9,7 +9,7 @@ from typing import Any
 from common.schema import VOLATILE
 from regression.metrics import lookup
 from regression.runs.run import Run
-from regression.text import shown
+from regression.text import escaped
 
 NOT_RECORDED = "not recorded"
 COMMIT, COMMIT_DIGITS = "commit", 12
@@ -82,7 +82,7 @@ def _flat(run: Run) -> dict[str, str]:
     while pending:
         name, value = pending.pop()
         if isinstance(value, Mapping):
-            pending += [(f"{name}.{shown(key)}".lstrip("."), item) for key, item in value.items()]
+            pending += [(f"{name}.{escaped(key)}".lstrip("."), item) for key, item in value.items()]
         elif name and not VOLATILE.fullmatch(name):
             flat[name] = _text(value)
     return flat
@@ -99,4 +99,4 @@ def _commit(run: Run) -> dict[str, str]:
 def _text(value: Any) -> str:
     if value is None:
         return "none"
-    return shown(value if isinstance(value, str) else repr(value)[:200])
+    return escaped(value if isinstance(value, str) else repr(value)[:200])

@@ -16,7 +16,7 @@ from common.schema import RENAMED, SCHEMA
 from regression.metrics import LARGEST_VALUE, METRICS, SMALLEST_VALUE, Kind, Metric, lookup
 from regression.runs.kernel_table import kernel_table
 from regression.runs.run import Benchmark, Confirmation, Label, LeftOut, Run, UnusableRun
-from regression.text import shown, why
+from regression.text import escaped, why
 
 # A stored run takes 0.4 MB; one of 100 MB was saved with every round of every benchmark, which judging never reads.
 LARGEST_FILE_BYTES = 32 * 2**20
@@ -45,7 +45,7 @@ def parse(document: Mapping[str, Any], path: Path, metrics: Sequence[Metric] = M
     if isinstance(schema, int) and schema > SCHEMA:
         raise UnusableRun(
             path,
-            f"`suite.schema` is {shown(str(schema)[:20])}, written by a newer version than this one, "
+            f"`suite.schema` is {escaped(str(schema)[:20])}, written by a newer version than this one, "
             f"which reads {SCHEMA}; judge it with that version.",
         )
     problems: list[str] = []
@@ -126,7 +126,7 @@ def _benchmarks(
             problems.append(f"`benchmarks[{number}]` has neither `param` nor `name` and is left out.")
             continue
         record = {**record, "extra_info": _renamed(record.get("extra_info"), renamed)}
-        read_ones.append(_benchmark(shown(id_), record, problems, metrics, kernel_names))
+        read_ones.append(_benchmark(escaped(id_), record, problems, metrics, kernel_names))
     counts = Counter(benchmark.id for benchmark in read_ones)
     problems += [
         f"`benchmarks` holds {id_} {count} times; which one counts is not known, so all are left out."
@@ -148,14 +148,14 @@ def _benchmark(
             values[metric.key] = number
         elif raw is not None and metric.judged:
             a_number = "whole number" if metric.kind is Kind.COUNT else "positive number"
-            absent[metric.key] = f"`{'.'.join(metric.path)}` is {shown(str(raw)[:40])}, not a {a_number}"
+            absent[metric.key] = f"`{'.'.join(metric.path)}` is {escaped(str(raw)[:40])}, not a {a_number}"
             problems.append(f"{id_}: {absent[metric.key]}; left out.")
         elif isinstance(reason := lookup(record, metric.missing) if metric.missing else None, str):
-            absent[metric.key] = shown(reason)
+            absent[metric.key] = escaped(reason)
     extra_info = _mapping(record.get("extra_info"))
     return Benchmark(
         id=id_,
-        params={key: shown(str(value)[:100]) for key, value in _mapping(record.get("params")).items()},
+        params={key: escaped(str(value)[:100]) for key, value in _mapping(record.get("params")).items()},
         values=values,
         absent=absent,
         round_spread=_round_spread(_mapping(record.get("stats"))),
@@ -197,7 +197,7 @@ def _labels(raw: Any) -> dict[str, Label]:
     for id_, value in _mapping(raw).items():
         passed, message = _mapping(value).get("passed"), _mapping(value).get("message")
         if isinstance(passed, bool):
-            labels[shown(id_)] = Label(passed, shown(message) if isinstance(message, str) else "")
+            labels[escaped(id_)] = Label(passed, escaped(message) if isinstance(message, str) else "")
     return labels
 
 
@@ -215,7 +215,7 @@ def _confirmations(
         for id_, record in measured.items():
             fields = _renamed(record, renamed).items()
             numbers = {stored[name].key: stored[name].number(value) for name, value in fields if name in stored}
-            values[shown(id_)] = {key: value for key, value in numbers.items() if value is not None}
+            values[escaped(id_)] = {key: value for key, value in numbers.items() if value is not None}
         controls, disturbed = (tuple(_texts(item.get(field)) or ()) for field in ("controls", "disturbed"))
         confirmations.append(Confirmation(controls, values, disturbed))
     return tuple(confirmations)
@@ -239,8 +239,8 @@ def _mapping(raw: Any) -> Mapping[str, Any]:
 
 
 def _texts(raw: Any) -> list[str] | None:
-    return [shown(item) for item in raw if isinstance(item, str)] if isinstance(raw, list) else None
+    return [escaped(item) for item in raw if isinstance(item, str)] if isinstance(raw, list) else None
 
 
 def _sentences(raw: Any) -> dict[str, str]:
-    return {shown(key): shown(value) if isinstance(value, str) else "" for key, value in _mapping(raw).items()}
+    return {escaped(key): escaped(value) if isinstance(value, str) else "" for key, value in _mapping(raw).items()}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from regression.metrics import lookup
-from regression.text import shown
+from regression.text import escaped
 
 
 class UnusableRun(Exception):
@@ -27,7 +27,7 @@ class LeftOut:
     reason: str
 
     def __str__(self) -> str:
-        return f"{shown(self.path)}: {self.reason}"
+        return f"{escaped(self.path)}: {self.reason}"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -62,7 +62,7 @@ def test_chosen_kernels_are_told_apart_and_counted_by_the_launch(folder):
         path.write_text(json.dumps(document))
     found = rows(folder)
     assert ("kernel time, the same kernels", "%") not in found
-    each, percent = (found["kernel time, kernels chosen anew", unit] for unit in ("ns a launch", "%"))
+    each, percent = (found["kernel time, different kernels", unit] for unit in ("ns a launch", "%"))
     place = IDS.index(TENSORRT)
     middle = statistics.median(run.benchmarks[TENSORRT].values["kernel_time"] for run in folder.runs())
     assert each.spreads[place] == pytest.approx(percent.spreads[place] / 100 * middle / 2 * 1e9)

@@ -1,4 +1,4 @@
-"""Redoes the worked example of docs/judging.md by hand, and with the code."""
+"""Redoes the worked example of docs/method.md by hand, and with the code."""
 
 import dataclasses
 import math
@@ -13,7 +13,7 @@ from regression.judge.verdict import Reason, Verdict
 from regression.metrics import METRICS
 from regression.runs.run import Benchmark, Confirmation, Run
 
-PAGE = (Path(__file__).parents[3] / "docs" / "judging.md").read_text()
+PAGE = (Path(__file__).parents[3] / "docs" / "method.md").read_text()
 BASELINE = (5.2386, 5.2390, 5.2410, 5.2393, 5.2432)
 FIRST, AGAIN, CONTROLS = 5.2720, (5.2705, 5.2713), (0.0001, -0.0001)
 
@@ -106,8 +106,8 @@ def test_the_page_says_what_is_in_the_table_of_metrics() -> None:
         "between days": [f"{metric.spread.day * 100:g} %" for metric in judged if metric.spread],
         "between GPUs": [f"{metric.spread.gpu * 100:g} %" for metric in judged if metric.spread],
         "`unseen`": [f"{metric.spread.unseen * 100:g} %" for metric in judged if metric.spread],
-        "worth, `d0`": [f"{metric.spread.process_df:g}" for metric in judged if metric.spread],
-        "smallest change that matters": [f"{metric.min_effect * 100:g} %" for metric in judged],
+        "weight, `d0`": [f"{metric.spread.process_df:g}" for metric in judged if metric.spread],
+        "minimum effect": [f"{metric.min_effect * 100:g} %" for metric in judged],
         "worth knowing": [f"{metric.worth_knowing * 100:g} %" for metric in judged],
         "share of the error": [f"{metric.share:g}" for metric in judged],
     }.items():

@@ -7,6 +7,8 @@ from PIL import Image
 from proof.simulated_runs import KERNELS, benchmark, run, save
 from regression.history import series as history
 from regression.judge.verdict import Judgement, Reason, Report, Shown, Verdict
+from regression.metrics import METRICS
+from regression.report.content import content as make
 from regression.runs.environment import Difference
 from regression.runs.read import read
 from regression.runs.run import Label, LeftOut
@@ -60,6 +62,19 @@ def report(this, baselines, **changed):
         "notes": ("The baseline has 3 runs.",),
     }
     return Report(**(fields | changed))
+
+
+def content(this, baselines, *, history=None, label_sheet=None, page="", metrics=METRICS, **changed):
+    """The content of the report on such a run."""
+    return make(
+        report(this, baselines, **changed),
+        this,
+        baselines,
+        metrics,
+        history=history,
+        label_sheet=label_sheet,
+        page=page,
+    )
 
 
 def judgement(name, metric, verdict, reason, baseline, now, detail=""):

@@ -7,8 +7,8 @@ import pytest
 
 from regression.explain.explanation import changed, explanations
 from regression.judge.verdict import Reason, Verdict
-from regression.report.content import answer, look_first, rows, worst_first
-from regression.report.markdown import markdown
+from regression.report.markdown import text as markdown
+from regression.report.rows import rows
 from regression.runs import run as runs
 from tests.regression.report import reported
 from tests.regression.report.reported import FAST, GONE, SAME, SLOW, judgement
@@ -21,7 +21,7 @@ def case(tmp_path_factory):
 
 def said(case, *judgements):
     this, baselines, _ = case
-    return answer(reported.report(this, baselines, judgements=judgements, labels=()))
+    return reported.content(this, baselines, judgements=judgements, labels=()).answer
 
 
 SLOWER = judgement(SLOW, "kernel_time", Verdict.SLOWER, Reason.CONFIRMED, 0.005, 0.0051)
@@ -56,17 +56,23 @@ def test_the_answer_is_one_sentence(case, judgements, sentence):
 
 def test_without_a_baseline_the_answer_says_so(case):
     this, _, _ = case
-    assert "no baseline" in answer(reported.report(this, [], judgements=(), labels=()))
+    assert "no baseline" in reported.content(this, [], judgements=(), labels=()).answer
 
 
 def test_what_fails_comes_first_and_an_accepted_change_does_not(case):
-    order = worst_first([SAME_AGAIN, ACCEPTED, NOISY, LOST, SLOWER])
-    assert order == [SLOWER, LOST, ACCEPTED, NOISY, SAME_AGAIN]
+    order = rows([SAME_AGAIN, ACCEPTED, NOISY, LOST, SLOWER])
+    assert [(row.benchmark, row.word) for row in order] == [
+        (SLOW, "SLOWER"),
+        (GONE, "MISSING"),
+        (SLOW, "accepted"),
+        (SAME, "UNSURE"),
+        (SAME, "SAME"),
+    ]
 
 
 def test_a_benchmark_missing_for_every_metric_is_one_row():
     for_latency = dataclasses.replace(LOST, metric="latency")
-    assert [title for _, title in rows([LOST, for_latency, SLOWER])] == ["all metrics", "kernel time"]
+    assert [row.title for row in rows([LOST, for_latency, SLOWER])] == ["kernel time", "all metrics"]
 
 
 def test_the_changed_benchmarks_are_explained_worst_first(case):
@@ -77,7 +83,7 @@ def test_the_changed_benchmarks_are_explained_worst_first(case):
     assert slow.changes[0].short == "spin_kernel"
     assert slow.changes[0].share == pytest.approx(1)
     assert fast.change_s < 0
-    assert "spin_kernel (new)" in look_first(report, this, baselines)
+    assert "spin_kernel (new)" in reported.content(this, baselines).look_first
 
 
 def test_a_broken_kernel_table_is_said_and_the_rest_is_explained(case):
@@ -85,13 +91,13 @@ def test_a_broken_kernel_table_is_said_and_the_rest_is_explained(case):
     broken = dataclasses.replace(this, suite={**this.suite, "kernels": ["only one"]})
     (explanation,) = explanations([SLOW], broken, baselines)
     assert "cannot be compared: 'kernels' refers to kernel" in explanation.missing
-    text = markdown(reported.report(this, baselines), broken, baselines)
+    text = markdown(reported.content(broken, baselines))
     assert "cannot be compared" in text and "MISSING" in text
 
 
 def test_the_markdown_has_the_page_s_content_and_is_short(case):
     this, baselines, (past,) = case
-    text = markdown(reported.report(this, baselines), this, baselines, past, page="report.html")
+    text = markdown(reported.content(this, baselines, history=past, page="report.html"))
     for part in (
         "is slower",
         "`software.driver`: `580` -> `590`",
@@ -114,14 +120,15 @@ def test_the_markdown_stays_short_whatever_happened(case):
     names = [f"efficientnet_b0-variant-number-{number}-b128" for number in range(300)]
     one = this.benchmarks[SLOW]
     many = dataclasses.replace(this, benchmarks={name: dataclasses.replace(one, id=name) for name in names})
-    report = reported.report(
-        this,
+    told = reported.content(
+        many,
         baselines,
+        history=past,
         judgements=tuple(judgement(name, "kernel_time", Verdict.SLOWER, Reason.CONFIRMED, 1.0, 2.0) for name in names),
         labels=tuple((name, runs.Label(False, "wrong")) for name in names),
         notes=("a note",) * 300,
     )
-    text = markdown(report, many, baselines, past)
+    text = markdown(told)
     assert len(text) < 20_000
     assert "280 more not shown" in text and "- and 290 more" in text
 
@@ -129,8 +136,8 @@ def test_the_markdown_stays_short_whatever_happened(case):
 def test_what_is_same_is_only_counted_and_every_row_has_its_columns(case):
     this, baselines, _ = case
     odd = judgement("a|b_c<i>", "latency", Verdict.UNSURE, Reason.NOISY, 0.012, 0.013)
-    report = reported.report(this, baselines, judgements=(odd, *[SAME_AGAIN] * 3), shown=())
-    text = markdown(report, dataclasses.replace(this, benchmarks={}), baselines)
+    empty = dataclasses.replace(this, benchmarks={})
+    text = markdown(reported.content(empty, baselines, judgements=(odd, *[SAME_AGAIN] * 3), shown=()))
     assert "`a\\|b_c<i>`" in text and SAME not in text and "3 SAME." in text
     tables = [line for line in text.splitlines() if line.startswith("|")]
     assert len(tables) == 3 and {line.replace("\\|", "").count("|") for line in tables} == {8}
@@ -141,21 +148,21 @@ def test_what_is_no_speed_up_is_left_out(case, stored_value):
     this, baselines, _ = case
     one = this.benchmarks[SLOW]
     odd = dataclasses.replace(one, extra_info={**one.extra_info, "speedup_over_eager_fp32": stored_value})
-    text = markdown(reported.report(this, baselines), dataclasses.replace(this, benchmarks={SLOW: odd}), baselines)
+    text = markdown(reported.content(dataclasses.replace(this, benchmarks={SLOW: odd}), baselines))
     assert "Speed-up" not in text
 
 
 def test_nothing_in_the_markdown_acts(case):
     this, baselines, _ = case
     nasty = "@everyone <script>alert(1)</script> [x](http://e.invalid) `y` | z\n# heading"
-    report = reported.report(
+    told = reported.content(
         this,
         baselines,
         judgements=(judgement(nasty, "latency", Verdict.SLOWER, Reason.CONFIRMED, 1.0, 2.0, detail=nasty),),
         labels=((nasty, runs.Label(False, nasty)),),
         notes=(nasty,),
     )
-    text = markdown(report, this, baselines)
+    text = markdown(told)
     bare = re.sub(r"`[^`]*`", "", re.sub(r"\\.", "", text))
     assert "<" not in bare and "@everyone" not in bare and "](" not in bare
     assert "\n# heading" not in text

@@ -11,7 +11,6 @@ from proof.simulated_runs import benchmark, run, save
 from regression.history import series as history
 from regression.judge.verdict import Verdict
 from regression.report import page
-from regression.report.page import UnwritablePage
 from regression.runs import run as runs
 from regression.runs.read import read
 from tests.regression.report import chromium, reported
@@ -46,9 +45,8 @@ def case(tmp_path_factory):
 @pytest.fixture(scope="module")
 def text(case):
     this, baselines, (past,) = case
-    report = reported.report(this, baselines)
-    commit = {"id": "f" * 40, "branch": "main"}
-    return page.render(report, this, baselines, label_sheet=reported.sheet(), history=past, commit=commit)
+    this = dataclasses.replace(this, commit={"id": "f" * 40, "branch": "main"})
+    return page.html(reported.content(this, baselines, label_sheet=reported.sheet(), history=past))
 
 
 def test_everything_is_there_in_order(text):
@@ -100,17 +98,22 @@ def test_names_are_text_wherever_they_come_from(tmp_path):
     }
     machine = {**this.machine, INJECTION: INJECTION}
     this = dataclasses.replace(
-        this, suite={**this.suite, "labels": labels}, machine=machine, skipped={INJECTION: INJECTION}
+        this,
+        suite={**this.suite, "labels": labels},
+        machine=machine,
+        skipped={INJECTION: INJECTION},
+        commit={"message": INJECTION, INJECTION: 1},
     )
     item = reported.judgement(INJECTION, "latency", Verdict.SLOWER, "confirmed", 1.0, 2.0, detail=INJECTION)
-    report = reported.report(
+    told = reported.content(
         this,
         baselines,
+        history=past,
         judgements=(*reported.report(this, baselines).judgements, item),
         labels=((INJECTION, runs.Label(False, INJECTION)),),
         notes=(INJECTION,),
     )
-    text = page.render(report, this, baselines, history=past, commit={"message": INJECTION, INJECTION: 1})
+    text = page.html(told)
     elements = Elements(text)
     assert not elements.of("script")
     assert all("onerror" not in attributes for _, attributes in elements.found)
@@ -124,8 +127,9 @@ def test_what_is_missing_is_said_where_it_would_be(tmp_path):
     bare = benchmark(reported.SLOW)
     bare["extra_info"] = {}
     this = read(save(tmp_path, run([bare]), "0001_baseline"))
-    report = reported.report(this, [], judgements=(), shown=(), differences=(), labels=(), left_out=(), notes=())
-    text = page.render(report, this)
+    text = page.html(
+        reported.content(this, [], judgements=(), shown=(), differences=(), labels=(), left_out=(), notes=())
+    )
     for said in (
         "Nothing was judged, because there is no baseline for this device yet.",
         "There is no baseline to compare with.",
@@ -137,7 +141,7 @@ def test_what_is_missing_is_said_where_it_would_be(tmp_path):
     ):
         assert said in text
     slower = reported.judgement(reported.SLOW, "latency", Verdict.SLOWER, "confirmed", 1.0, 2.0)
-    text = page.render(reported.report(this, [], judgements=(slower,)), this)
+    text = page.html(reported.content(this, [], judgements=(slower,)))
     assert "This run has no kernel table" in text
     assert "No latency distribution is stored for it" in text
 
@@ -146,7 +150,7 @@ def test_one_stored_run_is_a_history_of_one_sentence(tmp_path):
     save(tmp_path, run([benchmark(reported.SLOW)]), "0001_nightly")
     found, _ = history.read(tmp_path)
     this = read(tmp_path / "0001_nightly.json")
-    text = page.render(reported.report(this, [], judgements=()), this, history=history.trace(found)[0])
+    text = page.html(reported.content(this, [], judgements=(), history=history.trace(found)[0]))
     assert "one stored run; a history needs at least 6." in text
 
 
@@ -168,10 +172,14 @@ def test_many_changes_still_make_a_small_page(case):
     judgements = tuple(
         reported.judgement(name, "kernel_time", Verdict.SLOWER, "confirmed", 0.005, 0.00506) for name in names
     )
-    report = reported.report(this, baselines, judgements=judgements)
-    text = page.render(
-        report, many(this), [many(baseline) for baseline in baselines], label_sheet=reported.sheet(), history=past
+    told = reported.content(
+        many(this),
+        [many(baseline) for baseline in baselines],
+        judgements=judgements,
+        label_sheet=reported.sheet(),
+        history=past,
     )
+    text = page.html(told)
     assert len(text.encode()) < 3_000_000
     assert "Also changed, and not shown" in text
     assert all(name in text for name in names)
@@ -180,25 +188,7 @@ def test_many_changes_still_make_a_small_page(case):
 @pytest.mark.parametrize("sheet", [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n" + b"x" * 2_000_000])
 def test_a_label_sheet_that_is_no_small_png_is_not_shown(case, sheet):
     this, baselines, _ = case
-    assert "There is no label sheet" in page.render(
-        reported.report(this, baselines), this, baselines, label_sheet=sheet
-    )
-
-
-def test_the_page_is_written_whole_from_the_report_alone(case, tmp_path):
-    this, baselines, _ = case
-    path = tmp_path / "report.html"
-    page.write(reported.report(this, baselines), path)
-    assert path.read_text(encoding="utf-8").rstrip().endswith("</html>")
-    assert reported.SLOW in path.read_text(encoding="utf-8")
-    assert list(tmp_path.iterdir()) == [path]
-
-
-@pytest.mark.parametrize("where", ["folder", "nowhere/report.html"])
-def test_a_path_that_cannot_be_written_is_refused_early(tmp_path, where):
-    (tmp_path / "folder").mkdir()
-    with pytest.raises(UnwritablePage, match=re.escape(str(tmp_path / where))):
-        page.check(tmp_path / where)
+    assert "There is no label sheet" in page.html(reported.content(this, baselines, label_sheet=sheet))
 
 
 @in_browser
@@ -226,8 +216,8 @@ def test_it_is_laid_out_without_sideways_scrolling(tmp_path_factory, width, dark
     folder = tmp_path_factory.mktemp("browser")
     long = "void at::native::kernel<" + "x" * 300 + ">(int)"
     this, baselines, (past,) = reported.stored(folder / "stored", spin=long, commit="f" * 200)
-    report = reported.report(this, baselines, notes=("n" * 300,))
-    page.write(report, folder / "report.html", this, baselines, label_sheet=reported.sheet(), history=past)
+    told = reported.content(this, baselines, notes=("n" * 300,), label_sheet=reported.sheet(), history=past)
+    (folder / "report.html").write_text(page.html(told), encoding="utf-8")
     shutil.rmtree(folder / "stored")
     seen = chromium.measure(folder / "report.html", folder, width, dark)
     assert seen["scroll"] <= seen["width"]

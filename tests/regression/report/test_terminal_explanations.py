@@ -1,19 +1,19 @@
 """What a terminal shows: the table, the kernels and engine layers behind each change, and the answer last."""
 
 import dataclasses
+import json
 
 import pytest
 
 from regression.explain.explanation import explanations
 from regression.explain.layers import Layers, compare
 from regression.judge.verdict import Reason, Verdict
+from regression.report import json as json_form
 from regression.report import terminal
-from regression.report.content import summary
-from regression.report.json import as_dict
-from regression.report.markdown import explained as as_markdown
-from regression.report.page import render
-from regression.report.terminal import as_table
-from regression.report.terminal import explained as lines
+from regression.report.content import content
+from regression.report.markdown import explanation_text
+from regression.report.page import html
+from regression.report.terminal import explanation_lines as lines
 from tests.regression.report import reported
 from tests.regression.report.reported import FAST, SAME, SLOW, judgement
 
@@ -29,6 +29,10 @@ def with_layers(run, names, benchmark=SLOW):
     one = run.benchmarks[benchmark]
     one = dataclasses.replace(one, extra_info={**one.extra_info, "engine_layers": names})
     return dataclasses.replace(run, benchmarks={**run.benchmarks, benchmark: one})
+
+
+def in_json(this, baselines):
+    return json.loads(json_form.text(reported.content(this, baselines)))["kernels"]
 
 
 @pytest.mark.parametrize(
@@ -57,10 +61,10 @@ def test_the_sentence_says_that_no_kernel_is_tied_to_a_layer():
 
 def test_the_table_comes_first_then_the_kernels_then_the_answer(case):
     this, baselines, _ = case
-    report = reported.report(this, baselines)
-    out = terminal.lines(report, this, baselines)
-    table = as_table(report).splitlines()
-    assert out[: len(table) - 1] == table[:-1] and out[-1] == table[-1] == summary(report)
+    told = reported.content(this, baselines)
+    out = terminal.text(told).splitlines()
+    table = terminal.table(told)
+    assert out[: len(table)] == table and out[-1] == told.summary
     slow = next(number for number, line in enumerate(out) if line.startswith(f"{SLOW}: "))
     assert out[slow - 1] == "" and "spin_kernel (0 -> 1 launches)" in out[slow + 1]
     fast = next(number for number, line in enumerate(out) if line.startswith(f"{FAST}: "))
@@ -70,14 +74,14 @@ def test_the_table_comes_first_then_the_kernels_then_the_answer(case):
 def test_where_nothing_changed_there_is_the_table_alone(case):
     this, baselines, _ = case
     same = judgement(SAME, "kernel_time", Verdict.SAME, Reason.INSIDE_NOISE, 0.012, 0.012)
-    report = reported.report(this, baselines, judgements=(same,), shown=())
-    assert terminal.lines(report, this, baselines) == as_table(report).splitlines()
+    told = reported.content(this, baselines, judgements=(same,), shown=())
+    assert terminal.text(told).splitlines() == [*terminal.table(told), told.summary]
 
 
 def test_many_changed_benchmarks_are_counted_and_not_all_explained(case):
     this, baselines, _ = case
     many = tuple(judgement(f"m-v{n}-b1", "latency", Verdict.SLOWER, Reason.CONFIRMED, 1.0, 2.0) for n in range(30))
-    out = terminal.lines(reported.report(this, baselines, judgements=many, shown=()), this, baselines)
+    out = terminal.text(reported.content(this, baselines, judgements=many, shown=())).splitlines()
     (first,) = [number for number, line in enumerate(out) if line.startswith("m-v0-b1, m-v1-b1, ")]
     told = " ".join(line.strip() for line in out[first : out.index("", first)])
     assert told.count("-b1") == terminal.MOST_EXPLAINED
@@ -88,7 +92,7 @@ def test_many_changed_benchmarks_are_counted_and_not_all_explained(case):
 def test_a_baseline_that_was_left_out_explains_nothing(case):
     this, baselines, _ = case
     report = reported.report(this, baselines[:0])
-    told = " ".join(line.strip() for line in terminal.lines(report, this, baselines))
+    told = " ".join(line.strip() for line in terminal.text(content(report, this, baselines)).splitlines())
     assert SLOW in told and ": The baseline has no kernel table" in told
 
 
@@ -128,7 +132,8 @@ def test_long_layer_names_fit_and_are_whole_in_json(case):
     (told,) = explanations([SLOW], with_layers(this, [f"{LONG}_new"]), before)
     line = lines(told)[-1]
     assert len(line) <= 100 and "_new, -conv" in line and line.endswith("_old")
-    assert as_dict(told)["layers"] == {"now": 1, "before": 1, "new": (f"{LONG}_new",), "gone": (f"{LONG}_old",)}
+    kernels = in_json(with_layers(this, [f"{LONG}_new"]), before)[SLOW]
+    assert kernels["layers"] == {"now": 1, "before": 1, "new": [f"{LONG}_new"], "gone": [f"{LONG}_old"]}
 
 
 def test_without_kernels_the_layers_are_still_told(case):
@@ -146,13 +151,12 @@ def test_without_kernels_the_layers_are_still_told(case):
 def test_a_benchmark_of_eager_pytorch_has_no_layers(case):
     this, baselines, _ = case
     (told,) = explanations([FAST], this, baselines)
-    assert told.layers is None and as_dict(told)["layers"] is None
+    assert told.layers is None and in_json(this, baselines)[FAST]["layers"] is None
 
 
 def test_json_has_full_names_and_shares_that_add_up(case):
     this, baselines, _ = case
-    (told,) = explanations([SLOW], this, baselines)
-    kernels = as_dict(told)
+    kernels = in_json(this, baselines)[SLOW]
     assert kernels["changes"][0]["kernel"] == "void spin_kernel<long>(long)"
     assert kernels["changes"][0]["change_s"] == pytest.approx(60e-6)
     assert sum(change["share"] for change in kernels["changes"]) == pytest.approx(1)
@@ -165,16 +169,16 @@ def test_layers_are_in_markdown_and_on_the_page_as_text(case):
     nasty = "<script>alert(1)</script> `x` | @everyone"
     now = with_layers(this, [nasty])
     (told,) = explanations([SLOW], now, before)
-    text = as_markdown(told)
+    text = explanation_text(told)
     assert "- new: `<script>alert(1)</script> 'x' \\| @everyone`" in text
     assert "- gone: `old_0`, `old_1`, `old_2`, `old_3`, `old_4` and 35 more" in text
-    html = render(reported.report(this, baselines), now, before)
-    assert "1 engine layer, not tied to kernels; 1 new, 40 gone" in html
-    assert "<script" not in html and "20 more gone" in html
+    page = html(reported.content(now, before))
+    assert "1 engine layer, not tied to kernels; 1 new, 40 gone" in page
+    assert "<script" not in page and "20 more gone" in page
 
 
 def test_the_same_layers_are_one_sentence_on_the_page(case):
     this, baselines, _ = case
     before = [with_layers(baseline, ["a"]) for baseline in baselines]
-    html = render(reported.report(this, baselines), with_layers(this, ["a"]), before)
-    assert "1 engine layer, not tied to kernels; the same names as in the baseline." in html
+    page = html(reported.content(with_layers(this, ["a"]), before))
+    assert "1 engine layer, not tied to kernels; the same names as in the baseline." in page

@@ -1,5 +1,6 @@
 """Reading stored runs: whatever is in the file, a run or a sentence comes out."""
 
+import dataclasses
 import json
 import os
 from collections.abc import Callable
@@ -12,9 +13,9 @@ from hypothesis import strategies as st
 
 from regression.explain import explanation
 from regression.judge.judge import judge
-from regression.report import terminal
-from regression.report.json import as_dict, as_json
-from regression.report.markdown import markdown
+from regression.report import json as json_form
+from regression.report import markdown, terminal
+from regression.report.content import Changed, content
 from regression.runs.environment import differences
 from regression.runs.find import collect
 from regression.runs.read import LARGEST_FILE_BYTES, read
@@ -304,15 +305,18 @@ def test_nothing_but_a_report_or_a_sentence_comes_out_of_a_mangled_run(
     report = judge(run, stored.baselines, left_out=stored.left_out)
     assert len(report.baselines) + len({item.path for item in report.left_out} - {*report.baselines, run.path}) == 3
     assert all(item.reason.isprintable() for item in report.left_out)
-    lines = terminal.lines(report, run, stored.baselines)
+    every = explanation.explanations(run.benchmarks, run, stored.baselines)
+    changed = tuple(
+        Changed(benchmark=told.benchmark, explanation=told, latency_s=(), baseline_latencies_s=()) for told in every
+    )
+    said = dataclasses.replace(content(report, run, stored.baselines), changed=changed)
+    lines = terminal.text(said).splitlines()
     # Markdown keeps users from being mentioned with a character that has no width.
-    for line in [*lines, *markdown(report, run, stored.baselines).replace("\u200b", "").splitlines()]:
+    for line in [*lines, *markdown.text(said).replace("\u200b", "").splitlines()]:
         assert line.isprintable()
     assert all(len(line) <= 100 or len(line.split()) == 1 for line in lines)
-    every = explanation.explanations(run.benchmarks, run, stored.baselines)
-    assert all(line.isprintable() for told in every for line in terminal.explained(told))
-    kernels = {told.benchmark: as_dict(told) for told in every}
-    json.loads(as_json(report, kernels), parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    assert all(line.isprintable() for told in every for line in terminal.explanation_lines(told))
+    json.loads(json_form.text(said), parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
     assert all(str(item.now).isprintable() for item in differences(stored.baselines, run))
 
 

@@ -1,0 +1,60 @@
+"""Says what a baseline can show: `python -m regression detectable FILE_OR_FOLDER ...`, after `make baseline`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from regression.judge.judge import judge
+from regression.judge.power import typical
+from regression.judge.verdict import Report
+from regression.metrics import METRICS, Kind, Metric
+from regression.runs.find import collect
+from regression.text import change, count, escaped
+
+
+def table(report: Report, metrics: Sequence[Metric] = METRICS) -> str:
+    """One line a benchmark, one column a metric: the smallest change that would be reported."""
+    # Of a count every change is reported.
+    judged = [
+        metric
+        for metric in metrics
+        if metric.kind is Kind.CONTINUOUS and any(item.metric == metric.key for item in report.judgements)
+    ]
+    seen: dict[str, dict[str, str]] = {}
+    for item in report.judgements:
+        seen.setdefault(item.benchmark, {})[item.metric] = change(item.detectable_ratio, "")
+    name = max([len("benchmark"), *map(len, seen)])
+    widths = [max(len(metric.title), 10) for metric in judged]
+    lines = ["".join([f"{'benchmark':{name}}", *(f"  {m.title:>{w}}" for m, w in zip(judged, widths, strict=True))])]
+    lines.append("-" * len(lines[0]))
+    for id_, cells in seen.items():
+        row = (f"  {cells.get(metric.key, '-'):>{width}}" for metric, width in zip(judged, widths, strict=True))
+        lines.append("".join([f"{id_:{name}}", *row]))
+    return "\n".join(lines)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Exit status: 0, or 2 where no stored run can be used."""
+    parser = argparse.ArgumentParser(prog="python -m regression detectable", description=__doc__)
+    parser.add_argument(
+        "baseline", type=Path, nargs="+", metavar="FILE_OR_FOLDER", help="of a folder those saved as `baseline`"
+    )
+    stored = collect(parser.parse_args(argv).baseline)
+    for item in stored.left_out:
+        print(f"left out: {item}", file=sys.stderr)
+    if not stored.baselines:
+        print("regression: there is no baseline to look at; record one with `make baseline`.", file=sys.stderr)
+        return 2
+    report = judge(typical(stored.baselines), stored.baselines)
+    for item in report.left_out:
+        print(f"left out: {item}", file=sys.stderr)
+    folders = sorted({escaped(path.parent) for path in report.baselines})
+    print(f"{count(len(report.baselines), 'baseline run')} of {', '.join(folders)}")
+    print("the smallest true change that a run would report, with a probability of 95 %:\n")
+    print(table(report))
+    if report.notes:
+        print("", *report.notes, sep="\n")
+    return 0

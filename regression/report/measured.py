@@ -1,0 +1,104 @@
+"""What a run measured beside its verdict, made safe to show: speed-ups, latency distributions, precisions' colours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from regression.metrics import lookup
+from regression.runs.run import Run
+
+COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
+QUANTILES = 101
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpeedUp:
+    """How many times as fast as eager FP32 a variant is, by median latency."""
+
+    model: str
+    variant: str
+    batch_size: int
+    precision: str
+    now: float
+    baseline: float | None
+    """The middle one of the baseline's runs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Disagreement:
+    """A photograph that a benchmark gives another label than the reference does."""
+
+    benchmark: str
+    photograph: str
+    label: str
+    reference_label: str
+
+
+def speedups(run: Run, baselines: Sequence[Run]) -> tuple[SpeedUp, ...]:
+    """The stored speed-ups, in the run's order; what is no number is left out."""
+    found = []
+    for name, benchmark in run.benchmarks.items():
+        now, batch = _speedup(run, name), benchmark.params.get("batch_size", "")
+        if now is not None and batch.isdecimal():
+            before = sorted(value for baseline in baselines if (value := _speedup(baseline, name)) is not None)
+            found.append(
+                SpeedUp(
+                    model=benchmark.params.get("model", ""),
+                    variant=benchmark.params.get("variant", ""),
+                    batch_size=int(batch),
+                    precision=str(benchmark.extra_info.get("precision", "")),
+                    now=now,
+                    baseline=before[len(before) // 2] if before else None,
+                )
+            )
+    return tuple(found)
+
+
+def latency_quantiles(run: Run, benchmark: str) -> tuple[float, ...]:
+    """The 101 quantiles of the latency in seconds; empty where there are none or they are none."""
+    found = run.benchmarks.get(benchmark)
+    stored = found.extra_info.get("latency_quantiles_s") if found is not None else None
+    if not isinstance(stored, list) or len(stored) != QUANTILES:
+        return ()
+    usable = all(isinstance(value, (int, float)) and 1e-9 < value < 1e6 for value in stored)
+    return tuple(sorted(map(float, stored))) if usable else ()
+
+
+def colours(run: Run) -> dict[str, str]:
+    """The colour of each precision as `#rrggbb`, where the run says one."""
+    precisions = run.suite.get("precisions")
+    if not isinstance(precisions, Mapping):
+        return {}
+    stored = {str(name): lookup(precisions, (name, "colour")) for name in precisions}
+    # A stored file may say anything, and this is written into pictures.
+    return {name: colour for name, colour in stored.items() if isinstance(colour, str) and COLOUR.fullmatch(colour)}
+
+
+def disagreements(run: Run) -> tuple[Disagreement, ...]:
+    """Every photograph that some benchmark does not agree with the reference on."""
+    return tuple(
+        Disagreement(
+            benchmark=str(name),
+            photograph=str(file),
+            label=str(image.get("label")),
+            reference_label=str(image.get("reference_label")),
+        )
+        for name, result in _mappings(run.suite.get("labels"))
+        for file, image in _mappings(result.get("images"))
+        if image.get("agrees") is False
+    )
+
+
+def _mappings(stored: Any) -> list[tuple[Any, Mapping[str, Any]]]:
+    if not isinstance(stored, Mapping):
+        return []
+    return [(key, value) for key, value in stored.items() if isinstance(value, Mapping)]
+
+
+def _speedup(run: Run, benchmark: str) -> float | None:
+    value = run.benchmarks[benchmark].extra_info.get("speedup_over_eager_fp32") if benchmark in run.benchmarks else None
+    usable = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < 1e6
+    return float(value or 0) if usable else None

@@ -1,0 +1,143 @@
+"""The lines of a verdict: judgements with their metrics, worst first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from regression.judge.verdict import Judgement, Reason, Verdict
+from regression.metrics import METRICS, Kind, Metric
+from regression.text import change, difference, measure
+
+# Worst first.
+ORDER = (
+    Verdict.SLOWER,
+    Verdict.MISSING,
+    Verdict.CHANGED,
+    Verdict.UNSURE,
+    Verdict.FASTER,
+    Verdict.NEW,
+    Verdict.SAME,
+)
+ALL_METRICS = "all metrics"
+QUIET = (Reason.INSIDE_NOISE, Reason.NOISY, Reason.NO_BASELINE, Reason.SEEN_BEFORE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """What is said of one benchmark and metric: the numbers, and the same as text that every form shows."""
+
+    benchmark: str
+    metric: Metric
+    title: str
+    """The metric's, or `all metrics` for a benchmark that is MISSING for several."""
+    verdict: Verdict
+    reason: Reason
+    detail: str
+    failed: bool
+    baseline: float | None
+    """In the metric's unit, as is `now`."""
+    now: float | None
+    ratio: float | None
+    detectable_ratio: float | None
+
+    @property
+    def same(self) -> bool:
+        return self.verdict is Verdict.SAME
+
+    @property
+    def noisy(self) -> bool:
+        return self.reason is Reason.NOISY
+
+    @property
+    def accepted(self) -> bool:
+        return self.reason is Reason.ACCEPTED
+
+    @property
+    def word(self) -> str:
+        """The verdict, or that it was accepted."""
+        return "accepted" if self.accepted else str(self.verdict)
+
+    @property
+    def baseline_text(self) -> str:
+        return measure(self.baseline, self.baseline, self.metric.unit)
+
+    @property
+    def now_text(self) -> str:
+        return measure(self.now, self.baseline, self.metric.unit)
+
+    @property
+    def change_text(self) -> str:
+        return (
+            change(self.ratio)
+            if self.metric.kind is not Kind.COUNT
+            else change_text(self.metric, self.baseline, self.now)
+        )
+
+    @property
+    def detectable_text(self) -> str:
+        return change(self.detectable_ratio, "")
+
+    @property
+    def moved(self) -> str:
+        """The change for a sentence: `0 -> 1` of a count, `+1.20 %` of anything else."""
+        return f"{self.baseline_text} -> {self.now_text}" if self.metric.kind is Kind.COUNT else self.change_text
+
+    @property
+    def remark(self) -> str:
+        """Why the verdict is what it is; empty where the verdict says all."""
+        if self.reason in QUIET and not self.detail:
+            return ""
+        if self.reason is Reason.NEGLIGIBLE and not self.detail:
+            return "negligible: outside the noise, too small to matter"
+        moved = self.moved if self.verdict is Verdict.CHANGED and self.baseline is not None else ""
+        said = "; ".join(part for part in (moved, self.detail) if part)
+        return f"{self.reason}: {said}" if said else self.reason
+
+
+def change_text(metric: Metric, before: float | None, now: float | None) -> str:
+    """A change of a metric: of a count the difference, since 0 has no ratio; else percent."""
+    if metric.kind is Kind.COUNT:
+        return difference(before, now, metric.unit)
+    return change(now / before if before and now is not None else None)
+
+
+def rows(judgements: Iterable[Judgement], metrics: Sequence[Metric] = METRICS) -> tuple[Row, ...]:
+    """The judgements' rows, worst first; a benchmark that is MISSING for several metrics has one.
+
+    What fails comes first, then verdicts in their order, then what was never suspected, then the larger change. SAME
+    keeps the order of the run, so that the metrics of a benchmark stay together.
+    """
+    ordered = sorted(judgements, key=_rank)
+    by_key = {metric.key: metric for metric in metrics}
+    missing = Counter(item.benchmark for item in ordered if item.verdict is Verdict.MISSING)
+    found: list[Row] = []
+    told: set[str] = set()
+    for item in ordered:
+        whole = item.verdict is Verdict.MISSING and missing[item.benchmark] > 1
+        if whole and item.benchmark in told:
+            continue
+        if whole:
+            told.add(item.benchmark)
+        metric = by_key[item.metric]
+        row = Row(
+            benchmark=item.benchmark,
+            metric=metric,
+            title=ALL_METRICS if whole else metric.title,
+            verdict=item.verdict,
+            reason=item.reason,
+            detail=item.detail,
+            failed=item.failed,
+            baseline=None if whole else item.baseline,
+            now=item.now,
+            ratio=item.ratio,
+            detectable_ratio=item.detectable_ratio,
+        )
+        found.append(row)
+    return tuple(found)
+
+
+def _rank(item: Judgement) -> tuple[bool, int, bool, float]:
+    size = 0.0 if item.verdict is Verdict.SAME or not item.ratio else abs(item.ratio - 1)
+    return not item.failed, ORDER.index(item.verdict), item.reason is Reason.NOISY, -size

@@ -1,0 +1,54 @@
+"""docs/options.md lists every option of the suite and of `python -m regression`, and none that does not exist."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.docs.pages import ROOT, text
+
+PAGE = text(ROOT / "docs" / "options.md")
+OPTION = re.compile(r"--[a-z][a-z-]*[a-z]")
+
+
+def options(*arguments: str) -> set[str]:
+    command = [sys.executable, "-m", *arguments, "--help"]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    # An option stands at the beginning of its line; elsewhere it is mentioned.
+    return {
+        match for line in found.splitlines() for match in OPTION.findall(line[:30]) if line.lstrip().startswith("-")
+    }
+
+
+@pytest.fixture(scope="module")
+def of_pytest() -> set[str]:
+    return options("pytest", "--noconftest")
+
+
+@pytest.fixture(scope="module")
+def of_the_suite(of_pytest) -> set[str]:
+    return options("pytest", "benchmarks/") - of_pytest
+
+
+@pytest.fixture(scope="module")
+def of_regression() -> set[str]:
+    commands: tuple[list[str], ...] = ([], ["history"], ["detectable"])
+    return {option for words in commands for option in options("regression", *words)} - {"--help"}
+
+
+def test_every_option_of_the_suite_is_documented(of_the_suite):
+    assert {"--models", "--judge"} <= of_the_suite
+    assert not [option for option in sorted(of_the_suite) if f"`{option}" not in PAGE]
+
+
+def test_every_option_of_the_command_line_is_documented(of_regression):
+    assert {"--baseline", "--format"} <= of_regression
+    assert not [option for option in sorted(of_regression) if f"`{option}" not in PAGE]
+
+
+def test_no_option_is_documented_that_does_not_exist(of_pytest, of_the_suite, of_regression):
+    documented = {match for code in re.findall(r"`(--[^`]*)`", PAGE) for match in OPTION.findall(code)}
+    assert documented - of_pytest - of_the_suite - of_regression == set()

@@ -1,0 +1,127 @@
+"""A report's content: all that a form needs, whatever the metrics are called."""
+
+import ast
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from regression import report as room
+from regression.judge.verdict import Judgement, Reason, Verdict
+from regression.metrics import METRICS, Kind, Metric
+from regression.report import json as json_form
+from regression.report import markdown, page, terminal
+from regression.report.content import Content
+from tests.regression.report import reported
+from tests.regression.report.reported import FAST, GONE, SAME, SLOW
+
+ROOM = Path(str(room.__file__)).parent
+FORMS = {"terminal", "markdown", "page", "json"}
+SYNCS = Metric(key="syncs", title="synchronisations", path=("extra_info", "syncs"), kind=Kind.COUNT, judged=True)
+POWER = Metric(key="power", title="power", unit="W", path=("extra_info", "power_w"))
+
+
+def spoken(content: Content) -> str:
+    """A form of the report, as somebody would add it: one function that takes the content."""
+    parts = [content.answer, content.look_first]
+    parts += [f"{row.title} of {row.benchmark}: {row.word}, {row.moved}" for row in content.rows if not row.same]
+    parts += [f"{item.field} became {item.now}" for item in content.differences]
+    parts += [f"{one.benchmark} spends {one.explanation.change_s:+.6f} s more" for one in content.changed]
+    return " ".join(parts)
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory):
+    return reported.stored(tmp_path_factory.mktemp("stored"))
+
+
+def counted(benchmark, baseline, now, reason=Reason.CONFIRMED, verdict=Verdict.CHANGED):
+    return Judgement(benchmark=benchmark, metric=SYNCS.key, baseline=baseline, now=now, verdict=verdict, reason=reason)
+
+
+def with_counts(case, *judgements, **changed):
+    this, baselines, _ = case
+    return reported.content(this, baselines, metrics=(*METRICS, SYNCS), judgements=judgements, **changed)
+
+
+def test_a_form_needs_the_content_and_nothing_else(case):
+    this, baselines, _ = case
+    told = spoken(reported.content(this, baselines))
+    assert f"kernel time of {SLOW}: SLOWER, +1.20 %" in told
+    assert "software.driver became 590" in told
+    assert f"{SLOW} spends +0.000060 s more" in told
+
+
+@pytest.mark.parametrize("form", sorted(FORMS))
+def test_no_form_imports_another_or_the_judge(form):
+    tree = ast.parse((ROOM / f"{form}.py").read_text(encoding="utf-8"))
+    imported = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            imported |= {str(node.module), *(f"{node.module}.{name.name}" for name in node.names)}
+        if isinstance(node, ast.Import):
+            imported |= {name.name for name in node.names}
+    assert "regression.report.content" in imported
+    assert not imported & {f"regression.report.{other}" for other in FORMS}
+    assert not any(name.startswith(("regression.judge", "regression.runs")) for name in imported)
+
+
+def test_a_changed_count_stands_between_missing_and_unsure(case):
+    this, baselines, _ = case
+    of_all = (*reported.report(this, baselines).judgements, counted(SAME, 0, 1))
+    told = with_counts(case, *of_all, labels=())
+    assert [row.verdict for row in told.rows] == ["SLOWER", "MISSING", "CHANGED", "UNSURE", "FASTER", "SAME"]
+    assert told.answer == f"{SLOW} is slower, {GONE} is missing and {SAME} has changed counts (synchronisations)."
+    assert told.summary == "FAILED: 1 SLOWER, 1 MISSING, 1 CHANGED, 1 UNSURE, 1 FASTER, 1 SAME"
+    assert SAME in [one.benchmark for one in told.changed]
+
+
+def test_several_changed_counts_are_one_sentence(case):
+    told = with_counts(case, counted(SAME, 0, 1), counted(SLOW, 4, 2), labels=())
+    assert told.answer == "2 benchmarks have changed counts (synchronisations)."
+    assert told.look_first.startswith(f"Look first at synchronisations of {SAME}, 0 -> 1")
+
+
+def test_a_change_that_does_not_fail_is_counted_in_the_answer(case):
+    same = counted(SLOW, 4, 4, Reason.SEEN_BEFORE, Verdict.SAME)
+    told = with_counts(case, counted(SAME, 0, 1, Reason.NEW_VALUE), same, labels=())
+    assert told.answer == "As fast as the baseline, and as right: 1 SAME, 1 CHANGED."
+    assert not told.failed and not told.look_first
+
+
+def test_counts_are_plain_numbers_in_every_form(case):
+    told = with_counts(case, counted(SAME, 0, 1), counted(FAST, 1_234_567, 1_234_560), labels=(), shown=())
+    out = terminal.text(told).splitlines()
+    (row,) = (number for number, line in enumerate(out) if line.startswith(f"{SAME} "))
+    assert out[row].split() == [SAME, "synchronisations", "0", "1", "+1", "-", "CHANGED"]
+    assert out[row + 1] == "    confirmed: 0 -> 1"
+    assert any(line.split()[2:5] == ["1234567", "1234560", "-7"] for line in out if line.startswith(FAST))
+    assert f"| **CHANGED** (confirmed) | `{SAME}` | synchronisations | 0 | 1 | +1 | - |" in markdown.text(told)
+    html = page.html(told)
+    assert 'class="verdict changed">CHANGED' in html and ">+1</td>" in html and "nan" not in html
+    first = json.loads(json_form.text(told))["judgements"][0]
+    assert (first["baseline"], first["now"], first["ratio"], first["verdict"]) == (0, 1, None, "CHANGED")
+
+
+def test_metrics_are_called_what_their_entries_say(case):
+    """Also those that a caller gives in place of the table's."""
+    this, baselines, _ = case
+    renamed = tuple(
+        dataclasses.replace(metric, title=f"my {metric.title}", unit={"s": "fortnights"}.get(metric.unit, metric.unit))
+        for metric in METRICS
+    )
+    told = reported.content(this, baselines, metrics=renamed)
+    assert f"my kernel time of {SLOW}" in told.look_first
+    for text in (terminal.text(told), markdown.text(told), page.html(told)):
+        assert "my kernel time" in text and "0.00506 fortnights" in text
+
+
+def test_a_metric_of_another_unit_is_shown_in_it(case):
+    this, baselines, _ = case
+    warm = Judgement(
+        benchmark=SAME, metric="power", baseline=400.0, now=410.4, ratio=1.026,
+        verdict=Verdict.SLOWER, reason=Reason.CONFIRMED,
+    )  # fmt: skip
+    told = reported.content(this, baselines, metrics=(*METRICS, POWER), judgements=(warm,))
+    assert f"{SAME} power 400 W 410.4 W +2.60 %" in " ".join(terminal.text(told).split())

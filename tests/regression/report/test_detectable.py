@@ -1,0 +1,39 @@
+"""The table of what a baseline can show."""
+
+import pytest
+
+from regression.__main__ import main
+from regression.judge.judge import judge
+from regression.judge.power import typical
+from regression.report.detectable import table
+from tests.regression.recorder import IDS, Recorder
+
+
+def test_every_benchmark_has_a_line_with_each_judged_metric(
+    recorder: Recorder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recorder.baselines()
+    assert main(["detectable", str(recorder.folder)]) == 0
+    heading, rule, *rows = capsys.readouterr().out.splitlines()[3:]
+    assert heading.split() == ["benchmark", "kernel", "time", "latency", "peak", "memory"]
+    assert len(rule) == len(heading) <= 100
+    assert [row.split()[0] for row in rows] == list(IDS)
+    assert all(row.count("%") == 3 and len(row) == len(heading) for row in rows)
+
+
+def test_few_runs_and_unusable_ones_are_said(recorder: Recorder, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["detectable", str(recorder.folder)]) == 2
+    assert "record one with `make baseline`" in capsys.readouterr().err
+    recorder.baselines(1)
+    recorder.store("{", "0009_baseline.json")
+    assert main(["detectable", str(recorder.folder)]) == 0
+    told = capsys.readouterr()
+    assert "too few" in told.out and "0009_baseline.json: is not JSON" in told.err
+
+
+def test_metrics_without_a_value_have_no_column(recorder: Recorder) -> None:
+    baselines = recorder.baselines(3)
+    report = judge(typical(baselines), baselines)
+    latencies = [item for item in report.judgements if item.metric == "latency"]
+    heading = table(type(report)(run=report.run, judgements=tuple(latencies))).splitlines()[0]
+    assert heading.split() == ["benchmark", "latency"]
