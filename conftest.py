@@ -1,7 +1,6 @@
 """Joins benchmarks, fixtures and regression to pytest."""
 
 pytest_plugins = [
-    "fixtures.options",
     "fixtures.suite",
     "fixtures.collection",
     "fixtures.measuring",

@@ -12,13 +12,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from common.schema import SCHEMA
 from regression.metrics import LARGEST_VALUE, METRICS, SMALLEST_VALUE, Metric, lookup
 from regression.runs.kernel_table import kernel_table
 from regression.runs.run import Benchmark, Confirmation, Label, LeftOut, Run, UnusableRun
 from regression.text import shown, why
-
-SCHEMA = 1
-
 
 # A stored run takes 0.4 MB; one of 100 MB was saved with every round of every benchmark, which judging never reads.
 LARGEST_FILE_BYTES = 32 * 2**20
