@@ -32,11 +32,11 @@ KINDS = ("normal", "heavy tails", "two modes", "alike neighbours")
 def noise(kind: str, random: np.random.Generator, nights: int) -> Floats:
     """So many nights' noise, in standard deviations (of the normal part)."""
     if kind == "heavy tails":
-        return random.standard_t(3, size=nights)
+        return np.asarray(random.standard_t(3, size=nights))
     if kind == "two modes":
         return random.normal(size=nights) + 6 * (random.random(nights) < 0.2)
     if kind == "alike neighbours":
-        return lfilter([1], [1, -0.5], random.normal(size=nights + 50))[50:]
+        return np.asarray(lfilter([1], [1, -0.5], random.normal(size=nights + 50))[50:])
     return random.normal(size=nights)
 
 
@@ -75,7 +75,7 @@ def delay(
     values[QUIET_NIGHTS:] += np.log1p(size) * (nights if kind == "drift" else 1)
     for after in nights:
         so_far = np.exp(values[: QUIET_NIGHTS + after])
-        if changes(so_far, false_alarm, metric.matters, noise_floor(metric)):
+        if changes(so_far, false_alarm, metric.min_effect, noise_floor(metric)):
             return int(after)
     return LONGEST_DELAY
 

@@ -35,7 +35,7 @@ class World:
 
     name: str
     tail: float | None
-    """Degrees of freedom of the noise of processes and of days (Student's t of unit variance); None is normal."""
+    """Degrees of freedom of the noise of processes and of days (Student's t of variance 1); None is normal."""
     chosen: float = 0.0
     """Share of the benchmarks whose kernels every process chooses anew, as the stored runs show."""
     restless: float = 0.0
@@ -78,7 +78,7 @@ def simulate(
 ) -> Calibration:
     """Nights of `benchmarks` unchanged benchmarks with all judged metrics, each against a fresh baseline."""
     random = np.random.default_rng(seed)
-    judged = [metric for metric in metrics if metric.judged]
+    judged = [metric for metric in metrics if metric.judged and metric.spread is not None]
     counts = np.zeros(4)
     claims: list[Floats] = []
     for start in range(0, nights, BATCH):
@@ -103,7 +103,7 @@ def simulate(
 def _night(
     metric: Metric, world: World, nights: int, benchmarks: int, random: np.random.Generator
 ) -> tuple[Floats, Floats, Limits]:
-    """First looks (nights * benchmarks,), confirmations (nights * benchmarks, 2) less the controls' shift, limits."""
+    """Initial runs (nights * benchmarks,), confirmations (nights * benchmarks, 2) less the controls' shift, limits."""
     spread, rows = metric.spread, nights * benchmarks
     assert spread is not None, "a metric that is only shown has no noise to simulate"
 
@@ -134,8 +134,8 @@ def _night(
         baseline += (host_bound & (random.random(baseline.shape) < world.regimes)) * np.log(1.5)
         looks += (host_bound & (random.random(looks.shape) < world.regimes)) * np.log(1.5)
 
-    one_unit = Layout(("unit",) * BASELINE_RUNS, ("day",) * BASELINE_RUNS, "unit")
-    noise = estimate(baseline, one_unit, spread, besides, chosen_by_host)
+    one_gpu = Layout(("GPU",) * BASELINE_RUNS, ("day",) * BASELINE_RUNS, "GPU")
+    noise = estimate(baseline, one_gpu, spread, besides, chosen_by_host)
     looks -= noise.centre[:, None]
     variances = noise.deviation(1) ** 2
     steady = np.abs(looks[:, 0]) <= inside(noise, metric.share, benchmarks)
@@ -145,7 +145,7 @@ def _night(
     shifted, variance = shift(again.swapaxes(1, 2), precisions)
     again = (again - shifted[:, None, :]).reshape(rows, CONFIRMATIONS)
     added = np.repeat(variance.max(axis=1), benchmarks)
-    return looks[:, 0], again, limits(noise, metric.matters, metric.share, benchmarks, added)
+    return looks[:, 0], again, limits(noise, metric.min_effect, metric.share, benchmarks, added)
 
 
 def resample(runs: Sequence[Run], nights: int, metrics: Sequence[Metric] = METRICS, seed: int = 1) -> Calibration:

@@ -36,9 +36,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         getattr(stream, "reconfigure", lambda **_: None)(errors="backslashreplace")
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments[:1] == ["history"]:
-        from regression.history import series as history
+        from regression.report import history
 
-        return int(history.main(arguments[1:]))
+        return history.main(arguments[1:])
     if arguments[:1] == ["visible"]:
         from regression.judge import power as visible
 

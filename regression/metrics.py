@@ -1,14 +1,24 @@
-"""The one table of metrics: where a value is stored, how noisy it may be, and which change matters."""
+"""The one table of metrics: where a value is stored, how it is shown, how it is judged. To add one, add an entry."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 from collections.abc import Iterable, Mapping
+from enum import StrEnum
 from typing import Any
 
 # Outside these a number is a mistake, and its logarithm would overflow the arithmetic that follows.
 SMALLEST_VALUE, LARGEST_VALUE = 1e-12, 1e15
+
+
+class Kind(StrEnum):
+    """What a value is, and so how it is compared."""
+
+    CONTINUOUS = "continuous"
+    """Positive and noisy: compared on the logarithm, with the noise that the baseline's runs show."""
+    COUNT = "count"
+    """A whole number, 0 included, that does not vary: compared with the values that the baseline's runs have seen."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -27,35 +37,62 @@ class Spread:
     unseen: float
     """Between fresh processes, for a benchmark with fewer than three baseline runs."""
     day: float
-    """Between days, on one unit."""
-    unit: float
-    """Between units of one GPU model."""
+    """Between days, on one GPU."""
+    gpu: float
+    """Between GPUs of one model."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Metric:
-    """One line of the table. Larger is worse for every metric here; a metric with a `spread` is judged."""
+    """One line of the table. Larger is worse for every metric here."""
 
     key: str
     title: str
-    unit: str
+    unit: str = ""
+    """`s` and `B` are scaled when shown (ms, MiB); without a unit a value is shown as it is."""
     path: tuple[str, ...]
     """Where the value is in a stored benchmark."""
     missing: tuple[str, ...] = ()
     """Where the stored benchmark says why there is no value."""
+    confirmed_as: str = ""
+    """Field of a confirmation that holds the value; by default the last part of `path`."""
+    kind: Kind = Kind.CONTINUOUS
+    judged: bool = False
+    """What is not judged is only shown."""
     spread: Spread | None = None
-    matters: float = 0.0
-    """Smallest change that matters, as a fraction."""
+    """Prior spreads of a continuous metric that is judged."""
+    min_effect: float = 0.0
+    """Minimum effect: the smallest change that matters, as a fraction."""
     worth_knowing: float = 0.0
     """A change that a benchmark must be able to show to be called SAME, as a fraction."""
     excused_by: str = ""
     """Key of a metric of the machine itself: what moved together with it is not the code's doing."""
     share: float = 0.0
     """Share of the run's family-wise error that this metric's tests may spend."""
+    fails: bool = False
+    """Of a count: whether a value that is larger than all of the baseline's, by more than `min_effect`, fails."""
+    history_noise: float = 0.0
+    """Least noise between nights that a history assumes, as a standard deviation of the logarithm; with a `spread` that
+    of processes and days together."""
+    history_min_effect: float = 0.0
+    """Smallest lasting change that a history reports, as a fraction; at least `min_effect`."""
+
+    def __post_init__(self) -> None:
+        if self.judged and self.kind is Kind.CONTINUOUS and (self.spread is None or not self.share):
+            raise ValueError(f"the metric {self.key} is continuous and judged, so it needs a spread and a share")
 
     @property
-    def judged(self) -> bool:
-        return self.spread is not None
+    def confirmation_field(self) -> str:
+        """Name of the value in a confirmation of a stored run."""
+        return self.confirmed_as or self.path[-1]
+
+    def number(self, raw: Any) -> float | None:
+        """A stored value that this metric may have, else None: positive and within reason, or a whole number from 0."""
+        if isinstance(raw, bool) or not isinstance(raw, (int, float)) or not raw <= LARGEST_VALUE:
+            return None
+        if self.kind is Kind.COUNT:
+            return float(raw) if raw >= 0 and raw == int(raw) else None
+        return float(raw) if raw >= SMALLEST_VALUE else None
 
 
 METRICS: tuple[Metric, ...] = (
@@ -65,8 +102,9 @@ METRICS: tuple[Metric, ...] = (
         unit="s",
         path=("extra_info", "kernel_time_s"),
         missing=("extra_info", "kernel_time_missing"),
-        spread=Spread(process=0.0006, process_df=8, choice_s=52e-9, unseen=0.02, day=0.0003, unit=0.002),
-        matters=0.0025,
+        judged=True,
+        spread=Spread(process=0.0006, process_df=8, choice_s=52e-9, unseen=0.02, day=0.0003, gpu=0.002),
+        min_effect=0.0025,
         worth_knowing=0.02,
         share=0.7,
     ),
@@ -75,10 +113,12 @@ METRICS: tuple[Metric, ...] = (
         title="latency",
         unit="s",
         path=("stats", "median"),
-        spread=Spread(process=0.003, process_df=3, rounds=3, unseen=0.05, day=0.003, unit=0.003),
-        matters=0.05,
+        confirmed_as="latency_s",
+        judged=True,
+        spread=Spread(process=0.003, process_df=3, rounds=3, unseen=0.05, day=0.003, gpu=0.003),
+        min_effect=0.05,
         worth_knowing=0.2,
-        excused_by="host_pace",
+        excused_by="host_calibration",
         share=0.2,
     ),
     Metric(
@@ -86,14 +126,29 @@ METRICS: tuple[Metric, ...] = (
         title="peak memory",
         unit="B",
         path=("extra_info", "peak_memory_bytes"),
-        spread=Spread(process=0.0005, process_df=8, unseen=0.01, day=0.0005, unit=0.0005),
-        matters=0.01,
+        judged=True,
+        spread=Spread(process=0.0005, process_df=8, unseen=0.01, day=0.0005, gpu=0.0005),
+        min_effect=0.01,
         worth_knowing=0.05,
         share=0.1,
     ),
-    Metric(key="launches", title="launches", unit="", path=("extra_info", "launches")),
-    Metric(key="build_time", title="build time", unit="s", path=("extra_info", "build_s")),
-    Metric(key="host_pace", title="host pace", unit="s", path=("extra_info", "host_pace_s")),
+    Metric(
+        key="launches",
+        title="launches",
+        path=("extra_info", "launches"),
+        kind=Kind.COUNT,
+        history_noise=0.0003,
+        history_min_effect=0.001,
+    ),
+    Metric(
+        key="build_time",
+        title="build time",
+        unit="s",
+        path=("extra_info", "build_s"),
+        history_noise=0.05,
+        history_min_effect=0.25,
+    ),
+    Metric(key="host_calibration", title="host calibration", unit="s", path=("extra_info", "host_calibration_s")),
 )
 
 # What is measured of the machine, and has no history of its own: it is the same beside every benchmark.
@@ -105,15 +160,15 @@ class WrongChange(ValueError):
 
 
 def with_min_changes(texts: Iterable[str], metrics: tuple[Metric, ...] = METRICS) -> tuple[Metric, ...]:
-    """The table with the smallest changes that matter replaced by `--judge-min-change` texts like `kernel_time=1%`.
+    """The table with the minimum effects replaced by `--judge-min-change` texts like `kernel_time=1%`.
 
-    What is worth knowing grows along to at least twice that: a change as large as the smallest one that matters is
-    reported only half of the time, however small the noise.
+    What is worth knowing grows along to at least twice that: a change as large as the minimum effect is reported only
+    half of the time, however small the noise.
     """
     wanted = dict(_min_change(text, metrics) for text in texts)
     return tuple(
         dataclasses.replace(
-            metric, matters=wanted[metric.key], worth_knowing=max(metric.worth_knowing, 2 * wanted[metric.key])
+            metric, min_effect=wanted[metric.key], worth_knowing=max(metric.worth_knowing, 2 * wanted[metric.key])
         )
         if metric.key in wanted
         else metric

@@ -46,7 +46,7 @@ class Found:
 
 
 def changes(
-    values: Sequence[float], false_alarm: float, smallest: float = 0.0, noise_floor: float = 0.0
+    values: Sequence[float] | Floats, false_alarm: float, smallest: float = 0.0, noise_floor: float = 0.0
 ) -> list[Found]:
     """The steps and drifts of positive `values` in time order; empty for fewer than `FEWEST` values.
 

@@ -2,10 +2,10 @@
 
 import dataclasses
 import datetime
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from regression.metrics import OF_THE_MACHINE, lookup
+from regression.metrics import METRICS, OF_THE_MACHINE, Metric, lookup
 from regression.runs import environment
 from regression.runs import read as read_run
 from regression.runs import run as runs
@@ -31,9 +31,9 @@ class Night:
         return self.when.strftime("%Y-%m-%d")
 
 
-def read(path: Path) -> Night:
+def read(path: Path, metrics: Sequence[Metric] = METRICS) -> Night:
     """One stored run. Raises runs.UnusableRun, whose message is a sentence that names the file and the field."""
-    run = read_run.read(path)
+    run = read_run.read(path, metrics)
     try:
         when = datetime.datetime.fromisoformat(run.datetime)
     except ValueError:

@@ -1,30 +1,22 @@
-"""When a metric changed for good, and what else changed that night: `python -m regression history FOLDER`."""
+"""When a metric changed for good, and what else changed that night."""
 
-import argparse
-import json
 import math
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from regression.history import changepoints
 from regression.history import night as nights
 from regression.history.night import Night
-from regression.metrics import METRICS, Metric
+from regression.metrics import METRICS, Kind, Metric
 from regression.runs import run as runs
-from regression.runs.find import is_folder, walk
+from regression.runs.find import walk
 from regression.runs.run import LeftOut
-from regression.text import change as percent
-from regression.text import code, measure, shown
 
 # Of all the series of one GPU together, as for a verdict.
 FALSE_ALARM = 0.01
 # A change point of a small change lies up to two nights beside the true one (docs/history.md).
 NEARBY = 2
-# For metrics that are shown and not judged: the noise to assume and the smallest change to report.
-SHOWN = {"launches": (0.0003, 0.001), "build_time": (0.05, 0.25)}
 
 
 @dataclass(frozen=True)
@@ -47,8 +39,9 @@ class Event:
     environment: tuple[str, ...]
 
     @property
-    def ratio(self) -> float:
-        return self.after / self.before
+    def ratio(self) -> float | None:
+        """After over before; None where there was none of it before."""
+        return self.after / self.before if self.before else None
 
 
 @dataclass(frozen=True)
@@ -82,27 +75,32 @@ class History:
         return [(night, night.values[key]) for night in self.nights if key in night.values]
 
 
-def read(folder: Path) -> tuple[list[Night], list[str]]:
+def read(folder: Path, metrics: Sequence[Metric] = METRICS) -> tuple[list[Night], list[str]]:
     """Every stored run in the folder, and a sentence for each file that is none and each folder that is closed."""
     read_nights: list[Night] = []
     closed: list[LeftOut] = []
     left_out: list[str] = []
     for path in walk(folder, closed):
         try:
-            read_nights.append(nights.read(path))
+            read_nights.append(nights.read(path, metrics))
         except runs.UnusableRun as problem:
             left_out.append(str(problem))
     return read_nights, [*map(str, closed), *left_out]
 
 
-def of(run: Path, folder: Path) -> History | None:
+def of(run: Path, folder: Path, metrics: Sequence[Metric] = METRICS) -> History | None:
     """The history that a stored run is part of, from all stored runs in the folder; None where it is not among them."""
-    found, _ = read(folder)
+    found, _ = read(folder, metrics)
     same = run.resolve()
-    return next((one for one in trace(found) if any(night.file.resolve() == same for night in one.nights)), None)
+    return next(
+        (one for one in trace(found, metrics=metrics) if any(night.file.resolve() == same for night in one.nights)),
+        None,
+    )
 
 
-def trace(all_nights: Iterable[Night], false_alarm: float = FALSE_ALARM) -> list[History]:
+def trace(
+    all_nights: Iterable[Night], false_alarm: float = FALSE_ALARM, metrics: Sequence[Metric] = METRICS
+) -> list[History]:
     """The history of every GPU model among the stored runs.
 
     `false_alarm` is the probability of any change at all being reported where one GPU's series are only noise.
@@ -110,38 +108,52 @@ def trace(all_nights: Iterable[Night], false_alarm: float = FALSE_ALARM) -> list
     groups: dict[tuple[str, str, str], list[Night]] = {}
     for night in sorted(all_nights, key=lambda night: (night.when, night.file)):
         groups.setdefault(night.identity, []).append(night)
-    return [_history(identity, groups[identity], false_alarm) for identity in sorted(groups)]
+    return [_history(identity, groups[identity], false_alarm, metrics) for identity in sorted(groups)]
 
 
-def _history(identity: tuple[str, str, str], group: list[Night], false_alarm: float) -> History:
+def _history(
+    identity: tuple[str, str, str], group: list[Night], false_alarm: float, metrics: Sequence[Metric]
+) -> History:
     series: dict[tuple[str, str], list[Night]] = {}
     for night in group:
         for measured in night.values:
             series.setdefault(measured, []).append(night)
     long_enough = {measured: found for measured, found in series.items() if len(found) >= changepoints.FEWEST}
-    metrics = {metric.key: metric for metric in METRICS}
+    by_key = {metric.key: metric for metric in metrics}
     events: list[Event] = []
     for measured, found in long_enough.items():
-        benchmark, metric = measured[0], metrics[measured[1]]
-        smallest = SHOWN[metric.key][1] if metric.key in SHOWN else metric.matters
+        benchmark, metric = measured[0], by_key[measured[1]]
+        smallest = max(metric.min_effect, metric.history_min_effect)
         values = [night.values[measured] for night in found]
-        for change in changepoints.changes(values, false_alarm / len(long_enough), smallest, noise_floor(metric)):
+        # Only a count may be 0, of which there is no logarithm.
+        offset = 0.0 if all(values) else 1.0
+        lifted = [value + offset for value in values]
+        for change in changepoints.changes(lifted, false_alarm / len(long_enough), smallest, noise_floor(metric)):
             environment = _environment(found, change)
             first, last = found[change.first], found[change.last]
             length = change.last - change.first + 1
-            events.append(
-                Event(benchmark, metric, change.kind, first, last, length, change.before, change.after, environment)
-            )
-    order = {metric.key: place for place, metric in enumerate(METRICS)}
-    events.sort(key=lambda event: (event.first.when, event.first.file, order[event.metric.key], -abs(event.ratio - 1)))
+            before, after = (_level(level - offset, metric) for level in (change.before, change.after))
+            events.append(Event(benchmark, metric, change.kind, first, last, length, before, after, environment))
+    order = {metric.key: place for place, metric in enumerate(metrics)}
+    events.sort(key=lambda event: (event.first.when, event.first.file, order[event.metric.key], -_size(event)))
     return History(identity, tuple(group), len(long_enough), tuple(events))
 
 
 def noise_floor(metric: Metric) -> float:
     """The least noise between nights to assume, as a standard deviation of the logarithm."""
     if metric.spread is None:
-        return SHOWN[metric.key][0]
+        return metric.history_noise
     return math.hypot(metric.spread.process, metric.spread.day)
+
+
+def _level(value: float, metric: Metric) -> float:
+    """A level in the metric's unit; what rounding leaves of none at all is none."""
+    return 0.0 if metric.kind is Kind.COUNT and value < 1e-6 else value
+
+
+def _size(event: Event) -> float:
+    """How large a change is, from nothing to something the largest."""
+    return math.inf if event.ratio is None else abs(event.ratio - 1)
 
 
 def _environment(found: Sequence[Night], change: changepoints.Found) -> tuple[str, ...]:
@@ -161,105 +173,3 @@ def _environment(found: Sequence[Night], change: changepoints.Found) -> tuple[st
             when = "" if night == at else f" ({found[night].day})"
             return commit + tuple(f"{text}{when}" for text in changed)
     return commit
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """The command line. Exit status 0, also with changes; 2 where the folder has no stored run that can be used."""
-    parser = argparse.ArgumentParser(
-        prog="python -m regression history",
-        description="Find lasting changes and slow drifts in all stored runs of a GPU, with what changed that night.",
-    )
-    parser.add_argument("folder", type=Path, help="a GPU's folder of stored runs, such as baselines/nvidia-h200")
-    parser.add_argument("--format", choices=("table", "json", "markdown"), default="table")
-    options = parser.parse_args(argv)
-    if not is_folder(options.folder):
-        print(f"{options.folder} is no folder; give a folder of stored runs, such as baselines.", file=sys.stderr)
-        return 2
-    found, left_out = read(options.folder)
-    for sentence in left_out:
-        print(f"Left out {sentence}", file=sys.stderr)
-    if not found:
-        print(
-            f"No stored run in {options.folder}; --benchmark-save or --benchmark-autosave stores one.", file=sys.stderr
-        )
-        return 2
-    histories = trace(found)
-    if options.format == "json":
-        print(json.dumps({"histories": [as_dict(history) for history in histories], "left_out": left_out}, indent=2))
-    else:
-        show = table if options.format == "table" else markdown
-        print("\n\n".join(show(history) for history in histories))
-    return 0
-
-
-def table(history: History) -> str:
-    """The history for a terminal: night by night, what changed in the environment, and by how much which metric."""
-    out = [history.sentence()]
-    for heading, environment, events in _by_night(history):
-        out += ["", heading, *(f"  {text}" for text in environment or ("nothing recorded changed in the environment",))]
-        width = max(len(event.benchmark) for event in events)
-        for event in events:
-            change = f"{_amount(event, event.before)} -> {_amount(event, event.after)}"
-            out.append(f"  {event.metric.title:<12} {event.benchmark:<{width}} {percent(event.ratio):>9}  {change}")
-    return "\n".join(out)
-
-
-def markdown(history: History) -> str:
-    """The same as Markdown; what stored files say is code, so that nothing in it acts."""
-    out = [history.sentence()]
-    for heading, environment, events in _by_night(history):
-        out += ["", f"**{heading}**", ""]
-        out += [f"- {code(text)}" for text in environment] or ["- nothing recorded changed in the environment"]
-        out += ["", "| metric | benchmark | change | before | after |", "| --- | --- | ---: | ---: | ---: |"]
-        out += [
-            f"| {event.metric.title} | {code(event.benchmark)} | {percent(event.ratio)} "
-            f"| {_amount(event, event.before)} | {_amount(event, event.after)} |"
-            for event in events
-        ]
-    return "\n".join(out)
-
-
-def as_dict(history: History) -> dict[str, Any]:
-    """The history for JSON; times in seconds, sizes in bytes, dates in ISO 8601."""
-    slug, mig, policy = history.identity
-    return {
-        "gpu": slug,
-        "mig": mig or None,
-        "precision_policy": policy or None,
-        "runs": len(history.nights),
-        "first": history.nights[0].when.isoformat(),
-        "last": history.nights[-1].when.isoformat(),
-        "series": history.series,
-        "summary": history.sentence(),
-        "changes": [
-            {
-                "benchmark": event.benchmark,
-                "metric": event.metric.key,
-                "kind": event.kind,
-                "first": event.first.when.isoformat(),
-                "last": event.last.when.isoformat(),
-                "run": shown(event.first.file),
-                "nights": event.nights,
-                "before": float(f"{event.before:.7g}"),
-                "after": float(f"{event.after:.7g}"),
-                "ratio": round(event.ratio, 7),
-                "environment": list(event.environment),
-            }
-            for event in history.events
-        ],
-    }
-
-
-def _by_night(history: History) -> list[tuple[str, tuple[str, ...], list[Event]]]:
-    """Heading, environment and events of every night, and of every drift, on which something changed."""
-    groups: dict[tuple[str, tuple[str, ...]], list[Event]] = {}
-    for event in history.events:
-        heading = f"{event.first.day} ({shown(event.first.file.name)})"
-        if event.kind == "drift":
-            heading = f"{event.first.day} to {event.last.day}: a drift over {event.nights} runs"
-        groups.setdefault((heading, event.environment), []).append(event)
-    return [(heading, environment, events) for (heading, environment), events in groups.items()]
-
-
-def _amount(event: Event, value: float) -> str:
-    return measure(value, event.before, event.metric.unit)

@@ -1,4 +1,4 @@
-"""How much of a change the machine explains: its own pace, measured beside every benchmark without any model.
+"""How much of a change the machine explains: its own calibration, measured beside every benchmark without any model.
 
 Everything is on the natural logarithm and vectorised over benchmarks; docs/judging.md derives it.
 """
@@ -11,12 +11,12 @@ from regression.judge.noise import Floats
 
 # Whatever slowed a host slowed its latencies by no more than this many times as much (docs/judging.md).
 EXCUSE = 2.0
-# What the pace of an undisturbed host strays between processes.
+# What the calibration of an undisturbed host strays between processes.
 TOLERANCE = 0.03
 
 
 def moved(then: Floats, now: Floats) -> Floats:
-    """How far the pace `now` (B, N) lies from the baseline's median, `then` (B, K), beyond TOLERANCE.
+    """How far the calibration `now` (B, N) lies from the baseline's median, `then` (B, K), beyond TOLERANCE.
 
     0 within it, and where either is not known (NaN). The median, since a few disturbed runs of a baseline must not
     excuse every night that follows, nor widen what counts as undisturbed.
@@ -28,19 +28,19 @@ def moved(then: Floats, now: Floats) -> Floats:
     return np.asarray(np.nan_to_num(np.sign(distance) * np.maximum(np.abs(distance) - TOLERANCE, 0)))
 
 
-def explainable(pace: Floats, latency_s: Floats, kernel_time_s: Floats, launching_s: Floats) -> Floats:
-    """How far the logarithm of a latency (B,) moves at most, where the pace moved by `pace` (B, N).
+def explainable(calibration: Floats, latency_s: Floats, kernel_time_s: Floats, launching_s: Floats) -> Floats:
+    """How far the logarithm of a latency (B,) moves at most, where the calibration moved by `calibration` (B, N).
 
     By EXCUSE times as much, where all of it waits for the host. Where the GPU is busy for `kernel_time_s` (NaN: not
     known), the host can only delay what lies outside that time, or take longer than that to launch the kernels, which
     takes it `launching_s` at most.
     """
-    factor = np.exp(EXCUSE * pace)
+    factor = np.exp(EXCUSE * calibration)
     busy, launching, latency = (value[:, None] for value in (kernel_time_s, launching_s, latency_s))
     outside = np.maximum(latency - busy, 0)
     slowest = np.maximum(busy, launching * factor) + outside * factor
     bound = np.log(slowest / (np.maximum(busy, launching) + outside))
-    return np.asarray(np.where(np.isfinite(busy), bound, EXCUSE * pace))
+    return np.asarray(np.where(np.isfinite(busy), bound, EXCUSE * calibration))
 
 
 def unexplained(deviations: Floats, explained: Floats) -> Floats:

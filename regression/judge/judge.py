@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import math
-from collections.abc import Iterable, Sequence
+import statistics
+from collections.abc import Container, Iterable, Sequence
 
 from regression.judge.accepted import Accepted, allowance, stale
-from regression.judge.metric_tests import Column, column
+from regression.judge.counts import judge_counts
+from regression.judge.metric_tests import MetricTests, metric_tests
 from regression.judge.noise import KNOWN_DF
 from regression.judge.verdict import Judgement, Reason, Report, Shown, Verdict
-from regression.metrics import METRICS, Metric
+from regression.metrics import METRICS, Kind, Metric
 from regression.runs.environment import differences, refusal
 from regression.runs.run import LeftOut, Run
 from regression.text import count, percent
@@ -33,9 +35,10 @@ def judge(
     """
     usable, refused = comparable(run, baselines)
     judged = [metric for metric in metrics if metric.judged]
-    columns = _columns(run, usable, judged)
+    all_tests = _metric_tests(run, usable, judged)
     judgements = [
-        *(judgement for tests in columns for judgement in tests.judgements()),
+        *(judgement for tests in all_tests for judgement in tests.judgements()),
+        *_counts(run, usable, judged),
         *_new(run, usable, judged),
         *_missing(run, usable, judged),
     ]
@@ -44,7 +47,7 @@ def judge(
     keys = {metric.key: number for number, metric in enumerate(judged)}
     judgements.sort(key=lambda item: (rank[item.benchmark], keys[item.metric]))
     day = today or _date(run)
-    judgements, used = _accept(judgements, columns, accepted, day)
+    judgements, used = _accept(judgements, all_tests, accepted, day)
     problems = [*run.problems, *(problem for baseline in usable for problem in baseline.problems)]
     return Report(
         run=run.path,
@@ -55,8 +58,8 @@ def judge(
         left_out=(*left_out, *problems, *refused),
         labels=tuple((id_, label) for id_, label in sorted(run.labels.items()) if not label.passed),
         notes=(*notes, *_notes(run, usable), *stale(accepted, used, set(known), day)),
-        tests=sum(len(tests.ids) for tests in columns),
-        controls=tuple(_controls(judgements)),
+        tests=sum(len(tests.ids) for tests in all_tests),
+        controls=tuple(_controls(judgements, {metric.key for metric in judged if metric.kind is Kind.CONTINUOUS})),
         deselected=run.deselected,
     )
 
@@ -88,17 +91,22 @@ def _same(one: Run, other: Run) -> bool:
     )
 
 
-def _columns(run: Run, baselines: Sequence[Run], metrics: Sequence[Metric]) -> list[Column]:
-    tests = {}
+def _metric_tests(run: Run, baselines: Sequence[Run], metrics: Sequence[Metric]) -> list[MetricTests]:
+    tests = [(metric, _in_both(run, baselines, metric)) for metric in metrics if metric.kind is Kind.CONTINUOUS]
+    spent = sum(metric.share for metric, ids in tests if ids)
+    return [metric_tests(metric, run, baselines, ids, metric.share / spent) for metric, ids in tests if ids]
+
+
+def _counts(run: Run, baselines: Sequence[Run], metrics: Sequence[Metric]) -> Iterable[Judgement]:
     for metric in metrics:
-        before = _in_baseline(baselines, metric)
-        tests[metric.key] = [id_ for id_, item in run.benchmarks.items() if id_ in before and metric.key in item.values]
-    spent = sum(metric.share for metric in metrics if tests[metric.key])
-    return [
-        column(metric, run, baselines, tests[metric.key], metric.share / spent)
-        for metric in metrics
-        if tests[metric.key]
-    ]
+        if metric.kind is Kind.COUNT:
+            yield from judge_counts(metric, run, baselines, _in_both(run, baselines, metric))
+
+
+def _in_both(run: Run, baselines: Sequence[Run], metric: Metric) -> list[str]:
+    """Ids with a value of the metric now and in some undisturbed baseline run."""
+    before = _in_baseline(baselines, metric)
+    return [id_ for id_, item in run.benchmarks.items() if id_ in before and metric.key in item.values]
 
 
 def _in_baseline(baselines: Sequence[Run], metric: Metric, disturbed: bool = False) -> dict[str, None]:
@@ -149,32 +157,38 @@ def _missing(run: Run, baselines: Sequence[Run], metrics: Sequence[Metric]) -> I
                 benchmark=id_,
                 metric=metric.key,
                 baseline_runs=len(values),
-                baseline=math.exp(sum(map(math.log, values)) / len(values)),
+                baseline=_typical(metric, values),
                 verdict=Verdict.MISSING,
                 reason=reason,
                 detail=detail,
             )
 
 
+def _typical(metric: Metric, values: Sequence[float]) -> float:
+    """The middle of several runs' values, as the judge takes it."""
+    return statistics.median_low(values) if metric.kind is Kind.COUNT else statistics.geometric_mean(values)
+
+
 def _accept(
-    judgements: list[Judgement], columns: Sequence[Column], accepted: Sequence[Accepted], today: datetime.date
+    judgements: list[Judgement], all_tests: Sequence[MetricTests], accepted: Sequence[Accepted], today: datetime.date
 ) -> tuple[list[Judgement], set[Accepted]]:
     used: set[Accepted] = set()
     noise = {
         (id_, tests.metric.key): float(limit)
-        for tests in columns
+        for tests in all_tests
         for id_, limit in zip(tests.ids, tests.limits.each, strict=True)
     }
     result = []
     for item in judgements:
         entry = next((entry for entry in accepted if entry.covers(item.benchmark, item.metric, today)), None)
         worse = item.ratio is not None and item.ratio > 1
-        if entry and worse and (item.verdict is Verdict.SLOWER or item.reason is Reason.UNCONFIRMED):
+        if entry and worse and (item.failed or item.reason is Reason.UNCONFIRMED):
             assert item.ratio is not None
             used.add(entry)
             size = f"{percent(math.log1p(entry.change))} until {entry.expires}: {entry.reason}"
-            if math.log(item.ratio) <= allowance(entry, noise[item.benchmark, item.metric]):
-                item = dataclasses.replace(item, verdict=Verdict.SLOWER, reason=Reason.ACCEPTED, detail=size)
+            if math.log(item.ratio) <= allowance(entry, noise.get((item.benchmark, item.metric), 0.0)):
+                verdict = item.verdict if item.verdict is Verdict.CHANGED else Verdict.SLOWER
+                item = dataclasses.replace(item, verdict=verdict, reason=Reason.ACCEPTED, detail=size)
             else:
                 item = dataclasses.replace(item, detail=f"more than the accepted {size}; {item.detail}")
         result.append(item)
@@ -198,14 +212,16 @@ def _shown(run: Run, baselines: Sequence[Run], metrics: Sequence[Metric]) -> Ite
                 )
 
 
-def _controls(judgements: Sequence[Judgement]) -> Iterable[str]:
-    """Benchmarks of which something came out SAME, and nothing changed or would be measured again."""
+def _controls(judgements: Sequence[Judgement], continuous: Container[str]) -> Iterable[str]:
+    """Benchmarks of which a time or size came out SAME, and nothing changed or would be measured again."""
     unfit = {item.benchmark for item in judgements if item.verdict not in (Verdict.SAME, Verdict.UNSURE, Verdict.NEW)}
     unfit |= {
         item.benchmark for item in judgements if item.reason in (Reason.UNCONFIRMED, Reason.DISAGREED, Reason.DISTURBED)
     }
     return dict.fromkeys(
-        item.benchmark for item in judgements if item.verdict is Verdict.SAME and item.benchmark not in unfit
+        item.benchmark
+        for item in judgements
+        if item.verdict is Verdict.SAME and item.metric in continuous and item.benchmark not in unfit
     )
 
 
@@ -216,20 +232,20 @@ def _notes(run: Run, baselines: Sequence[Run]) -> Iterable[str]:
     if len(baselines) < 3:
         runs = count(len(baselines), "run")
         yield f"The baseline has {runs}, too few to know a benchmark's noise; record five with `make baseline`."
-    units = {baseline.unit for baseline in baselines}
-    if run.unit not in units:
-        known = ", ".join(sorted(unit[:12] for unit in units)) or "unknown"  # in full among the differences
+    gpus = {baseline.gpu for baseline in baselines}
+    if run.gpu not in gpus:
+        known = ", ".join(sorted(gpu[:12] for gpu in gpus)) or "unknown"  # in full among the differences
         yield (
-            f"This run is of another unit ({run.unit[:12] or 'unknown'}) than the baseline ({known}); "
-            "the smallest changes seen allow for the spread between units."
+            f"This run is of another GPU ({run.gpu[:12] or 'unknown'}) than the baseline ({known}); "
+            "the detectable changes allow for the spread between GPUs."
         )
     place = run.place
     alike = sum(baseline.place == place for baseline in baselines)
-    elsewhere = sum(baseline.unit == run.unit for baseline in baselines) - alike
+    elsewhere = sum(baseline.gpu == run.gpu for baseline in baselines) - alike
     if elsewhere and alike <= KNOWN_DF:
         yield (
             f"{count(elsewhere, 'run')} of the baseline timed other benchmarks than this run. Engines lie elsewhere in "
-            "the GPU's memory then, and the smallest changes seen allow for that as for another unit."
+            "the GPU's memory then, and the detectable changes allow for that as for another GPU."
         )
     disturbed = sum(bool(item.disturbances) for baseline in baselines for item in baseline.benchmarks.values())
     if disturbed:

@@ -32,17 +32,17 @@ class Limits:
 
     noise: Noise
     inside: Floats
-    """The noise of a first look: beyond it a benchmark is measured again, if the change matters at all."""
+    """The noise of a initial run: beyond it a benchmark is measured again, if the change matters at all."""
     screen: Floats
-    """The first look must be beyond this to be measured again."""
+    """The initial run must be beyond this to be measured again."""
     alone: Floats
-    """The first look must be beyond this to be reported without confirmations."""
+    """The initial run must be beyond this to be reported without confirmations."""
     each: Floats
     """Every confirmation must be beyond this."""
     final: Floats
-    """The mean of the first look and its confirmations must be beyond this."""
-    matters: Floats
-    """The first look, and the confirmations' mean, must be beyond this."""
+    """The mean of the initial run and its confirmations must be beyond this."""
+    min_effect: Floats
+    """The initial run, and the confirmations' mean, must be beyond this."""
     detectable: Floats
     """The smallest true change that all of these let through with a probability of at least POWER."""
     final_deviation: Floats
@@ -51,15 +51,15 @@ class Limits:
     """Part of the family-wise error that one test may spend, both directions together."""
 
     def suspect(self, first: Floats) -> Bools:
-        """Which first looks (B,) must be measured again."""
+        """Which initial runs (B,) must be measured again."""
         return np.asarray(np.abs(first) > self.screen)
 
     def certain(self, first: Floats) -> Bools:
-        """Which first looks (B,) are reported even without confirmations."""
+        """Which initial runs (B,) are reported even without confirmations."""
         return np.asarray(np.abs(first) > self.alone)
 
     def agreed(self, first: Floats, again: Floats) -> Bools:
-        """Which confirmations (B, n), NaN where not measured, bear out the direction of their suspicious first look."""
+        """Which confirmations (B, n), NaN where not measured, bear out the direction of a suspicious initial run."""
         toward = again * np.sign(first)[:, None]
         missing = np.isnan(again)
         count = (~missing).sum(axis=1)
@@ -69,7 +69,7 @@ class Limits:
 
     def reported(self, first: Floats, again: Floats) -> Bools:
         """Which changes are reported as confirmed: suspicious, agreed on, and large enough to matter."""
-        large = np.abs(settled(again)) > self.matters
+        large = np.abs(settled(again)) > self.min_effect
         return np.asarray(self.suspect(first) & self.agreed(first, again) & large)
 
 
@@ -82,13 +82,13 @@ def settled(again: Floats) -> Floats:
 
 
 def inside(noise: Noise, share: float, tests: int) -> Floats:
-    """The noise of a first look: what lies within it is not suspicious, whatever matters. See `limits`."""
+    """The noise of a initial run: what lies within it is not suspicious, whatever the minimum effect. See `limits`."""
     return quantile(SCREEN_ERROR * _error(share, tests) / 2, noise.df) * noise.deviation(1)
 
 
 def limits(
     noise: Noise,
-    matters: float,
+    min_effect: float,
     share: float,
     tests: int,
     controls: Floats | float = 0.0,
@@ -100,7 +100,7 @@ def limits(
     variance that subtracting the controls' shift adds to a confirmation.
     """
     error = _error(share, tests)
-    change = np.log1p(matters)
+    change = np.log1p(min_effect)
     one = noise.deviation(1)
     each_sd = np.sqrt(one**2 + controls)
     part = confirmations / (1 + confirmations)
@@ -122,7 +122,7 @@ def limits(
         alone=alone,
         each=each,
         final=final,
-        matters=matter,
+        min_effect=matter,
         detectable=detectable(gates, noise.df),
         final_deviation=final_sd,
         error=FAMILY_WISE_ERROR * error,

@@ -23,7 +23,7 @@ LARGEST_LOG = math.log(LARGEST_VALUE)
 
 
 @dataclasses.dataclass(frozen=True)
-class Column:
+class MetricTests:
     """The benchmarks that have a value of `metric` now and in the baseline; arrays are of one length with `ids`."""
 
     metric: Metric
@@ -33,10 +33,10 @@ class Column:
     """Logarithm of now over the baseline's centre."""
     again: Floats
     """(B, confirmations): the same of every confirmation, less its controls' shift; NaN where not measured."""
-    pace: Floats
-    """(B, 1 + confirmations): how far the machine's own pace moved beyond its noise, at `first` and at `again`."""
+    calibration: Floats
+    """(B, 1 + confirmations): how far host calibration moved beyond its noise, at `first` and at `again`."""
     explained: Floats
-    """(B, 1 + confirmations): how far a pace that moved so moves the benchmark at most."""
+    """(B, 1 + confirmations): how far a calibration that moved so moves the benchmark at most."""
     controls: int
     """The smallest number of controls that a confirmation was compared with."""
     limits: Limits
@@ -47,7 +47,7 @@ class Column:
 
     @property
     def detectable(self) -> Floats:
-        """The smallest true change that would have been reported although the pace excuses some."""
+        """The smallest true change that would have been reported although the calibration excuses some."""
         return np.asarray(self.limits.detectable + np.maximum(self.explained, 0).max(axis=1))
 
     def judgements(self) -> list[Judgement]:
@@ -59,7 +59,7 @@ class Column:
         reported = known.reported(first, again)
         excused = (suspect & ~known.suspect(first)) | (known.reported(self.first, self.again) & ~reported)
         looks = (self.first + np.nansum(self.again, axis=1)) / (1 + np.isfinite(self.again).sum(axis=1))
-        # The first look was selected for being far away; the confirmations were not.
+        # The initial run was selected for being far away; the confirmations were not.
         ratio = np.where(reported, settled_, self.first)
         p_value = np.where(reported, looks / known.final_deviation, self.first / noise.deviation(1))
         found = np.column_stack([suspect, excused, certain, agreed, reported]).tolist()
@@ -103,8 +103,8 @@ class Column:
         again = self.again[row][np.isfinite(self.again[row])].tolist()
         if excused:
             looked = [True, *np.isfinite(self.again[row])]
-            paces = ", ".join(percent(log) for log in self.pace[row][looked])
-            return Verdict.UNSURE, Reason.DISTURBED, f"the host's own pace, without any model, moved by {paces}"
+            calibrations = ", ".join(percent(log) for log in self.calibration[row][looked])
+            return Verdict.UNSURE, Reason.DISTURBED, f"host calibration moved by {calibrations}"
         if len(again) < CONFIRMATIONS and self.disturbed_again[row]:
             return Verdict.UNSURE, Reason.DISTURBED, f"while it was measured again: {self.disturbed_again[row]}"
         if len(again) < CONFIRMATIONS:
@@ -118,7 +118,7 @@ class Column:
         return Verdict.UNSURE, Reason.DISAGREED, detail
 
 
-def column(metric: Metric, run: Run, baselines: Sequence[Run], ids: Sequence[str], share: float) -> Column:
+def metric_tests(metric: Metric, run: Run, baselines: Sequence[Run], ids: Sequence[str], share: float) -> MetricTests:
     """The tests of `ids`, every one of which has a value now and in at least one baseline."""
     assert metric.spread is not None, "a metric that is only shown has no tests"
     key = metric.key
@@ -139,7 +139,7 @@ def column(metric: Metric, run: Run, baselines: Sequence[Run], ids: Sequence[str
     calm = [confirmation for confirmation in run.confirmations if not confirmation.disturbed]
     again = _logs([[c.values.get(id_, {}).get(key) for c in calm] for id_ in ids]) - noise.centre[:, None]
     own = metric.excused_by
-    pace = moved(
+    calibration = moved(
         _logs([[item.values.get(own) if item else None for item in row] for row in benchmarks]),
         _logs([[run.benchmarks[id_].values.get(own), *(c.values.get(id_, {}).get(own) for c in calm)] for id_ in ids]),
     )
@@ -151,16 +151,16 @@ def column(metric: Metric, run: Run, baselines: Sequence[Run], ids: Sequence[str
         shifted, variance = shift(again.T, np.where(listed, 1 / variances, 0), choice > 0)
         again, added = again - shifted, float(variance.max())
         controls = min(int(chosen.sum()) for chosen in listed)
-    return Column(
+    return MetricTests(
         metric,
         tuple(ids),
         now,
         first,
         again,
-        pace,
-        explainable(pace, np.exp(noise.centre), *_on_the_gpu(measured, noise.centre)),
+        calibration,
+        explainable(calibration, np.exp(noise.centre), *_on_the_gpu(measured, noise.centre)),
         controls,
-        limits(noise, metric.matters, share, len(ids), added),
+        limits(noise, metric.min_effect, share, len(ids), added),
         disturbed,
         tuple(_disturbed_again(run, id_, key) for id_ in ids),
     )

@@ -16,7 +16,7 @@ from regression.metrics import Spread
 
 Floats = npt.NDArray[np.float64]
 
-# A prior between days or units is worth this many degrees of freedom against what a baseline shows.
+# A prior between days or GPUs is worth this many degrees of freedom against what a baseline shows.
 GROUP_PRIOR_DF = 12.0
 # Own spreads that the prior would produce less often than this are not shrunk towards it.
 OUTLYING = 0.05
@@ -26,22 +26,22 @@ KNOWN_DF = 2
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """Which unit and which day each of K baseline runs comes from, and which of them share this run's unit.
+    """Where and on which day each of K baseline runs was measured, and which of them share this run's place.
 
-    A unit is here a GPU together with what a run built on it (`Run.place`).
+    A place is a GPU together with what a run built on it (`Run.place`): another place counts as another GPU.
     """
 
-    units: tuple[Hashable, ...]
+    places: tuple[Hashable, ...]
     days: tuple[str, ...]
-    now_unit: Hashable
+    now_place: Hashable
 
     @property
     def mine(self) -> npt.NDArray[np.bool_]:
-        return np.array([unit == self.now_unit for unit in self.units], dtype=bool)
+        return np.array([place == self.now_place for place in self.places], dtype=bool)
 
     def groups(self) -> tuple[Floats, Floats]:
-        """Indicator matrices (K, days) and (K, units); a day belongs to one unit."""
-        return _indicator(list(zip(self.units, self.days, strict=True))), _indicator(list(self.units))
+        """Indicator matrices (K, days) and (K, GPUs); a day belongs to one GPU."""
+        return _indicator(list(zip(self.places, self.days, strict=True))), _indicator(list(self.places))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Noise:
     process: Floats
     """Standard deviation between processes, after shrinkage."""
     shared: Floats
-    """Variance that every process of tonight shares: days and units, of the baseline and of tonight."""
+    """Variance that every process of tonight shares: days and GPUs, of the baseline and of tonight."""
     df: Floats
     """Degrees of freedom of Student's t for a deviation from the centre."""
 
@@ -69,42 +69,42 @@ def estimate(
     """Noise of B benchmarks from `logs` (B, K), NaN where a run has no value.
 
     `process` and `day` (B,) are what else the stored runs say of a benchmark's spread between processes and days; they
-    widen the priors. Where at least three runs come from this run's own unit, the centre is theirs alone, since a
-    unit's offset is larger than the noise of its processes. The spread between processes is that of all runs.
+    widen the priors. Where at least three runs come from this run's own GPU, the centre is theirs alone, since a
+    GPU's offset is larger than the noise of its processes. The spread between processes is that of all runs.
     """
     present = np.isfinite(logs)
-    own_unit = present & layout.mine
-    same_unit = own_unit.sum(axis=1) > KNOWN_DF
-    # Without a run of another unit there is no choice to make, however few the runs are.
-    same_unit |= own_unit.sum(axis=1) == present.sum(axis=1)
-    used = np.where(same_unit[:, None], own_unit, present)
+    own_gpu = present & layout.mine
+    same_gpu = own_gpu.sum(axis=1) > KNOWN_DF
+    # Without a run of another GPU there is no choice to make, however few the runs are.
+    same_gpu |= own_gpu.sum(axis=1) == present.sum(axis=1)
+    used = np.where(same_gpu[:, None], own_gpu, present)
     count = used.sum(axis=1)
     runs = np.maximum(count, 1)
     offset = np.where(used, logs, 0).sum(axis=1) / runs
     strayed = np.where(present, logs - offset[:, None], 0.0)
 
-    by_day, by_unit = layout.groups()
+    by_day, by_gpu = layout.groups()
     prior = np.hypot(spread.process, np.broadcast_to(process, len(logs)))
-    deviation, df = _process(strayed, present @ by_day, present @ by_unit, by_day, by_unit, spread, prior)
-    values, days, units = np.where(used, strayed, 0.0), used @ by_day, used @ by_unit
-    of_day = _days(values, days, units, by_day, by_unit, deviation, np.hypot(spread.day, day))
-    of_unit = _units(values, days, units, by_unit, deviation, of_day, spread)
+    deviation, df = _process(strayed, present @ by_day, present @ by_gpu, by_day, by_gpu, spread, prior)
+    values, days, gpus = np.where(used, strayed, 0.0), used @ by_day, used @ by_gpu
+    of_day = _days(values, days, gpus, by_day, by_gpu, deviation, np.hypot(spread.day, day))
+    of_gpu = _gpus(values, days, gpus, by_gpu, deviation, of_day, spread)
     shared = of_day * (1 + (days**2).sum(axis=1) / runs**2)
-    shared += np.where(same_unit, 0, of_unit * (1 + (units**2).sum(axis=1) / runs**2))
+    shared += np.where(same_gpu, 0, of_gpu * (1 + (gpus**2).sum(axis=1) / runs**2))
     return Noise(runs=count, centre=np.where(count > 0, offset, np.nan), process=deviation, shared=shared, df=df)
 
 
 def _process(
-    values: Floats, days: Floats, units: Floats, by_day: Floats, by_unit: Floats, spread: Spread, prior: Floats
+    values: Floats, days: Floats, gpus: Floats, by_day: Floats, by_gpu: Floats, spread: Spread, prior: Floats
 ) -> tuple[Floats, Floats]:
-    """Standard deviation between processes and its degrees of freedom: runs of one unit and day, pooled and shrunk."""
+    """Standard deviation between processes and its degrees of freedom: runs of one GPU and day, pooled and shrunk."""
     total = (values**2).sum(axis=1)
     runs = days.sum(axis=1)
-    of_days, of_units = runs - (days > 0).sum(axis=1), runs - (units > 0).sum(axis=1)
+    of_days, of_gpus = runs - (days > 0).sum(axis=1), runs - (gpus > 0).sum(axis=1)
     # Runs of as many days as runs say nothing within a day; then days count as processes, which overstates the noise.
     by_days = of_days >= KNOWN_DF
-    own_df = np.maximum(np.where(by_days, of_days, of_units), 0)
-    squares = total - np.where(by_days, _between(values, days, by_day), _between(values, units, by_unit))
+    own_df = np.maximum(np.where(by_days, of_days, of_gpus), 0)
+    squares = total - np.where(by_days, _between(values, days, by_day), _between(values, gpus, by_gpu))
 
     prior = np.where(own_df < KNOWN_DF, np.maximum(prior, spread.unseen), prior)
     own = np.maximum(squares, 0) / np.maximum(own_df, 1)
@@ -115,21 +115,21 @@ def _process(
 
 
 def _days(
-    values: Floats, days: Floats, units: Floats, by_day: Floats, by_unit: Floats, process: Floats, prior: Floats
+    values: Floats, days: Floats, gpus: Floats, by_day: Floats, by_gpu: Floats, process: Floats, prior: Floats
 ) -> Floats:
-    """Variance between days of one unit: the prior, moved by what several days of the baseline show."""
-    squares = _between(values, days, by_day) - _between(values, units, by_unit)
-    df = np.maximum((days > 0).sum(axis=1) - (units > 0).sum(axis=1), 0)
+    """Variance between days of one GPU: the prior, moved by what several days of the baseline show."""
+    squares = _between(values, days, by_day) - _between(values, gpus, by_gpu)
+    df = np.maximum((days > 0).sum(axis=1) - (gpus > 0).sum(axis=1), 0)
     return _moved(squares, df, process**2, _size(days), prior)
 
 
-def _units(
-    values: Floats, days: Floats, units: Floats, by_unit: Floats, process: Floats, day: Floats, spread: Spread
+def _gpus(
+    values: Floats, days: Floats, gpus: Floats, by_gpu: Floats, process: Floats, day: Floats, spread: Spread
 ) -> Floats:
-    """Variance between units: the prior, moved by what several units of the baseline show."""
-    df = np.maximum((units > 0).sum(axis=1) - 1, 0)
+    """Variance between GPUs: the prior, moved by what several GPUs of the baseline show."""
+    df = np.maximum((gpus > 0).sum(axis=1) - 1, 0)
     within = process**2 + day * _size(days)
-    return _moved(_between(values, units, by_unit), df, within, _size(units), spread.unit)
+    return _moved(_between(values, gpus, by_gpu), df, within, _size(gpus), spread.gpu)
 
 
 def _moved(squares: Floats, df: Floats, within: Floats, size: Floats, prior: Floats | float) -> Floats:

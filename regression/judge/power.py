@@ -6,12 +6,12 @@ import argparse
 import dataclasses
 import statistics
 import sys
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 from regression.judge.judge import judge
 from regression.judge.verdict import Report
-from regression.metrics import METRICS, OF_THE_MACHINE, Metric
+from regression.metrics import METRICS, OF_THE_MACHINE, Kind, Metric
 from regression.runs.find import collect
 from regression.runs.run import Run
 from regression.text import change, count, shown
@@ -19,11 +19,12 @@ from regression.text import change, count, shown
 TYPICAL = Path("a run like the baseline")
 
 
-def typical(baselines: Sequence[Run]) -> Run:
+def typical(baselines: Sequence[Run], metrics: Sequence[Metric] = METRICS) -> Run:
     """The newest run with every value in the middle of all undisturbed ones.
 
     What judging it says is said of the baseline.
     """
+    counts = {metric.key for metric in metrics if metric.kind is Kind.COUNT}
     newest = max(baselines, key=lambda run: run.datetime)
     found: dict[str, dict[str, list[float]]] = {}
     for run in baselines:
@@ -34,7 +35,7 @@ def typical(baselines: Sequence[Run]) -> Run:
     benchmarks = {
         id_: dataclasses.replace(
             benchmark,
-            values={key: _middle(key, values) for key, values in found[id_].items()},
+            values={key: _middle(key, values, counts) for key, values in found[id_].items()},
             disturbances=(),
         )
         for id_, benchmark in known.items()
@@ -45,8 +46,10 @@ def typical(baselines: Sequence[Run]) -> Run:
     )
 
 
-def _middle(key: str, values: Sequence[float]) -> float:
-    """Where the judge takes the middle to be."""
+def _middle(key: str, values: Sequence[float], counts: Container[str]) -> float:
+    """Where the judge takes the middle to be; of a count a value that was seen."""
+    if key in counts:
+        return statistics.median_low(values)
     return statistics.median(values) if key in OF_THE_MACHINE else statistics.geometric_mean(values)
 
 

@@ -17,6 +17,7 @@ class Verdict(StrEnum):
     SAME = "SAME"
     FASTER = "FASTER"
     SLOWER = "SLOWER"
+    CHANGED = "CHANGED"
     UNSURE = "UNSURE"
     NEW = "NEW"
     MISSING = "MISSING"
@@ -26,6 +27,7 @@ class Reason(StrEnum):
     """Why a judgement says so."""
 
     INSIDE_NOISE = "inside-noise"
+    SEEN_BEFORE = "seen-before"
     NEGLIGIBLE = "negligible"
     CONFIRMED = "confirmed"
     WITHOUT_CONTROLS = "without-controls"
@@ -34,6 +36,7 @@ class Reason(StrEnum):
     NOISY = "noisy"
     DISAGREED = "disagreed"
     DISTURBED = "disturbed"
+    NEW_VALUE = "new-value"
     NO_BASELINE = "no-baseline"
     FAILED = "failed"
     SKIPPED = "skipped"
@@ -53,7 +56,7 @@ class Judgement:
     baseline: float | None = None
     now: float | None = None
     ratio: float | None = None
-    """Of the confirmations' mean relative to their controls where there are any, else of the first look."""
+    """Of the confirmations' mean relative to their controls where there are any, else of the initial run."""
     first_ratio: float | None = None
     detectable_ratio: float | None = None
     p_value: float | None = None
@@ -63,6 +66,9 @@ class Judgement:
 
     @property
     def failed(self) -> bool:
+        """Whether the session fails for it: SLOWER and MISSING, and a CHANGED whose metric says so, unless accepted."""
+        if self.verdict is Verdict.CHANGED:
+            return self.reason in (Reason.CONFIRMED, Reason.UNCONFIRMED)
         return self.verdict in FAILING and self.reason is not Reason.ACCEPTED
 
 

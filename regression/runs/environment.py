@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from common.schema import VOLATILE
 from regression.metrics import lookup
 from regression.runs.run import Run
 from regression.text import shown
 
-# What changes from moment to moment, and the name of the host, which says nothing about its speed.
-VOLATILE = re.compile(
-    r"node|cpu\.hz_actual.*|cpu\.hz_advertised_friendly|.*temperature.*|.*_clock_now.*|.*power_draw.*"
-)
 NOT_RECORDED = "not recorded"
 COMMIT, COMMIT_DIGITS = "commit", 12
 

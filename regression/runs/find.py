@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from common.schema import BASELINE_FILE, RUN_FILE
 from regression.metrics import METRICS, Metric
 from regression.runs.read import read
 from regression.runs.run import LeftOut, Run, UnusableRun
 from regression.text import why
 
-BASELINE_NAME = re.compile(r"\d{4,}_baseline\.json")
-RUN_NAME = re.compile(r"\d{4,}_.+\.json")
 NO_BASELINE = (
     "no run in this folder was saved as `baseline`; record some with --benchmark-save=baseline, or name the files."
 )
@@ -37,8 +35,8 @@ def collect(paths: Iterable[Path], metrics: Sequence[Metric] = METRICS) -> Store
     for path in paths:
         if is_folder(path):
             found = walk(path, left_out)
-            named = [file for file in found if BASELINE_NAME.fullmatch(file.name)]
-            history += [file for file in found if file not in named and RUN_NAME.fullmatch(file.name)]
+            named = [file for file in found if BASELINE_FILE.fullmatch(file.name)]
+            history += [file for file in found if file not in named and RUN_FILE.fullmatch(file.name)]
             if not named:
                 left_out.append(LeftOut(path, NO_BASELINE))
             files |= dict.fromkeys(named)

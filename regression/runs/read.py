@@ -12,8 +12,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from common.schema import SCHEMA
-from regression.metrics import LARGEST_VALUE, METRICS, SMALLEST_VALUE, Metric, lookup
+from common.schema import RENAMED, SCHEMA
+from regression.metrics import LARGEST_VALUE, METRICS, SMALLEST_VALUE, Kind, Metric, lookup
 from regression.runs.kernel_table import kernel_table
 from regression.runs.run import Benchmark, Confirmation, Label, LeftOut, Run, UnusableRun
 from regression.text import shown, why
@@ -49,7 +49,8 @@ def parse(document: Mapping[str, Any], path: Path, metrics: Sequence[Metric] = M
             f"which reads {SCHEMA}; judge it with that version.",
         )
     problems: list[str] = []
-    benchmarks = _benchmarks(records, problems, metrics, suite.get("kernels"))
+    renamed = RENAMED.get(schema, {}) if isinstance(schema, int) else {}
+    benchmarks = _benchmarks(records, problems, metrics, suite.get("kernels"), renamed)
     selected = _texts(suite.get("selected"))
     if not benchmarks and not selected:
         more = f" ({problems[0]})" if problems else ""
@@ -69,7 +70,7 @@ def parse(document: Mapping[str, Any], path: Path, metrics: Sequence[Metric] = M
         skipped=_sentences(suite.get("skipped")),
         failed=_sentences(suite.get("failed")),
         labels=_labels(suite.get("labels")),
-        confirmations=_confirmations(suite.get("confirmations"), problems, metrics),
+        confirmations=_confirmations(suite.get("confirmations"), problems, metrics, renamed),
         verdicts={key: _sentences(value) for key, value in _mapping(suite.get("verdicts")).items()},
         suite=suite,
         problems=tuple(LeftOut(path, problem) for problem in problems),
@@ -108,7 +109,7 @@ def _load(path: Path) -> Mapping[str, Any]:
 
 
 def _benchmarks(
-    records: list[Any], problems: list[str], metrics: Sequence[Metric], kernel_names: Any
+    records: list[Any], problems: list[str], metrics: Sequence[Metric], kernel_names: Any, renamed: Mapping[str, str]
 ) -> dict[str, Benchmark]:
     params = Counter(
         record["param"] for record in records if isinstance(record, dict) and isinstance(record.get("param"), str)
@@ -124,6 +125,7 @@ def _benchmarks(
         if not isinstance(id_, str) or not id_:
             problems.append(f"`benchmarks[{number}]` has neither `param` nor `name` and is left out.")
             continue
+        record = {**record, "extra_info": _renamed(record.get("extra_info"), renamed)}
         read_ones.append(_benchmark(shown(id_), record, problems, metrics, kernel_names))
     counts = Counter(benchmark.id for benchmark in read_ones)
     problems += [
@@ -141,11 +143,12 @@ def _benchmark(
     absent: dict[str, str] = {}
     for metric in metrics:
         raw = lookup(record, metric.path)
-        number = _number(raw)
+        number = metric.number(raw)
         if number is not None:
             values[metric.key] = number
         elif raw is not None and metric.judged:
-            absent[metric.key] = f"`{'.'.join(metric.path)}` is {shown(str(raw)[:40])}, not a positive number"
+            a_number = "whole number" if metric.kind is Kind.COUNT else "positive number"
+            absent[metric.key] = f"`{'.'.join(metric.path)}` is {shown(str(raw)[:40])}, not a {a_number}"
             problems.append(f"{id_}: {absent[metric.key]}; left out.")
         elif isinstance(reason := lookup(record, metric.missing) if metric.missing else None, str):
             absent[metric.key] = shown(reason)
@@ -198,8 +201,10 @@ def _labels(raw: Any) -> dict[str, Label]:
     return labels
 
 
-def _confirmations(raw: Any, problems: list[str], metrics: Sequence[Metric]) -> tuple[Confirmation, ...]:
-    stored = {metric.path[-1]: metric.key for metric in metrics} | {"latency_s": "latency"}
+def _confirmations(
+    raw: Any, problems: list[str], metrics: Sequence[Metric], renamed: Mapping[str, str]
+) -> tuple[Confirmation, ...]:
+    stored = {metric.confirmation_field: metric for metric in metrics}
     confirmations = []
     for number, item in enumerate(raw if isinstance(raw, list) else []):
         measured = _mapping(_mapping(item).get("benchmarks"))
@@ -208,7 +213,8 @@ def _confirmations(raw: Any, problems: list[str], metrics: Sequence[Metric]) -> 
             continue
         values: dict[str, dict[str, float]] = {}
         for id_, record in measured.items():
-            numbers = {stored[field]: _number(value) for field, value in _mapping(record).items() if field in stored}
+            fields = _renamed(record, renamed).items()
+            numbers = {stored[name].key: stored[name].number(value) for name, value in fields if name in stored}
             values[shown(id_)] = {key: value for key, value in numbers.items() if value is not None}
         controls, disturbed = (tuple(_texts(item.get(field)) or ()) for field in ("controls", "disturbed"))
         confirmations.append(Confirmation(controls, values, disturbed))
@@ -220,6 +226,12 @@ def _number(raw: Any) -> float | None:
     if isinstance(raw, bool) or not isinstance(raw, (int, float)):
         return None
     return float(raw) if SMALLEST_VALUE <= raw <= LARGEST_VALUE else None
+
+
+def _renamed(raw: Any, names: Mapping[str, str]) -> Mapping[str, Any]:
+    """The fields under the names that this schema gives them."""
+    fields = _mapping(raw)
+    return {names.get(name, name): value for name, value in fields.items()} if names else fields
 
 
 def _mapping(raw: Any) -> Mapping[str, Any]:

@@ -88,15 +88,15 @@ class Run:
     problems: tuple[LeftOut, ...] = ()
 
     @property
-    def unit(self) -> str:
-        """The GPU's UUID; empty on a CPU, whose units are not told apart."""
+    def gpu(self) -> str:
+        """The GPU's UUID; empty on a CPU, whose GPUs are not told apart."""
         uuid = lookup(self.machine, ("gpu", "uuid"))
         return uuid if isinstance(uuid, str) else ""
 
     @property
     def place(self) -> Hashable:
-        """What decides where in a GPU's memory engines lie: the unit, and all that was built; empty on a CPU."""
-        return (self.unit, frozenset(self.benchmarks)) if self.unit else ""
+        """What decides where in a GPU's memory engines lie: the GPU, and all that was built; empty on a CPU."""
+        return (self.gpu, frozenset(self.benchmarks)) if self.gpu else ""
 
     @property
     def day(self) -> str:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from timm.data import ImageNetInfo
+from timm.data.imagenet_info import ImageNetInfo
 
 PATH = Path(__file__).parents[2] / "data" / "imagenet_class_index.json"
 

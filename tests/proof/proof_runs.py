@@ -30,7 +30,7 @@ class Folder:
         """Runs with `extra` kernel time (id to fraction), as a spin kernel where it was injected, else in the gemm."""
         return [self._one(extra or {}, name, injected, latency or {}, copies, **options) for _ in range(times)]
 
-    def _one(self, extra, name, injected, latency, copies, noise=0.0003, unit="GPU-1", day=1, gpu="nvidia-h200"):
+    def _one(self, extra, name, injected, latency, copies, noise=0.0003, uuid="GPU-1", day=1, gpu="nvidia-h200"):
         benchmarks = []
         for number, id_ in enumerate(IDS):
             base = 0.0005 * (number + 1) * np.exp(noise * self.random.standard_normal())
@@ -64,7 +64,7 @@ class Folder:
         self.count += 1
         document = {
             "datetime": f"2026-03-{day:02d}T{self.count // 60:02d}:{self.count % 60:02d}:00+00:00",
-            "machine_info": {"gpu": {"name": gpu, "slug": gpu, "uuid": unit}},
+            "machine_info": {"gpu": {"name": gpu, "slug": gpu, "uuid": uuid}},
             "suite": {"schema": 1, "selected": list(IDS), "kernels": NAMES}
             | ({} if injected is None else {"injected": injected}),
             "benchmarks": benchmarks,
@@ -74,6 +74,6 @@ class Folder:
         return path
 
     def runs(self):
-        from proof.stored import READ
+        from proof.score.stored import READ
 
         return [read(path, READ) for path in sorted(self.path.glob("*.json"))]

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from proof.simulated_runs import benchmark, run, save
-from regression.history import series as history
+from regression.history import series
+from regression.report import history
 
 NAMES = ("efficientnet_b0-eager-fp32-b1", "efficientnet_b0-tensorrt-fp16-b128")
 
@@ -200,10 +201,10 @@ def test_values_that_are_no_times_are_left_out_of_a_history(tmp_path, capsys):
 
 def test_the_history_of_one_run_is_that_of_its_gpu(tmp_path):
     stored(tmp_path, 8, machine=lambda night: {"gpu": {"slug": "nvidia-h200" if night < 5 else "nvidia-l4"}})
-    past = history.of(tmp_path / "0006_nightly.json", tmp_path)
+    past = series.of(tmp_path / "0006_nightly.json", tmp_path)
     assert past is not None
     assert (past.title, len(past.nights)) == ("nvidia-l4", 3)
-    assert history.of(tmp_path / "elsewhere.json", tmp_path) is None
+    assert series.of(tmp_path / "elsewhere.json", tmp_path) is None
 
 
 def test_what_changed_the_night_before_a_step_is_told_with_its_date(tmp_path, capsys):

@@ -1,4 +1,4 @@
-"""A latency that moved together with the host's own pace says nothing about the code."""
+"""A latency that moved together with host calibration says nothing about the code."""
 
 from typing import Any
 
@@ -20,20 +20,23 @@ STEADY = 0.004
 WANTED = (ONE, "latency")
 
 
-def paced(document: dict[str, Any], slowed: dict[str, float], pace: float) -> dict[str, Any]:
-    """The stored run with some latencies slowed, and the host's pace (1 is the baseline's) beside all of them."""
+def paced(document: dict[str, Any], slowed: dict[str, float], calibration: float) -> dict[str, Any]:
+    """The stored run with some latencies slowed, and their host calibration (1 is the baseline's)."""
     for item in document["benchmarks"]:
         factor = slowed.get(item["param"], 1.0)
         item["stats"] = {name: value * factor for name, value in item["stats"].items()}
-        item["extra_info"]["host_pace_s"] = STEADY * pace
+        item["extra_info"]["host_calibration_s"] = STEADY * calibration
         if item["param"] in HOST_BOUND:
             item["extra_info"]["kernel_time_s"] /= 10
     return document
 
 
-def confirmation(recorder: Recorder, slowed: dict[str, float], pace: float) -> dict[str, Any]:
-    measured = paced(recorder.document(noise=1e-5), slowed, pace)["benchmarks"]
-    values = {item["param"]: {"latency_s": item["stats"]["median"], "host_pace_s": STEADY * pace} for item in measured}
+def confirmation(recorder: Recorder, slowed: dict[str, float], calibration: float) -> dict[str, Any]:
+    measured = paced(recorder.document(noise=1e-5), slowed, calibration)["benchmarks"]
+    values = {
+        item["param"]: {"latency_s": item["stats"]["median"], "host_calibration_s": STEADY * calibration}
+        for item in measured
+    }
     return {"controls": list(CONTROLS), "benchmarks": values}
 
 
@@ -41,11 +44,13 @@ def baselines(recorder: Recorder) -> list[Run]:
     return [read(recorder.store(paced(recorder.document(), {}, 1 + 0.002 * number))) for number in range(5)]
 
 
-def latency(recorder: Recorder, slowed: dict[str, float], pace: float, again: tuple[tuple[float, float], ...]) -> Any:
-    """The report, and its judgement of ONE's latency; `again` are (slowdown of ONE, pace) of confirmations."""
+def latency(
+    recorder: Recorder, slowed: dict[str, float], calibration: float, again: tuple[tuple[float, float], ...]
+) -> Any:
+    """The report, and its judgement of ONE's latency; `again` are (slowdown of ONE, calibration) of confirmations."""
     stored = baselines(recorder)
     confirmations = [confirmation(recorder, {ONE: factor}, other) for factor, other in again]
-    document = paced(recorder.document(noise=1e-5, day=2, confirmations=confirmations), slowed, pace)
+    document = paced(recorder.document(noise=1e-5, day=2, confirmations=confirmations), slowed, calibration)
     report = judge(read(recorder.store(document, "now/0099_night.json")), stored)
     (found,) = [item for item in report.judgements if (item.benchmark, item.metric) == WANTED]
     return report, found
@@ -65,10 +70,10 @@ def test_a_slower_host_accuses_no_program_and_is_not_measured_again(recorder: Re
 
 
 @pytest.mark.parametrize(
-    ("slowed", "pace", "again", "expected"),
+    ("slowed", "calibration", "again", "expected"),
     [
         (1.3, 1.0, ((1.3, 1.0), (1.3, 1.0)), (Verdict.SLOWER, Reason.CONFIRMED)),
-        # A pace within its tolerance excuses nothing, however suspicious the latency.
+        # A calibration within its tolerance excuses nothing, however suspicious the latency.
         (1.3, 1.025, ((1.3, 0.975), (1.3, 1.0)), (Verdict.SLOWER, Reason.CONFIRMED)),
         # Three times as long on a host that takes a fifth longer: the host cannot explain it.
         (3.0, 1.2, ((3.0, 1.2), (3.0, 1.2)), (Verdict.SLOWER, Reason.CONFIRMED)),
@@ -81,17 +86,21 @@ def test_a_slower_host_accuses_no_program_and_is_not_measured_again(recorder: Re
     ],
 )
 def test_the_pace_excuses_what_it_can_explain(
-    recorder: Recorder, slowed: float, pace: float, again: Any, expected: tuple[Verdict, Reason]
+    recorder: Recorder, slowed: float, calibration: float, again: Any, expected: tuple[Verdict, Reason]
 ) -> None:
-    _, found = latency(recorder, {ONE: slowed}, pace, again)
+    _, found = latency(recorder, {ONE: slowed}, calibration, again)
     assert said(found) == expected, found
 
 
 def test_visible_allows_for_what_a_slower_host_excuses(recorder: Recorder) -> None:
     """A change as large as what is claimed to be visible is reported on this host as well."""
     (calm,), (slow,) = (
-        [item for item in latency(recorder, {}, pace, ())[0].judgements if (item.benchmark, item.metric) == WANTED]
-        for pace in (1.02, 1.1)
+        [
+            item
+            for item in latency(recorder, {}, calibration, ())[0].judgements
+            if (item.benchmark, item.metric) == WANTED
+        ]
+        for calibration in (1.02, 1.1)
     )
     assert calm.detectable_ratio is not None and slow.detectable_ratio is not None
     excused = EXCUSE * (np.log(1.1 / 1.004) - TOLERANCE)
@@ -129,15 +138,17 @@ def test_what_is_left_never_grows_nor_turns_around(deviation: float, explained: 
         assert abs(left) == pytest.approx(max(abs(deviation) - abs(explained), 0))
 
 
-def at_most(pace: float, latency: float, kernel_time: float, launching: float) -> float:
-    (found,) = explainable(np.array([[pace]]), *(np.array([value]) for value in (latency, kernel_time, launching)))
+def at_most(calibration: float, latency: float, kernel_time: float, launching: float) -> float:
+    (found,) = explainable(
+        np.array([[calibration]]), *(np.array([value]) for value in (latency, kernel_time, launching))
+    )
     return float(found[0])
 
 
-@pytest.mark.parametrize("pace", [-0.3, 0.0, 0.2])
-def test_where_all_waits_for_the_host_it_may_take_twice_as_long_as_its_pace_says(pace: float) -> None:
-    assert at_most(pace, 4.4e-3, float("nan"), 4.4e-3) == pytest.approx(EXCUSE * pace)
-    assert at_most(pace, 4.4e-3, 0.7e-3, 4.4e-3) == pytest.approx(EXCUSE * pace)
+@pytest.mark.parametrize("calibration", [-0.3, 0.0, 0.2])
+def test_where_all_waits_for_the_host_it_may_take_twice_as_long_as_its_pace_says(calibration: float) -> None:
+    assert at_most(calibration, 4.4e-3, float("nan"), 4.4e-3) == pytest.approx(EXCUSE * calibration)
+    assert at_most(calibration, 4.4e-3, 0.7e-3, 4.4e-3) == pytest.approx(EXCUSE * calibration)
 
 
 def test_what_the_gpu_hides_of_the_host_excuses_nothing() -> None:
@@ -149,13 +160,15 @@ def test_what_the_gpu_hides_of_the_host_excuses_nothing() -> None:
 
 
 @given(st.floats(-1, 1), st.floats(1e-4, 1), st.floats(0.01, 1), st.floats(0.01, 1))
-def test_a_bound_is_never_more_than_without_one(pace: float, latency: float, busy: float, launching: float) -> None:
-    found = at_most(pace, latency, busy * latency, launching * latency)
-    assert abs(found) <= EXCUSE * abs(pace) + 1e-9 and found * pace >= -1e-9
+def test_a_bound_is_never_more_than_without_one(
+    calibration: float, latency: float, busy: float, launching: float
+) -> None:
+    found = at_most(calibration, latency, busy * latency, launching * latency)
+    assert abs(found) <= EXCUSE * abs(calibration) + 1e-9 and found * calibration >= -1e-9
 
 
 def test_a_large_batch_that_the_gpu_decides_is_judged_on_a_slow_host(recorder: Recorder) -> None:
-    """The pace would excuse 30 %; but launching is known from the smallest batch, and the GPU hides most of it."""
+    """Calibration alone would excuse 30 %; but the smallest batch bounds launching, and the GPU hides most of it."""
     large = next(id_ for id_ in IDS if id_.endswith("-b128"))
     assert large.rpartition("-")[0] == ONE.rpartition("-")[0]
     slowed = {large: 1.3}

@@ -5,12 +5,13 @@ import datetime
 import math
 import statistics
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 
 from regression.judge.accepted import Accepted
 from regression.judge.judge import judge
-from regression.judge.metric_tests import column
+from regression.judge.metric_tests import metric_tests
 from regression.judge.verdict import Judgement, Reason, Report, Verdict, suspects, verdicts
 from regression.metrics import METRICS, with_min_changes
 from regression.runs.read import read
@@ -146,7 +147,7 @@ def test_a_baseline_whose_processes_launched_other_kernels_is_taken_to_be_restle
     rate = 275 / statistics.median_high(0.0045 * factor for factor in values)
     prior = math.hypot(spread.process, spread.choice_s * rate)
     pooled = (4 * statistics.variance(map(math.log, values)) + spread.process_df * prior**2) / (4 + spread.process_df)
-    noise = column(METRICS[0], tonight, runs("fgffh"), [ONE], 1.0).limits.noise
+    noise = metric_tests(METRICS[0], tonight, runs("fgffh"), [ONE], 1.0).limits.noise
     assert noise.process[0] == pytest.approx(math.sqrt(pooled))
 
 
@@ -164,7 +165,7 @@ def test_what_a_slow_host_chose_is_shared_by_the_night(
         record["extra_info"]["kernels"] = {"kernel": [0], "launches": [275], "time_s": [0.0045]}
         record["stats"]["median"] = latency_s
         runs.append(read(recorder.store(document)))
-    noise = column(METRICS[0], recorder.run(noise=0), runs, [ONE], 1.0).limits.noise
+    noise = metric_tests(METRICS[0], recorder.run(noise=0), runs, [ONE], 1.0).limits.noise
     day = math.hypot(spread.day, spread.choice_s * 275 / 0.0045 * waiting)
     assert noise.shared[0] == pytest.approx(2 * day**2, rel=0.01)
 
@@ -219,7 +220,8 @@ def test_a_disturbed_baseline_measurement_is_not_used(recorder: Recorder) -> Non
 def test_noise_that_would_hide_what_is_worth_knowing_is_unsure(recorder: Recorder) -> None:
     report = judge(recorder.run(noise=0.02), recorder.baselines(noise=0.02))
     assert (of(report).verdict, of(report).reason) == (Verdict.UNSURE, Reason.NOISY)
-    assert of(report).detectable_ratio is not None and of(report).detectable_ratio > 1.02
+    detectable = of(report).detectable_ratio
+    assert detectable is not None and detectable > 1.02
     assert not report.failed
 
 
@@ -243,7 +245,7 @@ def test_new_benchmarks_are_new(recorder: Recorder) -> None:
     ],
 )
 def test_what_was_selected_and_not_timed_is_missing_and_fails(
-    recorder: Recorder, suite: dict[str, object], reason: Reason, detail: str
+    recorder: Recorder, suite: dict[str, Any], reason: Reason, detail: str
 ) -> None:
     baselines = recorder.baselines()
     report = judge(recorder.run(ids=IDS[:-1], **({"selected": list(IDS)} | suite)), baselines)
@@ -273,7 +275,7 @@ def test_wrong_labels_fail_whatever_the_times(recorder: Recorder) -> None:
     assert report.labels == ((ONE, Label(False, "1 of 8 labels changed")),) and report.failed
 
 
-def test_another_unit_is_compared_named_and_sees_less(recorder: Recorder) -> None:
+def test_another_gpu_is_compared_named_and_sees_less(recorder: Recorder) -> None:
     baselines = recorder.baselines()
     same, other = judge(recorder.run(), baselines), judge(recorder.run(uuid="GPU-2"), baselines)
     assert any("GPU-2" in note and "GPU-1" in note for note in other.notes)

@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 from regression.judge.noise import Layout, estimate
 from regression.metrics import METRICS, Spread
 
-SPREAD = Spread(process=0.001, process_df=8, unseen=0.02, day=0.0003, unit=0.002)
+SPREAD = Spread(process=0.001, process_df=8, unseen=0.02, day=0.0003, gpu=0.002)
 FIVE = np.log([5.2386, 5.2390, 5.2410, 5.2393, 5.2432])
 
 
 def layout(*places: str, now: str = "a") -> Layout:
-    """Places are like `a1`: unit a, day 1."""
+    """Places are like `a1`: GPU a, day 1."""
     return Layout(tuple(place[0] for place in places), tuple(place[1:] for place in places), now)
 
 
-def test_one_morning_of_one_unit_by_hand() -> None:
+def test_one_morning_of_one_gpu_by_hand() -> None:
     noise = estimate(FIVE[None], layout(*["a1"] * 5), SPREAD)
     pooled = (4 * statistics.variance(FIVE) + 8 * 0.001**2) / 12
     assert noise.centre[0] == pytest.approx(statistics.mean(FIVE))
@@ -54,20 +54,20 @@ def test_what_else_is_known_of_days_widens_their_prior_alone() -> None:
     assert noise.process[0] == noise.process[1]
 
 
-def test_another_unit_adds_the_spread_between_units() -> None:
+def test_another_gpu_adds_the_spread_between_gpus() -> None:
     same = estimate(FIVE[None], layout(*["a1"] * 5), SPREAD)
     other = estimate(FIVE[None], layout(*["a1"] * 5, now="b"), SPREAD)
     assert other.shared[0] - same.shared[0] == pytest.approx(2 * 0.002**2)
 
 
-def test_runs_of_the_own_unit_are_enough_by_themselves() -> None:
+def test_runs_of_the_own_gpu_are_enough_by_themselves() -> None:
     values = np.concatenate([FIVE, FIVE + 0.003])
     noise = estimate(values[None], layout(*["a1"] * 5, *["b1"] * 5), SPREAD)
     assert noise.runs[0] == 5 and noise.centre[0] == pytest.approx(FIVE.mean())
 
 
-def test_runs_of_other_units_tell_how_far_processes_stray() -> None:
-    """Each within its own unit and day: three runs that lie apart by chance are not the only evidence."""
+def test_runs_of_other_gpus_tell_how_far_processes_stray() -> None:
+    """Each within its own GPU and day: three runs that lie apart by chance are not the only evidence."""
     others = [FIVE + 0.003, FIVE[:2] - 0.002, FIVE[2:4] - 0.001]
     values, places = np.concatenate([FIVE[:3], *others]), ["a1"] * 3 + ["b1"] * 5 + ["c1"] * 2 + ["c2"] * 2
     noise = estimate(values[None], layout(*places), SPREAD)
@@ -78,7 +78,7 @@ def test_runs_of_other_units_tell_how_far_processes_stray() -> None:
     assert noise.centre[0] == pytest.approx(alone.centre[0]) and noise.shared[0] == pytest.approx(alone.shared[0])
 
 
-def test_two_runs_of_the_own_unit_among_others_are_not_enough() -> None:
+def test_two_runs_of_the_own_gpu_among_others_are_not_enough() -> None:
     noise = estimate(FIVE[None], layout("a1", "a1", "b1", "b1", "b1"), SPREAD)
     assert noise.runs[0] == 5 and noise.shared[0] > 0.002**2
 
@@ -94,8 +94,8 @@ def test_days_that_differ_move_the_spread_between_days() -> None:
     assert steady.shared[0] < 2 * 0.0003**2
 
 
-def test_units_that_differ_move_the_spread_between_units() -> None:
-    places = [f"{unit}1" for unit in "bcde" for _ in range(3)]
+def test_gpus_that_differ_move_the_spread_between_gpus() -> None:
+    places = [f"{gpu}1" for gpu in "bcde" for _ in range(3)]
     quiet = np.tile([-0.001, 0.0, 0.001], 4)
     steady = estimate(quiet[None], layout(*places), SPREAD)
     moving = estimate((quiet + np.repeat([-0.02, 0.02, -0.02, 0.02], 3))[None], layout(*places), SPREAD)
@@ -122,7 +122,7 @@ def test_missing_values_are_as_if_the_run_were_not_there() -> None:
     st.lists(st.sampled_from(["a1", "a2", "b1", "b2", "c3"]), min_size=4, max_size=4),
     st.floats(-20, 20),
 )
-def test_noise_is_positive_finite_and_does_not_depend_on_the_unit_of_measurement(
+def test_noise_is_positive_finite_and_does_not_depend_on_the_gpu_of_measurement(
     rows: list[list[float]], places: list[str], factor: float
 ) -> None:
     logs = np.array([row for row in rows if not all(np.isnan(row))]).reshape(-1, 4)

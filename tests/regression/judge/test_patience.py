@@ -1,6 +1,7 @@
 """Who is watching: benchmarks that stay UNSURE."""
 
 from pathlib import Path
+from typing import Any
 
 from regression.judge.judge import judge
 from regression.judge.patience import recent, sentences, unwatched
@@ -12,7 +13,7 @@ ONE = IDS[0]
 
 
 def night(recorder: Recorder, day: int, verdict: str | None) -> Path:
-    said = {} if verdict is None else {"verdicts": {ONE: {"kernel_time": verdict}}}
+    said: dict[str, Any] = {} if verdict is None else {"verdicts": {ONE: {"kernel_time": verdict}}}
     return recorder.store(recorder.document(day=day, **said), f"{day:04d}_nightly.json")
 
 

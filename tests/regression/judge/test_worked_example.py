@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from scipy import stats
 
-from regression.judge.metric_tests import column
+from regression.judge.metric_tests import metric_tests
 from regression.judge.verdict import Reason, Verdict
 from regression.metrics import METRICS
 from regression.runs.run import Benchmark, Confirmation, Run
@@ -85,7 +85,7 @@ def test_the_code_says_what_comes_out_by_hand() -> None:
         for value, shift in zip(AGAIN, CONTROLS, strict=True)
     )
     tonight = run("now", FIRST, quiet, datetime="2026-03-02", confirmations=confirmations)
-    tests = column(METRICS[0], tonight, baselines, ids, 0.7)
+    tests = metric_tests(METRICS[0], tonight, baselines, ids, 0.7)
     limits = {name: getattr(tests.limits, name)[0] for name in ("screen", "each", "final", "alone")}
     assert limits == pytest.approx({name: found[name] for name in limits})
     assert tests.limits.error == pytest.approx(found["alpha"])
@@ -93,7 +93,9 @@ def test_the_code_says_what_comes_out_by_hand() -> None:
     judgement = tests.judgements()[0]
     assert (judgement.verdict, judgement.reason) == (Verdict.SLOWER, Reason.CONFIRMED)
     assert judgement.ratio == pytest.approx(math.exp(found["settled"]))
-    alone = column(METRICS[0], dataclasses.replace(tonight, confirmations=()), baselines, ids, 0.7).judgements()[0]
+    alone = metric_tests(METRICS[0], dataclasses.replace(tonight, confirmations=()), baselines, ids, 0.7).judgements()[
+        0
+    ]
     assert (alone.verdict, alone.reason) == (Verdict.UNSURE, Reason.UNCONFIRMED)
 
 
@@ -102,10 +104,10 @@ def test_the_page_says_what_is_in_the_table_of_metrics() -> None:
     judged = [metric for metric in METRICS if metric.spread is not None]
     for title, values in {
         "between days": [f"{metric.spread.day * 100:g} %" for metric in judged if metric.spread],
-        "between units": [f"{metric.spread.unit * 100:g} %" for metric in judged if metric.spread],
+        "between GPUs": [f"{metric.spread.gpu * 100:g} %" for metric in judged if metric.spread],
         "`unseen`": [f"{metric.spread.unseen * 100:g} %" for metric in judged if metric.spread],
         "worth, `d0`": [f"{metric.spread.process_df:g}" for metric in judged if metric.spread],
-        "smallest change that matters": [f"{metric.matters * 100:g} %" for metric in judged],
+        "smallest change that matters": [f"{metric.min_effect * 100:g} %" for metric in judged],
         "worth knowing": [f"{metric.worth_knowing * 100:g} %" for metric in judged],
         "share of the error": [f"{metric.share:g}" for metric in judged],
     }.items():

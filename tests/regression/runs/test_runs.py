@@ -32,10 +32,10 @@ def test_a_stored_run_is_read_as_documented(recorder: Recorder) -> None:
         failed={"b": "out of memory"},
         confirmations=[recorder.again(None, (ONE,))],
     )
-    assert set(run.benchmarks) == set(IDS) == run.selected
+    assert set(run.benchmarks) == set(IDS) and run.selected == frozenset(IDS)
     assert run.benchmarks[ONE].values.keys() == {"kernel_time", "latency", "peak_memory", "launches", "build_time"}
     assert run.benchmarks[ONE].round_spread == pytest.approx(0.002 / 1.349, rel=1e-3)
-    assert (run.unit, run.day, run.skipped, run.failed) == (
+    assert (run.gpu, run.day, run.skipped, run.failed) == (
         "GPU-1",
         "2026-03-02",
         {"a": "no TensorRT"},
@@ -103,7 +103,7 @@ def test_what_disturbs_a_benchmark(recorder: Recorder, state: Any, disturbances:
         ('{"benchmarks": [3]}', "`benchmarks[0]`"),
         ('{"benchmarks": [{}]}', "neither `param` nor `name`"),
         ('{"benchmarks": [{"name": "a"}, {"name": "a"}]}', "a 2 times"),
-        ('{"benchmarks": [{"name": "a"}], "suite": {"schema": 2}}', "`suite.schema` is 2"),
+        ('{"benchmarks": [{"name": "a"}], "suite": {"schema": 3}}', "`suite.schema` is 3"),
     ],
 )
 def test_an_unusable_run_is_one_sentence_with_file_and_field(recorder: Recorder, text: str, said: str) -> None:
@@ -314,6 +314,18 @@ def test_nothing_but_a_report_or_a_sentence_comes_out_of_a_mangled_run(
     kernels = {told.benchmark: as_dict(told) for told in every}
     json.loads(as_json(report, kernels), parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
     assert all(str(item.now).isprintable() for item in differences(stored.baselines, run))
+
+
+def test_fields_of_an_older_schema_are_read_under_todays_names(recorder: Recorder) -> None:
+    again = [{"controls": [], "benchmarks": {ONE: {"host_pace_s": 0.003, "latency_s": 0.001}}}]
+    document = recorder.document(confirmations=again)
+    for item in document["benchmarks"]:
+        item["extra_info"]["host_pace_s"] = 0.002
+    old = read(recorder.store(document))
+    assert old.benchmarks[ONE].values["host_calibration"] == 0.002
+    assert old.confirmations[0].values[ONE] == {"host_calibration": 0.003, "latency": 0.001}
+    document["suite"]["schema"] = 2
+    assert "host_calibration" not in read(recorder.store(document)).benchmarks[ONE].values
 
 
 def test_the_limit_leaves_room_for_a_stored_run() -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from proof import placement
+from proof.collect import placement
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="is for machines without a GPU")
 def test_without_a_gpu_it_says_so(capsys):
     assert placement.main(["tf_efficientnet_lite0", "tensorrt-fp32", "1"]) == 2
-    assert capsys.readouterr().err == "python -m proof.placement: needs a CUDA GPU\n"
+    assert capsys.readouterr().err == "python -m proof.collect.placement: needs a CUDA GPU\n"
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,7 @@ from pathlib import Path
 
 from pytest_benchmark.utils import parse_compare_fail
 
-from proof.simulation import judge_twice
-from proof.stored import (
+from proof.score.stored import (
     NEEDED,
     STATISTICS,
     choices,
@@ -23,6 +22,7 @@ from proof.stored import (
     night,
     read_all,
 )
+from proof.simulation import judge_twice
 from regression.judge.verdict import Verdict, suspects
 from regression.runs.run import Run
 from regression.text import count
@@ -47,7 +47,7 @@ class Accusations:
 
     Attributes:
         every: over all choices of runs.
-        one_night: over those whose run and confirmations are of one unit and one day, as in a real session.
+        one_night: over those whose run and confirmations are of one GPU and one day, as in a real session.
         benchmarks: (id, metric) to the number of judgings in which it was SLOWER after confirmation.
         runs: indices of the runs that were SLOWER after confirmation in any judging.
         judged: how many different runs were judged.
@@ -114,7 +114,7 @@ def threshold(runs: Sequence[Run], statistic: str, percent: int) -> Threshold:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print both; exit status 1 where any judging is SLOWER after confirmation, 2 where there are too few runs."""
-    parser = argparse.ArgumentParser(prog="python -m proof.unchanged", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m proof.score.unchanged", description=__doc__)
     parser.add_argument("runs", type=Path, nargs="+", help="stored runs, files or folders; slowed ones do not count")
     parser.add_argument("--choices", type=int, default=10_000, help="judge at most so many choices (default: 10000)")
     parser.add_argument("--seed", type=int, default=1, help="of the choices drawn, where there are more (default: 1)")
@@ -143,13 +143,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _introduction(runs: Sequence[Run], most: int, seed: int) -> list[str]:
     ids = {id_ for run in runs for id_ in run.benchmarks}
     incomplete = sum(len(run.benchmarks) < len(ids) for run in runs)
-    units, days = {run.unit for run in runs}, {run.day for run in runs}
+    gpus, days = {run.gpu for run in runs}, {run.day for run in runs}
     nights = Counter(map(night, runs))
     possible = count_choices(len(runs))
     how = "all of them" if possible <= most else f"{most} of {possible}, drawn at random with seed {seed}"
     return [
-        f"{len(runs)} unchanged runs of {count(len(ids), 'benchmark')}; {count(len(units), 'unit')}, "
-        f"{count(len(days), 'day')}; runs of one unit and day: {', '.join(map(str, sorted(nights.values())))}"
+        f"{len(runs)} unchanged runs of {count(len(ids), 'benchmark')}; {count(len(gpus), 'GPU')}, "
+        f"{count(len(days), 'day')}; runs of one GPU and day: {', '.join(map(str, sorted(nights.values())))}"
         + (f"; {incomplete} lack a benchmark" if incomplete else ""),
         f"judgings (five runs as the baseline, one as the run, two as its confirmations): {how}",
         "",
@@ -160,7 +160,7 @@ def _accusation_lines(found: Accusations, runs: int) -> list[str]:
     lines = [
         f"{'':44}{'judgings':>9}{'measured again':>16}{'SLOWER before':>15}{'SLOWER after':>14}{'FASTER after':>14}"
     ]
-    rows = (("every choice", found.every), ("run and confirmations of one unit and day", found.one_night))
+    rows = (("every choice", found.every), ("run and confirmations of one GPU and day", found.one_night))
     for name, row in rows:
         lines.append(f"{name:44}{row.judgings:9}{row.again:16}{row.slower_before:15}{row.slower:14}{row.faster:14}")
     lines += [
@@ -177,7 +177,7 @@ def _accusation_lines(found: Accusations, runs: int) -> list[str]:
     ]
     if not found.every.slower:
         lines += [
-            f"They are not quite: judgings share baselines, units and hours. {count(disjoint, 'judging')} can be had "
+            f"They are not quite: judgings share baselines, GPUs and hours. {count(disjoint, 'judging')} can be had "
             "without a run in common;",
             f"none failed of {disjoint} bounds the share at {largest_share(0, disjoint):.0%}. "
             "More choices of the same runs bound nothing further.",

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from proof.unchanged import accusations, main, threshold
+from proof.score.unchanged import accusations, main, threshold
 from tests.proof.proof_runs import TENSORRT, Folder
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def test_unchanged_runs_are_not_accused(folder, capsys):
     folder.add(1, extra={TENSORRT: 0.05}, injected={TENSORRT: {"kind": "kernel", "asked": "5%"}}, name="slowed")
     assert main([str(folder.path)]) == 0
     printed = capsys.readouterr().out
-    assert printed.startswith("8 unchanged runs of 6 benchmarks; 1 unit, 1 day; runs of one unit and day: 8\n")
+    assert printed.startswith("8 unchanged runs of 6 benchmarks; 1 GPU, 1 day; runs of one GPU and day: 8\n")
     assert "two as its confirmations): all of them" in printed
     every = next(line for line in printed.splitlines() if line.startswith("every choice")).split()
     assert every[2] == "168" and every[5:] == ["0", "0"]
@@ -81,5 +81,5 @@ def test_too_few_runs_are_refused(folder, capsys):
 
 
 def test_stored_runs_need_no_torch():
-    program = "import proof.unchanged, proof.slowdowns, sys; sys.exit('torch' in sys.modules)"
+    program = "import proof.score.unchanged, proof.score.slowdowns, sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=os.environ).returncode == 0

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-from proof.stored import injected, night, read_all
+from proof.score.stored import injected, night, read_all
 from regression.judge.metric_tests import waiting
 from regression.metrics import METRICS, Spread
 from regression.runs.run import Benchmark, Run
 from regression.text import count
 
-# One benchmark in the processes of one unit and day.
+# One benchmark in the processes of one GPU and day.
 Group = Sequence[Benchmark]
 
 
@@ -29,7 +29,7 @@ class Strayed:
     Attributes:
         what: the metric, and of which benchmarks.
         unit: of the spreads.
-        spreads: a standard deviation for every benchmark, unit and day.
+        spreads: a standard deviation for every benchmark, GPU and day.
         degrees: the degrees of freedom of each, its processes less one.
     """
 
@@ -40,7 +40,7 @@ class Strayed:
 
 
 def strayed(runs: Sequence[Run]) -> list[Strayed]:
-    """What each judged metric strays, and the host's own pace, in percent and where a prior says so in its terms."""
+    """What each judged metric strays, and host calibration, in percent and where a prior says so in its terms."""
     groups: dict[tuple[Hashable, str, str], list[Benchmark]] = {}
     for run in runs:
         for id_, benchmark in run.benchmarks.items():
@@ -58,15 +58,15 @@ def strayed(runs: Sequence[Run]) -> list[Strayed]:
         _strayed("latency", "%", several, "latency", _percent),
         _strayed("latency", "of its prior", several, "latency", _of_prior),
         _strayed("peak memory", "%", several, "peak_memory", _percent),
-        _strayed("the host's own pace", "%", several, "host_pace", _percent),
+        _strayed("host calibration", "%", several, "host_calibration", _percent),
         _units(runs),
     ]
     return [row for row in rows if row.spreads]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print a line for every metric; exit status 2 where no two runs are of one unit, day and set of benchmarks."""
-    parser = argparse.ArgumentParser(prog="python -m proof.spreads", description=__doc__)
+    """Print a line for every metric; exit status 2 where no two runs are of one GPU, day and set of benchmarks."""
+    parser = argparse.ArgumentParser(prog="python -m proof.score.spreads", description=__doc__)
     parser.add_argument("runs", type=Path, nargs="+", help="stored runs, files or folders; slowed ones do not count")
     options = parser.parse_args(argv)
     found, left_out = read_all(options.runs)
@@ -75,9 +75,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     runs = [run for run in found if injected(run) is None]
     rows = strayed(runs)
     if not rows:
-        print("No two unchanged runs of one unit, day and set of benchmarks; give more.", file=sys.stderr)
+        print("No two unchanged runs of one GPU, day and set of benchmarks; give more.", file=sys.stderr)
         return 2
-    print(f"{count(len(runs), 'unchanged run')} of {count(len({run.unit for run in runs}), 'unit')}")
+    print(f"{count(len(runs), 'unchanged run')} of {count(len({run.gpu for run in runs}), 'GPU')}")
     print(f"\n{'':34}{'unit':14}{'spreads':>8}{'degrees':>9}{'pooled':>9}{'median':>9}{'90 %':>9}{'largest':>9}")
     for row in rows:
         pooled = math.sqrt(np.average(np.square(row.spreads), weights=row.degrees))
@@ -95,20 +95,20 @@ def _strayed(what: str, unit: str, groups: Sequence[Group], metric: str, scale: 
 
 
 def _units(runs: Sequence[Run]) -> Strayed:
-    """Of the means of three units and more with the same benchmarks and kernels; their processes stray in them, too."""
-    units: dict[tuple[Hashable, str, int], dict[str, list[float]]] = {}
+    """Of the means of three GPUs and more with the same benchmarks and kernels; their processes stray in them, too."""
+    gpus: dict[tuple[Hashable, str, int], dict[str, list[float]]] = {}
     for run, id_, item in _profiled(runs):
         assert item.kernels is not None
-        logs = units.setdefault((frozenset(run.benchmarks), id_, item.kernels), {}).setdefault(run.unit, [])
+        logs = gpus.setdefault((frozenset(run.benchmarks), id_, item.kernels), {}).setdefault(run.gpu, [])
         logs.append(math.log(item.values["kernel_time"]))
-    means = [[statistics.mean(logs) for logs in found.values()] for found in units.values() if len(found) > 2]
+    means = [[statistics.mean(logs) for logs in found.values()] for found in gpus.values() if len(found) > 2]
     spreads = tuple(100 * statistics.stdev(group) for group in means)
-    return Strayed("kernel time, between units", "%", spreads, tuple(len(group) - 1 for group in means))
+    return Strayed("kernel time, between GPUs", "%", spreads, tuple(len(group) - 1 for group in means))
 
 
 def _nights(runs: Sequence[Run]) -> Strayed:
     """Of kernels chosen anew, where the GPU waits for the host more than half of the time, what a night's processes
-    share: between units and days, less their own spread."""
+    share: between GPUs and days, less their own spread."""
     found: dict[tuple[Hashable, str], dict[tuple[str, str], list[Benchmark]]] = {}
     for run, id_, item in _profiled(runs):
         found.setdefault((frozenset(run.benchmarks), id_), {}).setdefault(night(run), []).append(item)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from proof import collect
-from proof.collect import KINDS, main, shares
+from proof.collect import __main__ as collect
+from proof.collect.__main__ import KINDS, main, shares
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 PYTHON = sys.executable
 
 
@@ -36,9 +36,11 @@ def test_runs_are_saved_by_their_kind_and_say_what_slows_them(run, tmp_path):
     assert status == 0
     unchanged, slowed = sorted(calls, key=lambda call: "slow" in call)
     matrix = "--models=efficientnet_b0 --variants=eager-fp32,torchscript-fp32,tensorrt-fp16 --batch-sizes=1,128"
-    assert unchanged.startswith(f"-m pytest benchmarks/ --device=cuda:0 {matrix} -k speed -p proof.relay --relay=")
+    assert unchanged.startswith(
+        f"-m pytest benchmarks/ --device=cuda:0 {matrix} -k speed -p proof.collect.relay --relay="
+    )
     assert unchanged.endswith(f"--benchmark-save=unchanged --benchmark-storage=file://{tmp_path}/my runs/cuda0")
-    assert "-p proof.slowdown --slow=tensorrt-fp16:kernel=0.5% --slow=tensorrt-fp16:host=20%" in slowed
+    assert "-p proof.inject.slowdown --slow=tensorrt-fp16:kernel=0.5% --slow=tensorrt-fp16:host=20%" in slowed
     assert "2 runs on cuda:0" in printed.out and "cuda:0: all 2 runs done" in printed.out
     assert not list((tmp_path / "my runs").glob("*.log")), "the log of a run that passed says nothing more"
 
@@ -53,7 +55,7 @@ def test_every_gpu_has_its_share_of_each_form_and_layouts_stay_together():
 
 
 def test_every_form_is_one_that_the_plugin_takes():
-    from proof.slowdown import SCORED, parse
+    from proof.inject.slowdown import SCORED, parse
 
     sizes = set()
     for form in KINDS["slowed"]:
@@ -95,7 +97,7 @@ def test_a_kind_that_is_none_is_refused(wanted, capsys):
 
 
 def relayed(command):
-    """Shell that waits for the process before it, as proof.relay does, and then does something."""
+    """Shell that waits for the process before it, as proof.collect.relay does, and then does something."""
     program = "import os, sys; os.read(int(sys.argv[1].partition('=')[2].split(',')[1]), 1)"
     option = 'for word; do case "$word" in --relay=*) relay=$word;; esac; done'
     return f'{option}\n{PYTHON} -c "{program}" "$relay"\n{command}'

@@ -1,6 +1,6 @@
 """What a TensorRT engine's place in the GPU's memory does to its kernel time. Needs a GPU and Torch-TensorRT.
 
-Run as `python -m proof.placement MODEL VARIANT BATCH_SIZE`.
+Run as `python -m proof.collect.placement MODEL VARIANT BATCH_SIZE`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Exit status 2 where there is no TensorRT.
     """
-    parser = argparse.ArgumentParser(prog="python -m proof.placement", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m proof.collect.placement", description=__doc__)
     parser.add_argument("model")
     parser.add_argument("variant", choices=("tensorrt-fp32", "tensorrt-fp16"))
     parser.add_argument("batch_size", type=int)
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"the batch size {options.batch_size} is not a positive number")
     found = detect()
     if not found.flavour:
-        print(f"python -m proof.placement: {found}", file=sys.stderr)
+        print(f"python -m proof.collect.placement: {found}", file=sys.stderr)
         return 2
     device = resolve("cuda")
     model = models.load(options.model, "auto", images.find(images.SAMPLE_FOLDER))

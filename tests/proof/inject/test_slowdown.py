@@ -7,6 +7,7 @@ import json
 import statistics
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,12 +17,12 @@ from fixtures.machine.device import Device
 from fixtures.pool import Key
 from fixtures.variants.table import VARIANTS
 from fixtures.variants.variant import BuildInputs, Built
-from proof.injection import HostWait, Slowdown
-from proof.layout import NoSuchModule, in_channels_last
-from proof.slowdown import parse
-from proof.spinning import SpinningKernel, TooShort, tune
+from proof.inject.injection import HostWait, Slowdown
+from proof.inject.layout import NoSuchModule, in_channels_last
+from proof.inject.slowdown import parse
+from proof.inject.spinning import SpinningKernel, TooShort, tune
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 CPU = Device(torch.device("cpu"), "a CPU", "cpu")
 GPU = Device(torch.device("cuda", 0), "a GPU", "gpu")
 ID = "test_efficientnet-eager-fp32-b1"
@@ -30,13 +31,13 @@ RATE = 1.98e9
 
 @pytest.fixture
 def session(pytester, monkeypatch):
-    """Runs `pytest -p proof.slowdown benchmarks/` on a small model on the CPU, in this process."""
+    """Runs `pytest -p proof.inject.slowdown benchmarks/` on a small model on the CPU, in this process."""
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
 
     def run(*arguments):
         return pytester.runpytest_inprocess(
             "-c", str(ROOT / "pytest.ini"), f"--rootdir={ROOT}", str(ROOT / "benchmarks"), "-p", "no:cacheprovider",
-            "-p", "proof.slowdown", "--device=cpu", "--models=test_efficientnet", "--weights=seeded",
+            "-p", "proof.inject.slowdown", "--device=cpu", "--models=test_efficientnet", "--weights=seeded",
             "--batch-sizes=1", "--benchmark-max-time=0.2", *arguments,
         )  # fmt: skip
 
@@ -90,7 +91,7 @@ def test_a_wait_and_a_kernel_each_act_on_their_own_metric(fake_gpu, steady_time)
     variant = slowdown.wrap(dataclasses.replace(VARIANTS["eager-fp32"], build=lambda inputs: Built(call)))
     key = slowdown.current = Key("model", "eager-fp32", 1)
     batch = torch.zeros(1)
-    slowed = variant.build(BuildInputs(torch.nn.Identity(), batch, batch)).call
+    slowed: Any = variant.build(BuildInputs(torch.nn.Identity(), batch, batch)).call
     (waited, spun) = slowed.parts.values()
     waited.size_s = 0.002
     slowdown.prepare(key, profiled=False)
@@ -160,6 +161,7 @@ def test_a_wait_lengthens_every_call_by_its_share(steady_time):
     slowed.prepare(profiled=False)
     assert slowed.size_s == pytest.approx(0.002, rel=0.01)
     size_s = slowed.size_s
+    assert size_s is not None
     slowed.prepare(profiled=True)
     assert slowed.size_s == size_s, "calibrated once"
     found = []
@@ -233,7 +235,7 @@ def fake_gpu(monkeypatch):
 
     spin = "at::cuda::(anonymous namespace)::spin_kernel(long)"
     monkeypatch.setattr("torch.cuda._sleep", lambda cycles: queue.append((spin, 0.9e-6 + cycles / RATE)))
-    monkeypatch.setattr("proof.spinning._elapsed_s", elapsed_s)
+    monkeypatch.setattr("proof.inject.spinning._elapsed_s", elapsed_s)
     monkeypatch.setattr("fixtures.instruments.kernel_time.take_profile", take_profile)
     monkeypatch.setattr("fixtures.instruments.kernel_time.keep_busy", lambda run, device, duration_s: run())
     return queue, call

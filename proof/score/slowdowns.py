@@ -13,9 +13,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from proof.inject.slowdown import SCORED, SPIN_KERNEL, UNCHANGED
+from proof.score.stored import injected, night, read_all
 from proof.simulation import BASELINE_RUNS, judge_twice
-from proof.slowdown import SCORED, SPIN_KERNEL, UNCHANGED
-from proof.stored import injected, night, read_all
 from regression.explain.kernels import Change, explain
 from regression.judge.limits import CONFIRMATIONS
 from regression.judge.verdict import Judgement, Verdict
@@ -50,16 +50,16 @@ class Detection:
     """How often a group's slowdown is SLOWER after confirmation.
 
     Attributes:
-        runs: one judging of every run, against the first five unchanged runs of its unit, confirmed by the next two.
+        runs: one judging of every run, against the first five unchanged runs of its GPU, confirmed by the next two.
         draws: judgings with baselines and confirmations drawn at random, of every run equally many.
-        same_unit: how many of the runs were judged against a baseline of their own unit.
-        borrowed: how many of the runs one of another unit or day helped to confirm, where a session's own would.
+        same_gpu: how many of the runs were judged against a baseline of their own GPU.
+        borrowed: how many of the runs one of another GPU or day helped to confirm, where a session's own would.
         alone: how many more there are, which too few others can confirm.
     """
 
     runs: list[Seen] = dataclasses.field(default_factory=list)
     draws: list[Seen] = dataclasses.field(default_factory=list)
-    same_unit: int = 0
+    same_gpu: int = 0
     borrowed: int = 0
     alone: int = 0
 
@@ -131,14 +131,14 @@ def score(runs: Sequence[Run], draws: int, seed: int) -> Scores:
         confirmed = [(run, again) for run in slowed if (again := _confirmations(slowed, run, unchanged))]
         if not confirmed or len(unchanged) < BASELINE_RUNS:
             together = max(Counter(map(night, slowed)).values())
-            of_them = f" ({together} of one unit and day)" if len(slowed) > together else ""
+            of_them = f" ({together} of one GPU and day)" if len(slowed) > together else ""
             runs_said = f"{count(len(slowed), 'slowed run')}{of_them}"
             too_few[group] = f"{runs_said} and {count(len(unchanged), 'run')} to compare with"
             continue
         detection = detections.setdefault(group, Detection(alone=len(slowed) - len(confirmed)))
         for run, again in confirmed:
             own = _own_baseline(unchanged, run)
-            detection.same_unit += bool(own)
+            detection.same_gpu += bool(own)
             detection.borrowed += any(night(other) != night(run) for other in again)
             confirmations = [_by_itself(other, group) for other in again]
             for number, (chosen, confirming) in enumerate(_drawn(own or unchanged, confirmations, draws, draw)):
@@ -177,7 +177,7 @@ def namings(runs: Sequence[Run]) -> dict[Group, Naming]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print what was seen, and what was named; exit status 2 where there is nothing to judge."""
-    parser = argparse.ArgumentParser(prog="python -m proof.slowdowns", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m proof.score.slowdowns", description=__doc__)
     parser.add_argument("runs", type=Path, nargs="+", help="stored runs, slowed and unchanged, files or folders")
     parser.add_argument("--draws", type=int, default=100, help="random judgings of each slowed run (default: 100)")
     parser.add_argument("--seed", type=int, default=1, help="of the random judgings (default: 1)")
@@ -218,15 +218,15 @@ def _is_reference(group: Group) -> bool:
 
 
 def _own_baseline(unchanged: Sequence[Run], run: Run) -> list[Run]:
-    """The unchanged runs of a run's own unit; none where they are too few for a baseline."""
-    own = [other for other in unchanged if other.unit == run.unit]
+    """The unchanged runs of a run's own GPU; none where they are too few for a baseline."""
+    own = [other for other in unchanged if other.gpu == run.gpu]
     return own if len(own) >= BASELINE_RUNS else []
 
 
 def _confirmations(slowed: Sequence[Run], run: Run, unchanged: Sequence[Run]) -> list[Run]:
-    """The other runs of a group of this one's unit and day, beginning after it; none where they are too few.
+    """The other runs of a group of this one's GPU and day, beginning after it; none where they are too few.
 
-    Where one is missing, and the run has a baseline of its own unit, one of another unit or day is added.
+    Where one is missing, and the run has a baseline of its own GPU, one of another GPU or day is added.
     """
     place = next(index for index, other in enumerate(slowed) if other is run)
     others = [*slowed[place + 1 :], *slowed[:place]]
@@ -293,7 +293,7 @@ def _detection_lines(scores: Scores) -> Iterator[str]:
     width = max(map(len, (_title(group) for group in scores.groups)), default=0) + 2
     yield (
         f"{'slowdown':{width}}{'metric':13}{'true size':>17}{'visible':>9}{'SLOWER':>13}{'drawn':>17}"
-        f"{'claimed, drawn':>19}  own unit"
+        f"{'claimed, drawn':>19}  own GPU"
     )
     for group, found in scores.groups.items():
         sizes = [item.size for item in found.runs if item.size is not None]
@@ -302,13 +302,13 @@ def _detection_lines(scores: Scores) -> Iterator[str]:
         claimed = [item for item in found.draws if item.size is not None and item.size >= item.claimed]
         yield (
             f"{_title(group):{width}}{titles[SCORED[group.kind]]:13}{true:>17}{visible:>9.2%}"
-            f"{_of(found.runs):>13}{_of(found.draws):>17}{_of(claimed):>19}  {found.same_unit} of {len(found.runs)}"
+            f"{_of(found.runs):>13}{_of(found.draws):>17}{_of(claimed):>19}  {found.same_gpu} of {len(found.runs)}"
         )
     for group, found in scores.groups.items():
         if found.borrowed:
-            yield f"{_title(group)}: {count(found.borrowed, 'run')} confirmed by one of another unit or day"
+            yield f"{_title(group)}: {count(found.borrowed, 'run')} confirmed by one of another GPU or day"
         if found.alone:
-            yield f"{_title(group)}: {count(found.alone, 'run')} not judged, without two more of the same unit and day"
+            yield f"{_title(group)}: {count(found.alone, 'run')} not judged, without two more of the same GPU and day"
     for group, why in scores.too_few.items():
         yield f"{_title(group)}: not judged, {why}"
     yield (f"not slowed down, in the same runs: {scores.others_slower} SLOWER of {count(scores.others, 'judgement')}")

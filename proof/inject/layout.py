@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from proof.slowdown import UNCHANGED
+from proof.inject.slowdown import UNCHANGED
 
 
 class NoSuchModule(Exception):

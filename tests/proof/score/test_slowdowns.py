@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from proof.slowdowns import Group, grouped, main, namings, score, size
+from proof.score.slowdowns import Group, grouped, main, namings, score, size
 from tests.proof.proof_runs import IDS, TENSORRT, Folder
 
 
@@ -49,9 +49,9 @@ def test_what_is_large_enough_is_seen_and_what_is_not_is_not(folder, capsys):
     assert [item.slower for item in large.runs] == [True] * 4 and len(large.draws) == 40
     assert all(item.slower and item.size == pytest.approx(0.01) for item in large.draws)
     assert [item.slower for item in small.runs] == [False] * 4 and not any(item.slower for item in small.draws)
-    assert all(item.size < item.claimed < 0.01 for item in small.draws)
+    assert all(item.claimed is not None and item.size < item.claimed < 0.01 for item in small.draws)
     wait = scores.groups[Group("host", "20%", TENSORRT)]
-    assert all(item.slower for item in wait.runs) and len(wait.runs) == wait.same_unit == 3
+    assert all(item.slower for item in wait.runs) and len(wait.runs) == wait.same_gpu == 3
     assert scores.others_slower == 0 and scores.others == 11 * 5 * 3
     assert scores.too_few == {Group("kernel", "2%", TENSORRT): "2 slowed runs and 6 runs to compare with"}
     assert main([str(folder.path), "--draws=3"]) == 0
@@ -92,33 +92,33 @@ def test_a_run_that_is_slowed_in_several_ways_is_scored_for_each(folder):
     assert set(scores.too_few) == {Group("kernel", "0.2%", IDS[3]), Group("kernel", "3.0%", IDS[3])}
 
 
-def test_a_run_is_judged_against_its_own_unit(folder):
-    """A unit that is 1 % slower throughout has no regression when its own baseline is there, whatever others say."""
+def test_a_run_is_judged_against_its_own_gpu(folder):
+    """A GPU that is 1 % slower throughout has no regression when its own baseline is there, whatever others say."""
     folder.add(5)
-    folder.add(5, unit="GPU-2", extra=dict.fromkeys(IDS, 0.01))
-    folder.add(3, unit="GPU-2", extra=dict.fromkeys(IDS, 0.01), injected=host("1%", 0.0036 * 0.01))
+    folder.add(5, uuid="GPU-2", extra=dict.fromkeys(IDS, 0.01))
+    folder.add(3, uuid="GPU-2", extra=dict.fromkeys(IDS, 0.01), injected=host("1%", 0.0036 * 0.01))
     scores = score(folder.runs(), 5, seed=1)
     (found,) = scores.groups.values()
-    assert found.same_unit == 3 and not any(item.slower for item in found.draws) and not scores.others_slower
+    assert found.same_gpu == 3 and not any(item.slower for item in found.draws) and not scores.others_slower
 
 
-def test_a_run_short_of_confirmations_borrows_from_another_unit(folder, capsys):
-    """If it has one of its own unit and day, and a baseline of its own unit; else it is not judged."""
+def test_a_run_short_of_confirmations_borrows_from_another_gpu(folder, capsys):
+    """If it has one of its own GPU and day, and a baseline of its own GPU; else it is not judged."""
     folder.add(5)
     folder.add(2, extra={TENSORRT: 0.02}, injected=kernel("2%"))
-    folder.add(1, extra={TENSORRT: 0.02}, injected=kernel("2%"), unit="GPU-2")
+    folder.add(1, extra={TENSORRT: 0.02}, injected=kernel("2%"), uuid="GPU-2")
     (found,) = score(folder.runs(), 5, seed=1).groups.values()
     assert [item.slower for item in found.runs] == [True] * 2 and (found.borrowed, found.alone) == (2, 1)
     assert main([str(folder.path), "--draws=0"]) == 0
     printed = capsys.readouterr().out
-    assert f"kernel 2% {TENSORRT}: 2 runs confirmed by one of another unit or day" in printed
+    assert f"kernel 2% {TENSORRT}: 2 runs confirmed by one of another GPU or day" in printed
     assert f"kernel 2% {TENSORRT}: 1 run not judged, without" in printed
 
 
 def test_what_a_borrowed_confirmation_does_not_confirm_is_not_seen(folder):
     folder.add(5)
     folder.add(2, extra={TENSORRT: 0.02}, injected=kernel("2%"))
-    folder.add(1, injected=kernel("2%"), unit="GPU-2")
+    folder.add(1, injected=kernel("2%"), uuid="GPU-2")
     (found,) = score(folder.runs(), 0, seed=1).groups.values()
     assert [item.slower for item in found.runs] == [False] * 2 and found.borrowed == 2
 

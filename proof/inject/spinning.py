@@ -8,7 +8,7 @@ import torch
 
 from fixtures.instruments import kernel_time as clocks
 from fixtures.machine.device import Device
-from proof.slowdown import SPIN_KERNEL
+from proof.inject.slowdown import SPIN_KERNEL
 
 # The kernel is as long as it was asked to be within the larger of these: a spin ends some tens of nanoseconds late.
 TOLERANCE, TOLERANCE_S = 0.02, 50e-9

@@ -1,4 +1,4 @@
-"""Slows variants down as `proof.slowdown` was asked to, and records by how much."""
+"""Slows variants down as `proof.inject.slowdown` was asked to, and records by how much."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from fixtures.pool import Key
 from fixtures.suite import SUITE
 from fixtures.variants.table import VARIANTS
 from fixtures.variants.variant import BuildInputs, Built, Variant
-from proof.layout import in_channels_last
-from proof.slowdown import SCORED, Asked
-from proof.spinning import SpinningKernel, TooShort
+from proof.inject.layout import in_channels_last
+from proof.inject.slowdown import SCORED, Asked
+from proof.inject.spinning import SpinningKernel, TooShort
 
 LATENCIES, LATENCIES_S = 400, 1.0
 WARM_UP_S = 5.0
@@ -169,7 +169,9 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     asked: list[Asked] = config.getoption("slow")
     if not asked:
-        raise pytest.UsageError("-p proof.slowdown needs --slow PATTERN:KIND=AMOUNT, such as tensorrt-fp16:kernel=0.5%")
+        raise pytest.UsageError(
+            "-p proof.inject.slowdown needs --slow PATTERN:KIND=AMOUNT, such as tensorrt-fp16:kernel=0.5%"
+        )
     if not suite.device.is_cuda and any(one.kind == "kernel" for one in asked):
         raise pytest.UsageError("--slow: a kernel needs a CUDA GPU; on a CPU slow the host down (eager-fp32:host=20%)")
     slowdown = config.stash[SLOWDOWN] = Slowdown(asked, suite.device)
@@ -206,7 +208,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def pytest_judge_fresh_process_arguments(config: pytest.Config) -> list[str]:
     """What is measured again is slowed down again."""
     slowdown = config.stash.get(SLOWDOWN, None)
-    return [] if slowdown is None else ["-p", "proof.slowdown", *(f"--slow={asked}" for asked in slowdown.asked)]
+    return [] if slowdown is None else ["-p", "proof.inject.slowdown", *(f"--slow={asked}" for asked in slowdown.asked)]
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -6,8 +6,8 @@ import math
 
 import pytest
 
+from proof.score.stored import choices, count_choices, largest_share, read_all
 from proof.simulation import judge_twice
-from proof.stored import choices, count_choices, largest_share, read_all
 from regression.judge.verdict import Reason, Verdict
 from tests.proof.proof_runs import IDS, TENSORRT, Folder
 

@@ -8,7 +8,7 @@ import statistics
 
 import pytest
 
-from proof.spreads import main, strayed
+from proof.score.spreads import main, strayed
 from regression.metrics import METRICS
 from tests.proof.proof_runs import IDS, TENSORRT, Folder
 
@@ -26,9 +26,9 @@ def stdev(runs, id_, value):
     return statistics.stdev(math.log(value(run.benchmarks[id_])) for run in runs)
 
 
-def test_processes_of_one_unit_and_day_are_compared_and_no_others(folder):
+def test_processes_of_one_gpu_and_day_are_compared_and_no_others(folder):
     folder.add(4)
-    folder.add(3, unit="GPU-2", extra=dict.fromkeys(IDS, 0.5))
+    folder.add(3, uuid="GPU-2", extra=dict.fromkeys(IDS, 0.5))
     folder.add(1, day=2, extra=dict.fromkeys(IDS, 0.5))
     found = rows(folder)["kernel time, the same kernels", "%"]
     assert sorted(found.degrees) == [2] * 6 + [3] * 6
@@ -41,6 +41,7 @@ def test_processes_of_one_unit_and_day_are_compared_and_no_others(folder):
     assert sorted(found.spreads) == pytest.approx(sorted(expected))
     latency = rows(folder)["latency", "of its prior"]
     spread = next(metric.spread for metric in METRICS if metric.key == "latency")
+    assert spread is not None
     prior = math.hypot(spread.process, spread.rounds * math.log(1.001 / 0.999) / 1.349)
     assert min(latency.spreads) == pytest.approx(
         min(
@@ -71,7 +72,7 @@ def test_nights_are_compared_where_kernels_are_chosen_and_the_gpu_waits(folder):
     """The first benchmark alone waits for the host: its latency is more than twice its kernel time."""
     for number in (1, 2, 3):
         for copies in (0.0, 1e-9, 0.0):  # launched twice in one of the processes
-            options = {"unit": f"GPU-{number}", "extra": dict.fromkeys(IDS, 0.01 * number), "noise": 1e-6}
+            options = {"uuid": f"GPU-{number}", "extra": dict.fromkeys(IDS, 0.01 * number), "noise": 1e-6}
             (path,) = folder.add(1, copies=copies, latency={IDS[0]: 2.0}, **options)
             document = json.loads(path.read_text())
             for record in document["benchmarks"]:
@@ -83,10 +84,10 @@ def test_nights_are_compared_where_kernels_are_chosen_and_the_gpu_waits(folder):
     assert found.spreads == pytest.approx([1e9 * middle / 2 * between], rel=1e-3) and found.degrees == (2,)
 
 
-def test_units_are_compared_by_their_means(folder):
+def test_gpus_are_compared_by_their_means(folder):
     for number in (1, 2, 3):
-        folder.add(2, unit=f"GPU-{number}", extra=dict.fromkeys(IDS, 0.01 * number), noise=1e-6)
-    found = rows(folder)["kernel time, between units", "%"]
+        folder.add(2, uuid=f"GPU-{number}", extra=dict.fromkeys(IDS, 0.01 * number), noise=1e-6)
+    found = rows(folder)["kernel time, between GPUs", "%"]
     between = 100 * statistics.stdev(math.log1p(0.01 * number) for number in (1, 2, 3))
     assert found.spreads == pytest.approx([between] * 6, rel=1e-3)
 
@@ -96,7 +97,7 @@ def test_the_table_names_its_runs_and_slowed_ones_do_not_count(folder, capsys):
     folder.add(2, extra={TENSORRT: 0.3}, injected={TENSORRT: {"kind": "kernel", "asked": "30%"}}, name="slowed")
     assert main([str(folder.path)]) == 0
     printed = capsys.readouterr().out
-    assert printed.startswith("3 unchanged runs of 1 unit\n")
+    assert printed.startswith("3 unchanged runs of 1 GPU\n")
     (line,) = [line for line in printed.splitlines() if line.startswith("kernel time, the same kernels")]
     assert line.split()[-6:-4] == ["6", "12"] and float(line.split()[-1]) < 0.1
 

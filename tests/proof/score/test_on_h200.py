@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from proof.score.slowdowns import Group, namings, score
+from proof.score.stored import injected, read_all
+from proof.score.unchanged import accusations
 from proof.simulation import judge_twice
-from proof.slowdowns import Group, namings, score
-from proof.stored import injected, read_all
-from proof.unchanged import accusations
 from regression.judge.verdict import Verdict
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / "proof" / "runs" / "nvidia-h200"
 TENSORRT = tuple(f"efficientnet_b0-tensorrt-fp16-b{size}" for size in (1, 128))
 
@@ -31,37 +31,38 @@ def scores(runs):
 
 def test_no_unchanged_run_is_accused(runs):
     unchanged = [run for run in runs if injected(run) is None]
-    assert len(unchanged) >= 24 and len({run.unit for run in unchanged}) >= 6
+    assert len(unchanged) >= 24 and len({run.gpu for run in unchanged}) >= 6
     found = accusations(unchanged, 1000, seed=2)
     assert found.every.judgings == 1000
     assert found.every.slower == found.every.slower_before == 0
 
 
 def test_no_unchanged_run_is_accused_beside_the_stored_baseline():
-    """Its runs are of the whole matrix, and of four units more."""
+    """Its runs are of the whole matrix, and of four GPUs more."""
     found, _ = read_all([FOLDER, ROOT / "baselines" / "nvidia-h200"])
     unchanged = [run for run in found if injected(run) is None and len(run.benchmarks) in (6, 24)]
-    assert len(unchanged) >= 32 and len({run.unit for run in unchanged}) >= 10
+    assert len(unchanged) >= 32 and len({run.gpu for run in unchanged}) >= 10
     tally = accusations(unchanged, 1000, seed=3).every
     assert tally.again and tally.slower == tally.slower_before == 0
 
 
 def test_kernels_that_a_slow_host_chose_in_three_processes_are_no_regression(runs):
-    """TorchScript at batch 1 took 5 to 6 % more in three processes of one unit than in five runs of two others."""
-    named = {(run.unit[4:8], run.path.name[:4]): run for run in runs if injected(run) is None}
+    """TorchScript at batch 1 took 5 to 6 % more in three processes of one GPU than in five runs of two others."""
+    named = {(run.gpu[4:8], run.path.name[:4]): run for run in runs if injected(run) is None}
     tonight, *again = (named["f31e", number] for number in ("0003", "0007", "0009"))
     places = [("0fff", "0003"), ("0fff", "0006"), ("1661", "0010"), ("1661", "0012"), ("1661", "0016")]
     found = judge_twice(tonight, [named[place] for place in places], again)[1].judgements
     torchscript = next(
         item for item in found if item.benchmark.endswith("script-fp32-b1") and item.metric == "kernel_time"
     )
-    assert torchscript.first_ratio > 1.05 and torchscript.verdict is Verdict.UNSURE
+    assert torchscript.first_ratio is not None and torchscript.first_ratio > 1.05
+    assert torchscript.verdict is Verdict.UNSURE
 
 
 def test_half_a_percent_of_kernel_time_is_seen(scores):
     for id_ in TENSORRT:
         detection = scores.groups[Group("kernel", "0.5%", id_)]
-        assert len(detection.runs) == detection.same_unit >= 20 and not detection.borrowed
+        assert len(detection.runs) == detection.same_gpu >= 20 and not detection.borrowed
         assert all(item.slower for item in detection.runs)
         claimed = [item for item in detection.draws if item.claimed <= 0.005]
         assert len(claimed) > 0.8 * len(detection.draws)

@@ -1,4 +1,4 @@
-"""A pytest plugin for proofs alone (`-p proof.slowdown`): makes chosen benchmarks slower by known amounts."""
+"""A pytest plugin for proofs alone (`-p proof.inject.slowdown`): makes chosen benchmarks slower by known amounts."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if not config.option.help:
         # the rest imports the suite, which pytest wants to import itself, and first
-        config.pluginmanager.import_plugin("proof.injection")
+        config.pluginmanager.import_plugin("proof.inject.injection")
 
 
 def parse(text: str) -> Asked:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 MATRIX = (
     *("--models=efficientnet_b0", "--variants=eager-fp32,torchscript-fp32,tensorrt-fp16", "--batch-sizes=1,128"),
     *("-k", "speed"),
@@ -30,13 +30,13 @@ SLOWED = tuple(
 )
 KINDS: Mapping[str, Sequence[Sequence[str]]] = {
     "unchanged": (MATRIX,),
-    "slowed": tuple((*MATRIX, "-p", "proof.slowdown", *slowed) for slowed in SLOWED),
-    "channels-last": ((*EAGER, "-p", "proof.slowdown", "--slow=eager-fp32:layout=none"),),
-    "nchw-block": ((*EAGER, "-p", "proof.slowdown", "--slow=eager-fp32:layout=blocks.1.0"),),
+    "slowed": tuple((*MATRIX, "-p", "proof.inject.slowdown", *slowed) for slowed in SLOWED),
+    "channels-last": ((*EAGER, "-p", "proof.inject.slowdown", "--slow=eager-fp32:layout=none"),),
+    "nchw-block": ((*EAGER, "-p", "proof.inject.slowdown", "--slow=eager-fp32:layout=blocks.1.0"),),
 }
 # Compared with each other alone, so all of them run on one GPU.
 ON_ONE_GPU = ("channels-last", "nchw-block")
-# Read ends of the host's and the GPU's pipe from the process before (proof/relay.py).
+# Read ends of the host's and the GPU's pipe from the process before (proof/collect/relay.py).
 Pipes = tuple[int, int]
 
 
@@ -103,7 +103,7 @@ class Worker(threading.Thread):
         passed = (*before, host, gpu)
         command = [
             *(sys.executable, "-m", "pytest", "benchmarks/", f"--device={self.device}", *job.arguments),
-            *("-p", "proof.relay", f"--relay={','.join(map(str, passed))}"),
+            *("-p", "proof.collect.relay", f"--relay={','.join(map(str, passed))}"),
             *(f"--benchmark-save={job.kind}", f"--benchmark-storage=file://{self.folder / slug}"),
         ]
         with self._log(number).open("wb") as log:

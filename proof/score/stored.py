@@ -53,13 +53,13 @@ def read_all(paths: Sequence[Path]) -> tuple[list[Run], list[LeftOut]]:
     runs: dict[tuple[str, str], Run] = {}
     for run in found:
         first = next(iter(runs.values()), run)
-        twin = runs.get((run.datetime, run.unit))
+        twin = runs.get((run.datetime, run.gpu))
         if twin is not None:
             left_out.append(LeftOut(run.path, f"holds the same run as {twin.path}, and counts once."))
         elif reason := refusal(first, run):
             left_out.append(LeftOut(run.path, f"beside {first.path}: {reason}"))
         else:
-            runs[run.datetime, run.unit] = run
+            runs[run.datetime, run.gpu] = run
     return sorted(runs.values(), key=lambda run: run.datetime), left_out
 
 
@@ -73,7 +73,7 @@ def _unpack(archive: Path, folder: Path) -> LeftOut | None:
 
 
 def injected(run: Run) -> Mapping[str, Sequence[Mapping[str, Any]]] | None:
-    """What `proof.slowdown` did to the run, by benchmark; None where it was not loaded."""
+    """What `proof.inject.slowdown` did to the run, by benchmark; None where it was not loaded."""
     found = run.suite.get("injected")
     if not isinstance(found, dict):
         return None
@@ -83,8 +83,8 @@ def injected(run: Run) -> Mapping[str, Sequence[Mapping[str, Any]]] | None:
 
 
 def night(run: Run) -> tuple[str, str]:
-    """The unit and the day of a run."""
-    return run.unit, run.day
+    """The GPU and the day of a run."""
+    return run.gpu, run.day
 
 
 def count_choices(runs: int) -> int:

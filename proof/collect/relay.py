@@ -1,4 +1,4 @@
-"""A pytest plugin for collecting runs (`-p proof.relay`): one process gets ready while the one before it profiles.
+"""A pytest plugin for collecting runs, `-p proof.collect.relay`: one process gets ready while the last one profiles.
 
 Starting takes a sixth of a run and needs no GPU. Each process keeps two pipes open to the next one: the host's until
 its first profile, after which it measures nothing more that waits for the host, and the GPU's until it ends.

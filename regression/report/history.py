@@ -1,0 +1,118 @@
+"""The history as a table, as Markdown and as JSON: `python -m regression history FOLDER`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from regression.history import series
+from regression.history.series import Event, History
+from regression.runs.find import is_folder
+from regression.text import change as percent
+from regression.text import code, measure, shown
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line. Exit status 0, also with changes; 2 where the folder has no stored run that can be used."""
+    parser = argparse.ArgumentParser(
+        prog="python -m regression history",
+        description="Find lasting changes and slow drifts in all stored runs of a GPU, with what changed that night.",
+    )
+    parser.add_argument("folder", type=Path, help="a GPU's folder of stored runs, such as baselines/nvidia-h200")
+    parser.add_argument("--format", choices=("table", "json", "markdown"), default="table")
+    options = parser.parse_args(argv)
+    if not is_folder(options.folder):
+        print(f"{options.folder} is no folder; give a folder of stored runs, such as baselines.", file=sys.stderr)
+        return 2
+    found, left_out = series.read(options.folder)
+    for sentence in left_out:
+        print(f"Left out {sentence}", file=sys.stderr)
+    if not found:
+        print(
+            f"No stored run in {options.folder}; --benchmark-save or --benchmark-autosave stores one.", file=sys.stderr
+        )
+        return 2
+    histories = series.trace(found)
+    if options.format == "json":
+        print(json.dumps({"histories": [as_dict(history) for history in histories], "left_out": left_out}, indent=2))
+    else:
+        show = terminal_text if options.format == "table" else markdown_text
+        print("\n\n".join(show(history) for history in histories))
+    return 0
+
+
+def terminal_text(history: History) -> str:
+    """The history for a terminal: night by night, what changed in the environment, and by how much which metric."""
+    out = [history.sentence()]
+    for heading, environment, events in _by_night(history):
+        out += ["", heading, *(f"  {text}" for text in environment or ("nothing recorded changed in the environment",))]
+        width = max(len(event.benchmark) for event in events)
+        for event in events:
+            change = f"{_amount(event, event.before)} -> {_amount(event, event.after)}"
+            out.append(f"  {event.metric.title:<12} {event.benchmark:<{width}} {percent(event.ratio):>9}  {change}")
+    return "\n".join(out)
+
+
+def markdown_text(history: History) -> str:
+    """The same as Markdown; what stored files say is code, so that nothing in it acts."""
+    out = [history.sentence()]
+    for heading, environment, events in _by_night(history):
+        out += ["", f"**{heading}**", ""]
+        out += [f"- {code(text)}" for text in environment] or ["- nothing recorded changed in the environment"]
+        out += ["", "| metric | benchmark | change | before | after |", "| --- | --- | ---: | ---: | ---: |"]
+        out += [
+            f"| {event.metric.title} | {code(event.benchmark)} | {percent(event.ratio)} "
+            f"| {_amount(event, event.before)} | {_amount(event, event.after)} |"
+            for event in events
+        ]
+    return "\n".join(out)
+
+
+def as_dict(history: History) -> dict[str, Any]:
+    """The history for JSON; times in seconds, sizes in bytes, dates in ISO 8601."""
+    slug, mig, policy = history.identity
+    return {
+        "gpu": slug,
+        "mig": mig or None,
+        "precision_policy": policy or None,
+        "runs": len(history.nights),
+        "first": history.nights[0].when.isoformat(),
+        "last": history.nights[-1].when.isoformat(),
+        "series": history.series,
+        "summary": history.sentence(),
+        "changes": [
+            {
+                "benchmark": event.benchmark,
+                "metric": event.metric.key,
+                "kind": event.kind,
+                "first": event.first.when.isoformat(),
+                "last": event.last.when.isoformat(),
+                "run": shown(event.first.file),
+                "nights": event.nights,
+                "before": float(f"{event.before:.7g}"),
+                "after": float(f"{event.after:.7g}"),
+                "ratio": None if event.ratio is None else round(event.ratio, 7),
+                "environment": list(event.environment),
+            }
+            for event in history.events
+        ],
+    }
+
+
+def _by_night(history: History) -> list[tuple[str, tuple[str, ...], list[Event]]]:
+    """Heading, environment and events of every night, and of every drift, on which something changed."""
+    groups: dict[tuple[str, tuple[str, ...]], list[Event]] = {}
+    for event in history.events:
+        heading = f"{event.first.day} ({shown(event.first.file.name)})"
+        if event.kind == "drift":
+            heading = f"{event.first.day} to {event.last.day}: a drift over {event.nights} runs"
+        groups.setdefault((heading, event.environment), []).append(event)
+    return [(heading, environment, events) for (heading, environment), events in groups.items()]
+
+
+def _amount(event: Event, value: float) -> str:
+    return measure(value, event.before, event.metric.unit)
