@@ -28,7 +28,7 @@ check: $(installed)
 baseline: $(installed)
 	for run in $$(seq $(RUNS)); do $(python) -m pytest benchmarks/ --benchmark-save=baseline $(ARGS) || exit 1; done
 	newest=$$(ls -t baselines/*/*/*_baseline.json | head -n 1) && \
-		$(python) -m regression visible "$$(dirname "$$(dirname "$$newest")")"
+		$(python) -m regression detectable "$$(dirname "$$(dirname "$$newest")")"
 
 $(installed): pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -m venv $(VENV)

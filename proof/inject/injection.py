@@ -17,8 +17,8 @@ from fixtures.collection import benchmark_key
 from fixtures.instruments import kernel_time as clocks
 from fixtures.instruments.latency import synchronised, warm_up
 from fixtures.machine.device import Device
+from fixtures.plugin import suite_of
 from fixtures.pool import Key
-from fixtures.suite import SUITE
 from fixtures.variants.table import VARIANTS
 from fixtures.variants.variant import BuildInputs, Built, Variant
 from proof.inject.layout import in_channels_last
@@ -164,7 +164,7 @@ SLOWDOWN: pytest.StashKey[Slowdown] = pytest.StashKey()
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    suite = config.stash.get(SUITE, None)
+    suite = suite_of(config)
     if suite is None:
         return
     asked: list[Asked] = config.getoption("slow")

@@ -1,4 +1,4 @@
-"""Says what a baseline can show: `python -m regression visible FILE_OR_FOLDER ...`, after `make baseline`."""
+"""Says what a baseline can show: `python -m regression detectable FILE_OR_FOLDER ...`, after `make baseline`."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def as_table(report: Report, metrics: Sequence[Metric] = METRICS) -> str:
 
 def main(argv: Sequence[str]) -> int:
     """Exit status: 0, or 2 where no stored run can be used."""
-    parser = argparse.ArgumentParser(prog="python -m regression visible", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m regression detectable", description=__doc__)
     parser.add_argument(
         "baseline", type=Path, nargs="+", metavar="FILE_OR_FOLDER", help="of a folder those saved as `baseline`"
     )

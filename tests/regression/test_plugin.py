@@ -9,10 +9,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from fixtures import session
+from common.schema import OWN_PROCESSES
 from fixtures.machine.device import Device, resolve
 from fixtures.machine.gpu_state import Sample
-from fixtures.suite import SUITE, Suite
+from fixtures.plugin import SuitePlugin, suite_of
+from fixtures.suite import Suite
 from fixtures.variants.variant import Variant
 from regression import rerun as fresh
 
@@ -25,7 +26,7 @@ ANYTHING_GOES = "--judge-min-change=latency=1000%"
 def record_baseline(run_suite, pytester):
     """Stores five baseline runs, made from a real one by scaling its latencies.
 
-    They do not say the host's pace, which a busy machine moves by up to fifty times: it would excuse any latency.
+    They have no host calibration, which a busy machine moves by up to fifty times: it would excuse any latency.
     """
 
     def record(scale):
@@ -51,7 +52,7 @@ def verdict_lines(result):
 
 def test_slower_is_measured_again_stored_and_fails(run_suite, record_baseline, pytester):
     record_baseline(scale=1 / 500)
-    result = run_suite("--benchmark-compare", "--benchmark-save=night", "--report=page.html", *ONE)
+    result = run_suite("--benchmark-compare", "--benchmark-save=night", "--report=reports/page.html", *ONE)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.assert_outcomes(passed=1)
     for number in (1, 2):
@@ -67,9 +68,9 @@ def test_slower_is_measured_again_stored_and_fails(run_suite, record_baseline, p
     suite = json.loads(night.read_text())["suite"]
     assert [set(one["benchmarks"]) for one in suite["confirmations"]] == [{ID}, {ID}]
     assert all(one["benchmarks"][ID]["latency_s"] > 0 for one in suite["confirmations"])
-    assert all(one["benchmarks"][ID]["host_pace_s"] > 0 for one in suite["confirmations"])
+    assert all(one["benchmarks"][ID]["host_calibration_s"] > 0 for one in suite["confirmations"])
     assert suite["verdicts"][ID]["latency"] == "SLOWER"
-    page = (pytester.path / "page.html").read_text()
+    page = (pytester.path / "reports/page.html").read_text()
     assert ID in page and "<script" not in page
     assert night.name in page
 
@@ -185,23 +186,28 @@ def test_the_gpu_is_given_back_once_before_anything_is_repeated(run_suite, recor
 def test_a_build_that_did_not_end_keeps_its_context(monkeypatch, abandoned, released):
     monkeypatch.setattr(Device, "release", lambda self: True)
     suite = SimpleNamespace(device=resolve("cpu"), pool=SimpleNamespace(abandoned=abandoned))
-    assert session.pytest_judge_release_device(SimpleNamespace(stash={SUITE: suite})) is released
-    assert session.pytest_judge_release_device(SimpleNamespace(stash={})) is None
+    assert SuitePlugin(suite).pytest_judge_release_device() is released
 
 
 @pytest.mark.parametrize("released, own", [(True, "3"), (False, "4")])
 def test_only_processes_that_hold_the_gpu_are_no_disturbance(monkeypatch, tmp_path, released, own):
-    monkeypatch.setenv(fresh.OWN_PROCESSES, "3")
+    monkeypatch.setenv(OWN_PROCESSES, "3")
     seen = []
 
     def run(command, *, env, timeout, **options):
-        seen.append(env[fresh.OWN_PROCESSES])
+        seen.append(env[OWN_PROCESSES])
         raise subprocess.TimeoutExpired(command, timeout)
 
     monkeypatch.setattr(fresh.subprocess, "run", run)
     with pytest.raises(fresh.NotMeasured, match="more than 1 s"):
         fresh.measure(["a.py::b"], [], tmp_path, None, 1.0, released)
     assert seen == [own]
+
+
+def test_a_session_without_benchmarks_registers_nothing(pytestconfig):
+    """No hook of the suite or the judge runs in it, and so none has to ask."""
+    assert suite_of(pytestconfig) is None
+    assert not pytestconfig.pluginmanager.has_plugin("inference-judge")
 
 
 def test_a_cpu_has_nothing_to_give_back():
@@ -251,7 +257,12 @@ def test_a_session_without_benchmarks_has_nothing_to_judge(run_suite, record_bas
     [
         (["--judge-min-change=speed=1%"], "speed"),
         (["--judge-min-change=latency=fast"], "fast"),
-        (["--report=nowhere/page.html"], "--report: "),
+        (["--report=."], "--report: . is a folder"),
+        (["--report=/proc/page.html"], "--report: /proc/page.html cannot be written"),
+        (["--judge-patience=-3"], "--judge-patience: '-3' is not a whole number from 1"),
+        (["--judge-patience", "-3"], "--judge-patience: '-3' is not a whole number from 1"),
+        (["--judge-patience=0"], "--judge-patience: '0' is not a whole number from 1"),
+        (["--judge-patience=few"], "--judge-patience: 'few' is not a whole number from 1"),
         (["--judge=maybe"], "invalid choice: 'maybe'"),
     ],
 )

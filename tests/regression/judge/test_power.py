@@ -30,7 +30,7 @@ def test_every_benchmark_has_a_line_with_each_judged_metric(
     recorder: Recorder, capsys: pytest.CaptureFixture[str]
 ) -> None:
     recorder.baselines()
-    assert main(["visible", str(recorder.folder)]) == 0
+    assert main(["detectable", str(recorder.folder)]) == 0
     heading, rule, *rows = capsys.readouterr().out.splitlines()[3:]
     assert heading.split() == ["benchmark", "kernel", "time", "latency", "peak", "memory"]
     assert len(rule) == len(heading) <= 100
@@ -39,11 +39,11 @@ def test_every_benchmark_has_a_line_with_each_judged_metric(
 
 
 def test_few_runs_and_unusable_ones_are_said(recorder: Recorder, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["visible", str(recorder.folder)]) == 2
+    assert main(["detectable", str(recorder.folder)]) == 2
     assert "record one with `make baseline`" in capsys.readouterr().err
     recorder.baselines(1)
     recorder.store("{", "0009_baseline.json")
-    assert main(["visible", str(recorder.folder)]) == 0
+    assert main(["detectable", str(recorder.folder)]) == 0
     told = capsys.readouterr()
     assert "too few" in told.out and "0009_baseline.json: is not JSON" in told.err
 
