@@ -68,15 +68,10 @@ def confirmation(run: dict[str, Any], controls: Sequence[str], metrics: Sequence
         "datetime": run.get("datetime"),
         "controls": list(controls),
         "benchmarks": {
-            record["param"]: {confirmed_as(metric): lookup(record, metric.path) for metric in kept}
+            record["param"]: {metric.confirmation_field: lookup(record, metric.path) for metric in kept}
             for record in run["benchmarks"]
         },
     }
-
-
-def confirmed_as(metric: Metric) -> str:
-    """The field that holds the metric in a confirmation's benchmark."""
-    return str(getattr(metric, "confirmed_as", "")) or {"latency": "latency_s"}.get(metric.key, metric.path[-1])
 
 
 def replace_record(document: dict[str, Any], record: dict[str, Any], kernel_names: Sequence[str]) -> None:

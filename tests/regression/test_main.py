@@ -108,8 +108,8 @@ def test_accepted_changes_are_found_where_they_are_kept(
 
 def test_who_is_not_watched_is_named(recorder: Recorder, baseline: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for night in range(4):
-        unsure = {"verdicts": {ONE: {"kernel_time": "UNSURE"}}}
-        recorder.store(recorder.document(day=1, hour=4 + night, **unsure), f"{50 + night:04d}_nightly.json")
+        unsure = {ONE: {"kernel_time": "UNSURE"}}
+        recorder.store(recorder.document(day=1, hour=4 + night, verdicts=unsure), f"{50 + night:04d}_nightly.json")
     factors = {ONE: 1.0045}
     judged(recorder, baseline, "--judge-patience", "6", factors=factors)
     assert "Nobody is watching" not in capsys.readouterr().out

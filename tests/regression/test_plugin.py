@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import subprocess
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -16,6 +18,8 @@ from fixtures.plugin import SuitePlugin, suite_of
 from fixtures.suite import Suite
 from fixtures.variants.variant import Variant
 from regression import rerun as fresh
+from regression import session
+from regression.metrics import METRICS
 
 ID = "test_efficientnet-eager-fp32-b1"
 ONE = ("--variants=eager-fp32", "-k", "latency")
@@ -169,8 +173,13 @@ def test_a_repetition_is_the_whole_session_without_what_failed(run_suite, record
 def test_the_gpu_is_given_back_once_before_anything_is_repeated(run_suite, record_baseline, monkeypatch):
     """Beside this session's context an engine would lie elsewhere."""
     record_baseline(scale=1 / 500)
-    events = []
-    monkeypatch.setattr(Device, "release", lambda self: events.append("released") or True)
+    events: list[object] = []
+
+    def release(self):
+        events.append("released")
+        return True
+
+    monkeypatch.setattr(Device, "release", release)
 
     def measure(*arguments):
         events.append(arguments[-1])
@@ -182,10 +191,40 @@ def test_the_gpu_is_given_back_once_before_anything_is_repeated(run_suite, recor
     assert events == ["released", True, True]
 
 
+def test_a_fresh_process_measures_as_its_session_does(run_suite, record_baseline, stored_runs, monkeypatch):
+    """With a real fresh process: what pytest-benchmark stores as a benchmark's options is the same in both."""
+    record_baseline(scale=1 / 500)
+    monkeypatch.setattr(session, "CONFIRMATIONS", 1)
+    measure, fresh_runs = fresh.measure, []
+
+    def kept(*arguments):
+        fresh_runs.append(measure(*arguments))
+        return fresh_runs[-1]
+
+    monkeypatch.setattr(fresh, "measure", kept)
+    run_suite(
+        "--benchmark-compare", "--benchmark-save=night", "--override-ini=addopts=--import-mode=importlib",
+        "--benchmark-warmup=on", "--benchmark-warmup-iterations=3", "--benchmark-min-time=0.0001",
+        "--benchmark-timer=time.monotonic", "--benchmark-max-time=0.07", "--benchmark-min-rounds=6", *ONE,
+    )  # fmt: skip
+    (night,) = (run for name, run in stored_runs().items() if name.endswith("_night.json"))
+    (fresh_run,) = fresh_runs
+    (mine,), (fresh_one,) = night["benchmarks"], fresh_run["benchmarks"]
+    assert fresh_one["options"] == mine["options"]
+    assert mine["options"] == {
+        "disable_gc": False,
+        "timer": "monotonic",
+        "min_rounds": 6,
+        "max_time": 0.07,
+        "min_time": 0.0001,
+        "warmup": 3,
+    }
+
+
 @pytest.mark.parametrize("abandoned, released", [(True, None), (False, True)])
 def test_a_build_that_did_not_end_keeps_its_context(monkeypatch, abandoned, released):
     monkeypatch.setattr(Device, "release", lambda self: True)
-    suite = SimpleNamespace(device=resolve("cpu"), pool=SimpleNamespace(abandoned=abandoned))
+    suite: Any = SimpleNamespace(device=resolve("cpu"), pool=SimpleNamespace(abandoned=abandoned))
     assert SuitePlugin(suite).pytest_judge_release_device() is released
 
 
@@ -198,7 +237,7 @@ def test_only_processes_that_hold_the_gpu_are_no_disturbance(monkeypatch, tmp_pa
         seen.append(env[OWN_PROCESSES])
         raise subprocess.TimeoutExpired(command, timeout)
 
-    monkeypatch.setattr(fresh.subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "run", run)
     with pytest.raises(fresh.NotMeasured, match="more than 1 s"):
         fresh.measure(["a.py::b"], [], tmp_path, None, 1.0, released)
     assert seen == [own]
@@ -273,7 +312,23 @@ def test_bad_options_are_refused_before_anything_runs(run_suite, arguments, said
     assert said in output and "Traceback" not in output and "passed" not in output
 
 
-def benchmark(name, kernels, time_s):
+def test_a_confirmation_keeps_what_is_judged_and_what_excuses_it():
+    info = {"kernel_time_s": 1.0, "peak_memory_bytes": 2, "host_calibration_s": 3.0, "launches": 4, "build_s": 5.0}
+    record = {"param": ID, "stats": {"median": 6.0}, "extra_info": info}
+    kept = fresh.confirmation({"datetime": "now", "benchmarks": [record]}, ["control"], METRICS)
+    assert kept == {
+        "datetime": "now",
+        "controls": ["control"],
+        "benchmarks": {
+            ID: {"kernel_time_s": 1.0, "latency_s": 6.0, "peak_memory_bytes": 2, "host_calibration_s": 3.0},
+        },
+    }
+    judged_alone = [dataclasses.replace(metric, excused_by="") for metric in METRICS]
+    (only,) = fresh.confirmation({"benchmarks": [record]}, [], judged_alone)["benchmarks"].values()
+    assert set(only) == {"kernel_time_s", "latency_s", "peak_memory_bytes"}
+
+
+def benchmark(name: str, kernels: list[int], time_s: float) -> dict[str, Any]:
     table = {"kernel": kernels, "launches": [1] * len(kernels), "time_s": [time_s] * len(kernels)}
     return {"param": name, "stats": {"median": time_s, "data": [time_s]}, "extra_info": {"kernels": table}}
 
@@ -281,7 +336,10 @@ def benchmark(name, kernels, time_s):
 def test_a_benchmark_measured_again_replaces_its_record_and_keeps_its_kernels():
     first = benchmark("a-b1", [0, 1], 1.0)
     del first["stats"]["data"]
-    document = {"suite": {"kernels": ["conv", "add"]}, "benchmarks": [benchmark("b-b1", [1], 5.0), first]}
+    document: dict[str, Any] = {
+        "suite": {"kernels": ["conv", "add"]},
+        "benchmarks": [benchmark("b-b1", [1], 5.0), first],
+    }
     fresh.replace_record(document, benchmark("a-b1", [0, 1], 2.0), ["gemm", "conv"])
     other, again = document["benchmarks"]
     assert other["stats"]["median"] == 5.0
