@@ -30,7 +30,7 @@ ANYTHING_GOES = "--judge-min-change=latency=1000%"
 def record_baseline(run_suite, pytester):
     """Stores five baseline runs, made from a real one by scaling its latencies.
 
-    They do not say the host's pace, which a busy machine moves by up to fifty times: it would excuse any latency.
+    They have no host calibration, which a busy machine moves by up to fifty times: it would excuse any latency.
     """
 
     def record(scale):
@@ -39,7 +39,7 @@ def record_baseline(run_suite, pytester):
         run = json.loads(first.read_text())
         (benchmark,) = run["benchmarks"]
         median = benchmark["stats"]["median"]
-        del benchmark["extra_info"]["host_pace_s"]
+        del benchmark["extra_info"]["host_calibration_s"]
         for number in range(5):
             run["datetime"] = f"2026-01-0{number + 1}T03:00:00+00:00"
             for name in ("min", "q1", "median", "q3", "max", "mean"):
@@ -146,7 +146,7 @@ def test_a_repetition_is_the_whole_session_without_what_failed(run_suite, record
     """What the session has built decides where an engine's memory lies, so the repetition builds it all again."""
     from fixtures.variants import table as variants
 
-    def broken(module, batch):
+    def broken(inputs):
         raise RuntimeError("no such operator")
 
     record_baseline(scale=1 / 500)
@@ -266,7 +266,7 @@ def test_what_no_longer_runs_is_missing(run_suite, record_baseline, monkeypatch)
 
     record_baseline(scale=1)
 
-    def broken(module, batch):
+    def broken(inputs):
         raise RuntimeError("no such operator")
 
     monkeypatch.setitem(variants.VARIANTS, "eager-fp32", Variant("eager-fp32", "fp32", broken))
