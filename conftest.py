@@ -1,10 +1,3 @@
 """Joins benchmarks, fixtures and regression to pytest."""
 
-pytest_plugins = [
-    "fixtures.options",
-    "fixtures.suite",
-    "fixtures.collection",
-    "fixtures.measuring",
-    "fixtures.session",
-    "regression.plugin",
-]
+pytest_plugins = ["fixtures.plugin", "fixtures.measuring", "regression.plugin"]

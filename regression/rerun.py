@@ -11,9 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-# How many processes of the suite hold the GPU, this one among them: they are no disturbance (fixtures/gpu_state.py).
-OWN_PROCESSES = "INFERENCE_OWN_GPU_PROCESSES"
-FIELDS = ("kernel_time_s", "peak_memory_bytes", "host_pace_s")
+from common.schema import OWN_PROCESSES
+from regression.metrics import Metric, lookup
 
 
 class NotMeasured(Exception):
@@ -38,8 +37,8 @@ def measure(
         command = [
             *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--rootdir={root}"),
             *(("-c", str(inifile)) if inifile else ()),
-            *("--judge=off", f"--benchmark-json={stored}", f"--benchmark-storage=file://{folder}/store"),
             *arguments,
+            *("--judge=off", f"--benchmark-json={stored}", f"--benchmark-storage=file://{folder}/store"),
             *(str(root / node_id) for node_id in node_ids),
         ]
         environment = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
@@ -58,14 +57,18 @@ def measure(
         return run
 
 
-def confirmation(run: dict[str, Any], controls: Sequence[str]) -> dict[str, Any]:
-    """What a stored run keeps of a fresh process, an entry of `suite.confirmations`."""
+def confirmation(run: dict[str, Any], controls: Sequence[str], metrics: Sequence[Metric]) -> dict[str, Any]:
+    """What a stored run keeps of a fresh process, an entry of `suite.confirmations`.
+
+    Of each benchmark it keeps what is judged, and what excuses a judged metric.
+    """
+    excusing = {metric.excused_by for metric in metrics}
+    kept = [metric for metric in metrics if metric.judged or metric.key in excusing]
     return {
         "datetime": run.get("datetime"),
         "controls": list(controls),
         "benchmarks": {
-            record["param"]: {field: record["extra_info"].get(field) for field in FIELDS}
-            | {"latency_s": record["stats"]["median"]}
+            record["param"]: {metric.confirmation_field: lookup(record, metric.path) for metric in kept}
             for record in run["benchmarks"]
         },
     }

@@ -19,7 +19,7 @@ from fixtures.machine.device import Device, resolve
 from fixtures.models import images
 from fixtures.models import model as models
 from fixtures.variants.table import VARIANTS
-from fixtures.variants.tensorrt import detect, engine_modules
+from fixtures.variants.tensorrt import compile_dynamo, detect, engine_modules
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,29 +47,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     shape = (options.batch_size, *model.input_size)
     batch = torch.rand(shape, device=device.torch_device, dtype=variant.dtype)
     with torch.no_grad():
-        built = variant.build(variant.prepare(model.module, device), batch)
-        assert built.compiled is not None
-        loaded = engine_modules(built.compiled.module)
+        call = compile_dynamo(variant.prepare(model.module, device), batch).module
+        loaded = engine_modules(call)
         first = [child.engine for child in loaded]
         print(f"{options.model} {options.variant}, batch {options.batch_size}, on {device.name}, {found}")
-        say("as built", built.call, batch, device)
-        say("the same", built.call, batch, device)
+        say("as built", call, batch, device)
+        say("the same", call, batch, device)
         elsewhere = [torch.empty(37 * 2**20, device=device.torch_device), batch.clone()]
-        say("the batch elsewhere", built.call, elsewhere[-1], device)
+        say("the batch elsewhere", call, elsewhere[-1], device)
         # every engine is kept, so that none gets the place of another
         engines = [first]
         for number in range(options.loads):
             began = time.perf_counter()
             load_again(loaded)
-            built.call(batch)
+            call(batch)
             device.synchronize()
             engines.append([child.engine for child in loaded])
             took_s = time.perf_counter() - began
-            say(f"loaded anew, {number + 1} ({took_s:.1f} s)", built.call, batch, device)
+            say(f"loaded anew, {number + 1} ({took_s:.1f} s)", call, batch, device)
         for name, kept in (("the first load again", first), ("the last load again", engines[-1])):
             for child, engine in zip(loaded, kept, strict=True):
                 child.engine = engine
-            say(name, built.call, batch, device)
+            say(name, call, batch, device)
     return 0
 
 

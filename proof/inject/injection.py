@@ -17,10 +17,10 @@ from fixtures.collection import benchmark_key
 from fixtures.instruments import kernel_time as clocks
 from fixtures.instruments.latency import synchronised, warm_up
 from fixtures.machine.device import Device
+from fixtures.plugin import suite_of
 from fixtures.pool import Key
-from fixtures.suite import SUITE
 from fixtures.variants.table import VARIANTS
-from fixtures.variants.variant import Built, Variant
+from fixtures.variants.variant import BuildInputs, Built, Variant
 from proof.inject.layout import in_channels_last
 from proof.inject.slowdown import SCORED, Asked
 from proof.inject.spinning import SpinningKernel, TooShort
@@ -124,18 +124,19 @@ class Slowdown:
     def wrap(self, variant: Variant) -> Variant:
         """The variant with a `build` that slows down what it builds, where that was asked for."""
 
-        def build(module: torch.nn.Module, batch: torch.Tensor) -> Built:
+        def build(inputs: BuildInputs) -> Built:
             key = self.current
             wanted = self.of(key) if key is not None and key.variant == variant.name else []
             if key is None or not wanted:
-                return variant.build(module, batch)
+                return variant.build(inputs)
             for asked in wanted:
                 if asked.kind == "layout":
-                    module = in_channels_last(module, asked.text)
-            built = variant.build(module, batch)
-            slowed = Slowed({asked: self._slow(asked, built.call, batch) for asked in wanted})
+                    inputs = dataclasses.replace(inputs, module=in_channels_last(inputs.module, asked.text))
+            built = variant.build(inputs)
+            slowed = Slowed({asked: self._slow(asked, built, inputs.batch) for asked in wanted})
             self._slowed[key] = slowed
-            return dataclasses.replace(built, call=slowed)
+            # a variant that owns its inputs is slowed down in `call` and measured by it
+            return dataclasses.replace(built, call=slowed, run=None)
 
         return dataclasses.replace(variant, build=build)
 
@@ -149,7 +150,8 @@ class Slowdown:
                 {"kind": asked.kind, "asked": asked.text, "size_s": part.size_s} for asked, part in slowed.parts.items()
             ]
 
-    def _slow(self, asked: Asked, call: Callable[[torch.Tensor], torch.Tensor], batch: torch.Tensor) -> Part:
+    def _slow(self, asked: Asked, built: Built, batch: torch.Tensor) -> Part:
+        call = built.call
         if asked.kind == "kernel":
             return SpinningKernel(call, batch, self.device, asked.share, asked.fixed_s)
         if asked.kind == "host":
@@ -162,7 +164,7 @@ SLOWDOWN: pytest.StashKey[Slowdown] = pytest.StashKey()
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    suite = config.stash.get(SUITE, None)
+    suite = suite_of(config)
     if suite is None:
         return
     asked: list[Asked] = config.getoption("slow")

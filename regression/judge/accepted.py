@@ -13,6 +13,8 @@ from typing import Any
 from regression.metrics import METRICS, Metric, WrongChange, parse_change
 from regression.text import escaped
 
+ACCEPTED_FILE = "baselines/accepted.toml"
+"""Where accepted changes are kept, under the project's folder."""
 FIELDS = ("benchmark", "metric", "change", "reason", "expires")
 
 

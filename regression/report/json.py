@@ -7,7 +7,6 @@ import json
 from typing import Any
 
 from regression.explain.kernels import Change, Explanation
-from regression.report.answer import summary
 from regression.report.content import Content
 
 
@@ -35,12 +34,3 @@ def _explanation(explanation: Explanation) -> dict[str, Any]:
 def _change(change: Change) -> dict[str, Any]:
     members = [_change(member) for member in change.members]
     return dataclasses.asdict(change) | {"change_s": change.change_s, "members": members}
-
-
-def as_json(report: Any, kernels: Any) -> str:
-    """As before forms took contents; goes when its callers call `text`."""
-    document = _plain(report) | {"failed": report.failed, "summary": summary(report), "kernels": dict(kernels)}
-    return json.dumps(document, indent=1, allow_nan=False)
-
-
-as_dict = _explanation

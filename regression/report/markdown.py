@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from regression.explain.explanation import counts, extremes, sentence, worth_showing
 from regression.explain.kernels import Explanation
 from regression.explain.layers import Layers
 from regression.report.content import Content
-from regression.report.content import content as make
 from regression.report.rows import change_text
 from regression.text import code, count, fit, flattened, microseconds, plain
 
@@ -135,8 +133,3 @@ def _layers(found: Layers, limit: int) -> str:
         more = f" and {len(names) - limit} more" if len(names) > limit else ""
         out += [f"- {what}: {', '.join(code(fit(flattened(name))) for name in names[:limit])}{more}"] if names else []
     return "\n".join(out).rstrip("\n") + "\n"
-
-
-def markdown(report: Any, run: Any, baselines: Any, history: Any = None, *, page: str = "") -> str:
-    """As before forms took contents; goes when its callers call `text`."""
-    return text(make(report, run, baselines, history=history, page=page))

@@ -7,17 +7,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
-from common import output
 from regression.explain.explanation import worth_showing
 from regression.explain.kernels import Change, Explanation
 from regression.report import figures
 from regression.report.content import DETECTABLE, Changed, Content
-from regression.report.content import content as make
 from regression.report.figures import Picture
 from regression.report.measured import SpeedUp
 from regression.report.rows import change_text
@@ -96,20 +93,3 @@ def _micro(text: str) -> str:
 def _breakable(name: str) -> Markup:
     """A name that a narrow column may break between its words, and not only anywhere."""
     return Markup("<wbr>").join(re.split(r"(?<=[_<:,/-])", name))
-
-
-UnwritablePage, check = output.UnwritableOutput, output.check
-
-
-def write(
-    report: Any,
-    path: Path,
-    run: Any,
-    baselines: Any,
-    *,
-    label_sheet: Any = None,
-    history: Any = None,
-    commit: Any = None,
-) -> None:
-    """As before forms took contents; goes when its callers write `html` by `common.output`."""
-    output.write(path, html(make(report, run, baselines, history=history, label_sheet=label_sheet)))

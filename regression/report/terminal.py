@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from regression.explain.explanation import counts, extremes, sentence, worth_showing
 from regression.explain.kernels import Explanation
 from regression.explain.layers import Layers
-from regression.metrics import METRICS
 from regression.report.content import DETECTABLE, Content
-from regression.report.content import content as make
 from regression.report.rows import Row
 from regression.text import WIDTH, count, escaped, fit, flattened, microseconds, wrapped
 
@@ -139,8 +136,3 @@ def _columns(text: str) -> str:
     indent = text[: len(text) - len(text.lstrip(" "))]
     text = indent + "".join(character if character.isprintable() else " " for character in text[len(indent) :])
     return text if len(text) <= WIDTH else f"{text[: WIDTH - 1]}…"
-
-
-def lines(report: Any, run: Any, baselines: Any, metrics: Any = METRICS) -> list[str]:
-    """As before forms took contents; goes when its callers call `text`."""
-    return text(make(report, run, baselines, metrics)).splitlines()

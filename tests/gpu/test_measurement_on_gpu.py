@@ -14,6 +14,7 @@ import pytest
 import torch
 from torch.profiler import ProfilerActivity, profile
 
+from common.schema import OWN_PROCESSES
 from fixtures.instruments import kernel_time as clocks
 from fixtures.instruments.latency import synchronised, warm_up
 from fixtures.instruments.memory import peak_memory_bytes
@@ -22,7 +23,7 @@ from fixtures.models import images
 from fixtures.models import model as models
 from fixtures.variants.table import VARIANTS
 from fixtures.variants.tensorrt import detect
-from regression.rerun import OWN_PROCESSES
+from fixtures.variants.variant import BuildInputs
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MODEL = "tf_efficientnet_lite0"
@@ -47,13 +48,15 @@ def no_gradients():
 @pytest.fixture(scope="module")
 def make_run(device):
     """Makes a call that queues one inference: (variant, batch size) to callable."""
-    model = models.load(MODEL, "auto", images.find(images.SAMPLE_FOLDER))
+    sample = images.find(images.SAMPLE_FOLDER)
+    model = models.load(MODEL, "auto", sample)
+    sample_images = torch.stack([model.transform(images.read(sample.folder / file)) for file in sample.files])
 
     def make(variant_name, batch_size):
         variant = VARIANTS[variant_name]
         batch = torch.rand(batch_size, *model.input_size, device=device.torch_device, dtype=variant.dtype)
         with torch.inference_mode(False), torch.no_grad():
-            built = variant.build(variant.prepare(model.module, device), batch.clone())
+            built = variant.build(BuildInputs(variant.prepare(model.module, device), batch.clone(), sample_images))
         return lambda: built.call(batch)
 
     return make
@@ -196,12 +199,12 @@ def test_out_of_memory_fails_alone(tmp_path):
     """A batch that does not fit fails with the batch size and what was free; what comes after it runs."""
     stored = tmp_path / "run.json"
     result = suite(
-        f"--models={MODEL}", "--variants=eager-fp32", "--batch-sizes=1000000,1", "-k", "latency",
+        f"--models={MODEL}", "--variants=eager-fp32", "--batch-sizes=99999,1", "-k", "latency",
         f"--benchmark-json={stored}",
     )  # fmt: skip
     run = json.loads(stored.read_text())
-    failure = run["suite"]["failed"][f"{MODEL}-eager-fp32-b1000000"]
-    assert "out of GPU memory at batch size 1000000" in failure and "GiB were free" in failure, result.stdout
+    failure = run["suite"]["failed"][f"{MODEL}-eager-fp32-b99999"]
+    assert "out of GPU memory at batch size 99999" in failure and "GiB were free" in failure, result.stdout
     assert [benchmark["param"] for benchmark in run["benchmarks"]] == [f"{MODEL}-eager-fp32-b1"]
 
 

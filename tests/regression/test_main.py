@@ -53,8 +53,11 @@ def test_json_names_the_kernels_of_what_changed_and_nothing_else(
 def test_a_page_is_refused_before_anything_is_read(
     recorder: Recorder, baseline: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for bad in (tmp_path, Path("/dev/null/report.html")):
-        assert command.main(["gone.json", "--baseline", "gone", "--report", str(bad)]) == 2
+    (tmp_path / "file").write_text("in the way")
+    for bad in (tmp_path, tmp_path / "file" / "report.html"):
+        with pytest.raises(SystemExit) as stopped:
+            command.main(["gone.json", "--baseline", "gone", "--report", str(bad)])
+        assert stopped.value.code == 2
         captured = capsys.readouterr()
         assert str(bad) in captured.err and "gone" not in captured.err and not captured.out
 
@@ -75,7 +78,7 @@ def test_the_page_and_the_markdown_carry_the_history_and_the_commit(
 
 
 def test_without_a_folder_there_is_no_history(recorder: Recorder, baseline: Path, tmp_path: Path) -> None:
-    page, files = tmp_path / "report.html", sorted(map(str, baseline.glob("*.json")))
+    page, files = tmp_path / "made" / "for it" / "report.html", sorted(map(str, baseline.glob("*.json")))
     assert command.main([str(recorder.run().path), "--baseline", *files, "--report", str(page)]) == 0
     assert "There is no history" in page.read_text()
 
@@ -105,8 +108,8 @@ def test_accepted_changes_are_found_where_they_are_kept(
 
 def test_who_is_not_watched_is_named(recorder: Recorder, baseline: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for night in range(4):
-        unsure = {"verdicts": {ONE: {"kernel_time": "UNSURE"}}}
-        recorder.store(recorder.document(day=1, hour=4 + night, **unsure), f"{50 + night:04d}_nightly.json")
+        unsure = {ONE: {"kernel_time": "UNSURE"}}
+        recorder.store(recorder.document(day=1, hour=4 + night, verdicts=unsure), f"{50 + night:04d}_nightly.json")
     factors = {ONE: 1.0045}
     judged(recorder, baseline, "--judge-patience", "6", factors=factors)
     assert "Nobody is watching" not in capsys.readouterr().out
@@ -150,11 +153,29 @@ def test_a_bad_baseline_among_good_ones_is_left_out_and_said(
     assert "0077_baseline.json: is not JSON" in " ".join(out.split()) and "passed" in out
 
 
-@pytest.mark.parametrize("options", [["--judge-patience", "0"], ["--judge-patience", "x"], ["--format", "xml"]])
-def test_wrong_options_are_status_2(recorder: Recorder, baseline: Path, options: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--judge-patience", "0"], "'0' is not a whole number from 1"),
+        (["--judge-patience", "-3"], "'-3' is not a whole number from 1"),
+        (["--judge-patience", "x"], "'x' is not a whole number from 1"),
+        (["--format", "xml"], "invalid choice: 'xml'"),
+    ],
+)
+def test_wrong_options_are_status_2(
+    recorder: Recorder, baseline: Path, options: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as stopped:
         judged(recorder, baseline, *options)
-    assert stopped.value.code == 2
+    assert stopped.value.code == 2 and said in capsys.readouterr().err
+
+
+def test_help_names_the_other_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        command.main(["--help"])
+    said = capsys.readouterr().out
+    assert stopped.value.code == 0
+    assert all(f"regression {name} FOLDER" in " ".join(said.split()) for name in command.COMMANDS)
 
 
 def test_the_module_runs_without_torch_pytest_or_a_utf8_terminal(recorder: Recorder, baseline: Path) -> None:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import subprocess
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from fixtures import session
+from common.schema import OWN_PROCESSES
 from fixtures.machine.device import Device, resolve
 from fixtures.machine.gpu_state import Sample
-from fixtures.suite import SUITE, Suite
+from fixtures.plugin import SuitePlugin, suite_of
+from fixtures.suite import Suite
 from fixtures.variants.variant import Variant
 from regression import rerun as fresh
+from regression import session
+from regression.metrics import METRICS
 
 ID = "test_efficientnet-eager-fp32-b1"
 ONE = ("--variants=eager-fp32", "-k", "latency")
@@ -25,7 +30,7 @@ ANYTHING_GOES = "--judge-min-change=latency=1000%"
 def record_baseline(run_suite, pytester):
     """Stores five baseline runs, made from a real one by scaling its latencies.
 
-    They do not say the host's pace, which a busy machine moves by up to fifty times: it would excuse any latency.
+    They have no host calibration, which a busy machine moves by up to fifty times: it would excuse any latency.
     """
 
     def record(scale):
@@ -34,7 +39,7 @@ def record_baseline(run_suite, pytester):
         run = json.loads(first.read_text())
         (benchmark,) = run["benchmarks"]
         median = benchmark["stats"]["median"]
-        del benchmark["extra_info"]["host_pace_s"]
+        del benchmark["extra_info"]["host_calibration_s"]
         for number in range(5):
             run["datetime"] = f"2026-01-0{number + 1}T03:00:00+00:00"
             for name in ("min", "q1", "median", "q3", "max", "mean"):
@@ -51,7 +56,7 @@ def verdict_lines(result):
 
 def test_slower_is_measured_again_stored_and_fails(run_suite, record_baseline, pytester):
     record_baseline(scale=1 / 500)
-    result = run_suite("--benchmark-compare", "--benchmark-save=night", "--report=page.html", *ONE)
+    result = run_suite("--benchmark-compare", "--benchmark-save=night", "--report=reports/page.html", *ONE)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.assert_outcomes(passed=1)
     for number in (1, 2):
@@ -67,9 +72,9 @@ def test_slower_is_measured_again_stored_and_fails(run_suite, record_baseline, p
     suite = json.loads(night.read_text())["suite"]
     assert [set(one["benchmarks"]) for one in suite["confirmations"]] == [{ID}, {ID}]
     assert all(one["benchmarks"][ID]["latency_s"] > 0 for one in suite["confirmations"])
-    assert all(one["benchmarks"][ID]["host_pace_s"] > 0 for one in suite["confirmations"])
+    assert all(one["benchmarks"][ID]["host_calibration_s"] > 0 for one in suite["confirmations"])
     assert suite["verdicts"][ID]["latency"] == "SLOWER"
-    page = (pytester.path / "page.html").read_text()
+    page = (pytester.path / "reports/page.html").read_text()
     assert ID in page and "<script" not in page
     assert night.name in page
 
@@ -141,7 +146,7 @@ def test_a_repetition_is_the_whole_session_without_what_failed(run_suite, record
     """What the session has built decides where an engine's memory lies, so the repetition builds it all again."""
     from fixtures.variants import table as variants
 
-    def broken(module, batch):
+    def broken(inputs):
         raise RuntimeError("no such operator")
 
     record_baseline(scale=1 / 500)
@@ -168,8 +173,13 @@ def test_a_repetition_is_the_whole_session_without_what_failed(run_suite, record
 def test_the_gpu_is_given_back_once_before_anything_is_repeated(run_suite, record_baseline, monkeypatch):
     """Beside this session's context an engine would lie elsewhere."""
     record_baseline(scale=1 / 500)
-    events = []
-    monkeypatch.setattr(Device, "release", lambda self: events.append("released") or True)
+    events: list[object] = []
+
+    def release(self):
+        events.append("released")
+        return True
+
+    monkeypatch.setattr(Device, "release", release)
 
     def measure(*arguments):
         events.append(arguments[-1])
@@ -181,27 +191,62 @@ def test_the_gpu_is_given_back_once_before_anything_is_repeated(run_suite, recor
     assert events == ["released", True, True]
 
 
+def test_a_fresh_process_measures_as_its_session_does(run_suite, record_baseline, stored_runs, monkeypatch):
+    """With a real fresh process: what pytest-benchmark stores as a benchmark's options is the same in both."""
+    record_baseline(scale=1 / 500)
+    monkeypatch.setattr(session, "CONFIRMATIONS", 1)
+    measure, fresh_runs = fresh.measure, []
+
+    def kept(*arguments):
+        fresh_runs.append(measure(*arguments))
+        return fresh_runs[-1]
+
+    monkeypatch.setattr(fresh, "measure", kept)
+    run_suite(
+        "--benchmark-compare", "--benchmark-save=night", "--override-ini=addopts=--import-mode=importlib",
+        "--benchmark-warmup=on", "--benchmark-warmup-iterations=3", "--benchmark-min-time=0.0001",
+        "--benchmark-timer=time.monotonic", "--benchmark-max-time=0.07", "--benchmark-min-rounds=6", *ONE,
+    )  # fmt: skip
+    (night,) = (run for name, run in stored_runs().items() if name.endswith("_night.json"))
+    (fresh_run,) = fresh_runs
+    (mine,), (fresh_one,) = night["benchmarks"], fresh_run["benchmarks"]
+    assert fresh_one["options"] == mine["options"]
+    assert mine["options"] == {
+        "disable_gc": False,
+        "timer": "monotonic",
+        "min_rounds": 6,
+        "max_time": 0.07,
+        "min_time": 0.0001,
+        "warmup": 3,
+    }
+
+
 @pytest.mark.parametrize("abandoned, released", [(True, None), (False, True)])
 def test_a_build_that_did_not_end_keeps_its_context(monkeypatch, abandoned, released):
     monkeypatch.setattr(Device, "release", lambda self: True)
-    suite = SimpleNamespace(device=resolve("cpu"), pool=SimpleNamespace(abandoned=abandoned))
-    assert session.pytest_judge_release_device(SimpleNamespace(stash={SUITE: suite})) is released
-    assert session.pytest_judge_release_device(SimpleNamespace(stash={})) is None
+    suite: Any = SimpleNamespace(device=resolve("cpu"), pool=SimpleNamespace(abandoned=abandoned))
+    assert SuitePlugin(suite).pytest_judge_release_device() is released
 
 
 @pytest.mark.parametrize("released, own", [(True, "3"), (False, "4")])
 def test_only_processes_that_hold_the_gpu_are_no_disturbance(monkeypatch, tmp_path, released, own):
-    monkeypatch.setenv(fresh.OWN_PROCESSES, "3")
+    monkeypatch.setenv(OWN_PROCESSES, "3")
     seen = []
 
     def run(command, *, env, timeout, **options):
-        seen.append(env[fresh.OWN_PROCESSES])
+        seen.append(env[OWN_PROCESSES])
         raise subprocess.TimeoutExpired(command, timeout)
 
-    monkeypatch.setattr(fresh.subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "run", run)
     with pytest.raises(fresh.NotMeasured, match="more than 1 s"):
         fresh.measure(["a.py::b"], [], tmp_path, None, 1.0, released)
     assert seen == [own]
+
+
+def test_a_session_without_benchmarks_registers_nothing(pytestconfig):
+    """No hook of the suite or the judge runs in it, and so none has to ask."""
+    assert suite_of(pytestconfig) is None
+    assert not pytestconfig.pluginmanager.has_plugin("inference-judge")
 
 
 def test_a_cpu_has_nothing_to_give_back():
@@ -221,7 +266,7 @@ def test_what_no_longer_runs_is_missing(run_suite, record_baseline, monkeypatch)
 
     record_baseline(scale=1)
 
-    def broken(module, batch):
+    def broken(inputs):
         raise RuntimeError("no such operator")
 
     monkeypatch.setitem(variants.VARIANTS, "eager-fp32", Variant("eager-fp32", "fp32", broken))
@@ -251,7 +296,12 @@ def test_a_session_without_benchmarks_has_nothing_to_judge(run_suite, record_bas
     [
         (["--judge-min-change=speed=1%"], "speed"),
         (["--judge-min-change=latency=fast"], "fast"),
-        (["--report=/dev/null/page.html"], "--report: "),
+        (["--report=."], "--report: . is a folder"),
+        (["--report=/proc/page.html"], "--report: /proc/page.html cannot be written"),
+        (["--judge-patience=-3"], "--judge-patience: '-3' is not a whole number from 1"),
+        (["--judge-patience", "-3"], "--judge-patience: '-3' is not a whole number from 1"),
+        (["--judge-patience=0"], "--judge-patience: '0' is not a whole number from 1"),
+        (["--judge-patience=few"], "--judge-patience: 'few' is not a whole number from 1"),
         (["--judge=maybe"], "invalid choice: 'maybe'"),
     ],
 )
@@ -262,7 +312,23 @@ def test_bad_options_are_refused_before_anything_runs(run_suite, arguments, said
     assert said in output and "Traceback" not in output and "passed" not in output
 
 
-def benchmark(name, kernels, time_s):
+def test_a_confirmation_keeps_what_is_judged_and_what_excuses_it():
+    info = {"kernel_time_s": 1.0, "peak_memory_bytes": 2, "host_calibration_s": 3.0, "launches": 4, "build_s": 5.0}
+    record = {"param": ID, "stats": {"median": 6.0}, "extra_info": info}
+    kept = fresh.confirmation({"datetime": "now", "benchmarks": [record]}, ["control"], METRICS)
+    assert kept == {
+        "datetime": "now",
+        "controls": ["control"],
+        "benchmarks": {
+            ID: {"kernel_time_s": 1.0, "latency_s": 6.0, "peak_memory_bytes": 2, "host_calibration_s": 3.0},
+        },
+    }
+    judged_alone = [dataclasses.replace(metric, excused_by="") for metric in METRICS]
+    (only,) = fresh.confirmation({"benchmarks": [record]}, [], judged_alone)["benchmarks"].values()
+    assert set(only) == {"kernel_time_s", "latency_s", "peak_memory_bytes"}
+
+
+def benchmark(name: str, kernels: list[int], time_s: float) -> dict[str, Any]:
     table = {"kernel": kernels, "launches": [1] * len(kernels), "time_s": [time_s] * len(kernels)}
     return {"param": name, "stats": {"median": time_s, "data": [time_s]}, "extra_info": {"kernels": table}}
 
@@ -270,7 +336,10 @@ def benchmark(name, kernels, time_s):
 def test_a_benchmark_measured_again_replaces_its_record_and_keeps_its_kernels():
     first = benchmark("a-b1", [0, 1], 1.0)
     del first["stats"]["data"]
-    document = {"suite": {"kernels": ["conv", "add"]}, "benchmarks": [benchmark("b-b1", [1], 5.0), first]}
+    document: dict[str, Any] = {
+        "suite": {"kernels": ["conv", "add"]},
+        "benchmarks": [benchmark("b-b1", [1], 5.0), first],
+    }
     fresh.replace_record(document, benchmark("a-b1", [0, 1], 2.0), ["gemm", "conv"])
     other, again = document["benchmarks"]
     assert other["stats"]["median"] == 5.0

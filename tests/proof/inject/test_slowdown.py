@@ -16,7 +16,7 @@ from fixtures.instruments import kernel_time as clocks
 from fixtures.machine.device import Device
 from fixtures.pool import Key
 from fixtures.variants.table import VARIANTS
-from fixtures.variants.variant import Built
+from fixtures.variants.variant import BuildInputs, Built
 from proof.inject.injection import HostWait, Slowdown
 from proof.inject.layout import NoSuchModule, in_channels_last
 from proof.inject.slowdown import parse
@@ -72,7 +72,7 @@ def test_only_what_was_asked_for_is_slowed():
     module, batch = torch.nn.Identity(), torch.zeros(1)
     for size, slowed in ((1, True), (128, False)):
         slowdown.current = Key("model", "eager-fp32", size)
-        built = variant.build(module, batch)
+        built = variant.build(BuildInputs(module, batch, batch))
         assert (built.call is not module) is slowed
         slowdown.prepare(slowdown.current, profiled=False)
         assert ("model-eager-fp32-b128" in slowdown.injected) is False
@@ -88,10 +88,10 @@ def test_a_wait_and_a_kernel_each_act_on_their_own_metric(fake_gpu, steady_time)
     """The wait while the latency is measured, the kernel while kernels are profiled; both are written down."""
     queue, call = fake_gpu
     slowdown = Slowdown([parse("eager-fp32:host=50%"), parse("*-b1:kernel=1%")], GPU)
-    variant = slowdown.wrap(dataclasses.replace(VARIANTS["eager-fp32"], build=lambda module, batch: Built(call)))
+    variant = slowdown.wrap(dataclasses.replace(VARIANTS["eager-fp32"], build=lambda inputs: Built(call)))
     key = slowdown.current = Key("model", "eager-fp32", 1)
     batch = torch.zeros(1)
-    slowed: Any = variant.build(torch.nn.Identity(), batch).call
+    slowed: Any = variant.build(BuildInputs(torch.nn.Identity(), batch, batch)).call
     (waited, spun) = slowed.parts.values()
     waited.size_s = 0.002
     slowdown.prepare(key, profiled=False)

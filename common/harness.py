@@ -1,0 +1,317 @@
+"""pytest-benchmark's internals, and the only module that touches them: options, storage, rounds, documents, commit."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from common import output
+from common.schema import BASELINE, BASELINE_FILE
+
+if TYPE_CHECKING:
+    import pytest
+
+# pytest-benchmark has a folder for each Python, takes one pattern, ends it with a star, and counts past 9999: the
+# pattern matches more than the baseline, which `make_comparable` takes out again.
+BASELINE_GLOB = f"*/*[0-9][0-9][0-9][0-9]_{BASELINE}"
+STATISTICS = ("min", "max", "mean", "stddev", "median", "iqr", "q1", "q3", "ld15iqr", "hd15iqr", "ops", "rounds")
+
+
+# Options
+
+
+def _value(name: str, value: Any) -> list[str]:
+    return [] if value is None else [f"{name}={value}"]
+
+
+def _flag(name: str, value: Any) -> list[str]:
+    return [name] if value else []
+
+
+def _warmup(name: str, value: bool | None) -> list[str]:
+    """Without a KIND the option is None, which pytest-benchmark stores as it is."""
+    return [name] if value is None else [f"{name}={'on' if value else 'off'}"]
+
+
+def _loops(name: str, value: int | None) -> list[str]:
+    return [f"{name}={'auto' if value is None else value}"]
+
+
+# A bare --benchmark-warmup would take the word after it for its KIND, so another option has to follow.
+MEASURING: Mapping[str, Callable[[str, Any], list[str]]] = {
+    "--benchmark-enable": _flag,
+    "--benchmark-only": _flag,
+    "--benchmark-warmup": _warmup,
+    "--benchmark-warmup-iterations": _value,
+    "--benchmark-min-rounds": _value,
+    "--benchmark-min-time": _value,
+    "--benchmark-max-time": _value,
+    "--benchmark-timer": _value,
+    "--benchmark-calibration-precision": _value,
+    "--benchmark-disable-gc": _flag,
+    "--benchmark-cprofile": _value,
+    "--benchmark-cprofile-loops": _loops,
+}
+"""Every option that shapes what is measured and how, with how its parsed value is written as arguments."""
+
+
+def measuring_arguments(config: pytest.Config) -> list[str]:
+    """Arguments that make another pytest process measure as this one does; no option's value stands last and open."""
+    return [word for name, write in MEASURING.items() for word in write(name, _get(config, name))]
+
+
+def is_given(config: pytest.Config, name: str) -> bool:
+    """Whether the user gave the option, on the command line, in PYTEST_ADDOPTS or in the configuration file."""
+    given = (
+        *config.getini("addopts"),
+        *shlex.split(os.environ.get("PYTEST_ADDOPTS", "")),
+        *config.invocation_params.args,
+    )
+    return any(word == name or word.startswith(f"{name}=") for word in given)
+
+
+def set_default(config: pytest.Config, name: str, value: Any) -> None:
+    """Give an option another default than pytest-benchmark's: what the user gave stays."""
+    if not is_given(config, name):
+        _set(config, name, value)
+
+
+def compare(config: pytest.Config) -> bool | str:
+    """What `--benchmark-compare` asks for: True without a value, False if it is not given, else a pattern or file."""
+    asked: bool | str = _get(config, "--benchmark-compare") or False
+    return asked
+
+
+def compare_with(config: pytest.Config, pattern: str | None) -> None:
+    """Let pytest-benchmark compare with what matches the pattern, or with nothing."""
+    _set(config, "--benchmark-compare", pattern or [])
+
+
+def saves(config: pytest.Config) -> bool:
+    return bool(_get(config, "--benchmark-save") or _get(config, "--benchmark-autosave"))
+
+
+def check_outputs(config: pytest.Config) -> None:
+    """Refuse what pytest-benchmark could not write after the last benchmark.
+
+    Raises:
+        common.output.UnwritableOutput: names the option, the path and what is in the way.
+    """
+    prefix = (_get(config, "--benchmark-histogram") or [None])[-1]
+    if prefix:
+        try:
+            import pytest_benchmark.histogram  # noqa: F401
+        except ImportError as error:
+            raise output.UnwritableOutput(
+                f"--benchmark-histogram: pygal cannot be imported ({error.__cause__ or error}); "
+                "pip install 'pytest-benchmark[histogram]'"
+            ) from None
+    file = _get(config, "--benchmark-json")
+    dump = (_get(config, "--benchmark-cprofile-dump") or [None])[-1]
+    folder = storage_folder(config) if saves(config) else None
+    outputs = {
+        "--benchmark-json": getattr(file, "name", None),
+        "--benchmark-histogram": prefix,
+        "--benchmark-cprofile-dump": dump,
+        "--benchmark-storage": folder and folder / "run.json",
+    }
+    for name, path in outputs.items():
+        if path:
+            try:
+                output.check(Path(path))
+            except output.UnwritableOutput as error:
+                raise output.UnwritableOutput(f"{name}: {error}") from None
+
+
+# Stored runs
+
+
+def storage_folder(config: pytest.Config) -> Path | None:
+    """The folder of `--benchmark-storage`; None where it is an Elasticsearch server."""
+    uri = str(_get(config, "--benchmark-storage"))
+    return None if uri.startswith("elasticsearch+") else Path(uri.removeprefix("file://"))
+
+
+def stored_files(config: pytest.Config) -> set[Path]:
+    """The runs that are stored now, each under its Python's folder."""
+    folder = storage_folder(config)
+    return set(folder.resolve().glob("*/*.json")) if folder else set()
+
+
+@contextlib.contextmanager
+def compact_new_runs(config: pytest.Config) -> Iterator[None]:
+    """Write the runs that are saved meanwhile again without the indentation that makes up half of such a file."""
+    before = stored_files(config)
+    try:
+        yield
+    finally:
+        for path in stored_files(config) - before:
+            run = json.loads(path.read_text(encoding="utf-8"))
+            output.write(path, json.dumps(run, separators=(",", ":")))
+
+
+def make_comparable(session: Any, machine_info: dict[str, Any], run: dict[str, Any]) -> list[str]:
+    """Take out of a loaded run, in place, what pytest-benchmark would trip over or should not compare with.
+
+    Args:
+        session: the `benchmarksession` of `pytest_benchmark_compare_machine_info`; it shows the sentences as warnings.
+        machine_info: this session's.
+
+    Returns:
+        Sentences that say what was left out and why.
+    """
+    problems: list[str] = []
+    usable: list[dict[str, Any]] = []
+    recorded = run.get("machine_info")
+    if _only_looks_like_baseline(session, run):
+        pass
+    elif not isinstance(recorded, dict):
+        problems.append("left out a stored run: it has no machine_info; record it again")
+    elif _slug(recorded) not in (None, _slug(machine_info)):
+        problems.append(f"left out a stored run: it was recorded on {_slug(recorded)}, this is {_slug(machine_info)}")
+    else:
+        usable = [benchmark for benchmark in run["benchmarks"] if _is_usable(benchmark)]
+        missing = len(run["benchmarks"]) - len(usable)
+        if missing:
+            problems.append(
+                f"left out {missing} benchmark(s) of a stored run: without a name or a whole set of statistics"
+            )
+    run["benchmarks"] = usable
+    # what differs is for the verdict's header to say in a line, not for a warning that dumps both dictionaries
+    run["machine_info"] = machine_info
+    for problem in problems:
+        session.logger.warning(problem)
+    return problems
+
+
+def _only_looks_like_baseline(session: Any, run: dict[str, Any]) -> bool:
+    """Whether the baseline's pattern matched a run that is saved as `baseline-something`."""
+    if session.compare != BASELINE_GLOB:
+        return False
+    others = [path for path in session.storage.query(BASELINE_GLOB) if not BASELINE_FILE.fullmatch(path.name)]
+    return any(data is run for path in others for _, data in session.storage.load(str(path)))
+
+
+def _is_usable(benchmark: Any) -> bool:
+    if not isinstance(benchmark, dict) or not isinstance(benchmark.get("stats"), dict):
+        return False
+    stats = benchmark["stats"]
+    return isinstance(benchmark.get("fullname"), str) and all(
+        isinstance(stats.get(name), (int, float)) and stats[name] == stats[name] for name in STATISTICS
+    )
+
+
+def _slug(machine_info: Mapping[str, Any]) -> str | None:
+    slug = machine_info.get("slug")
+    return slug if isinstance(slug, str) else None
+
+
+# The session
+
+
+class Measured:
+    """What pytest-benchmark holds of the session's benchmarks; the machine and the commit are looked at once."""
+
+    def __init__(self, config: pytest.Config, session: Any) -> None:
+        self._config, self._session = config, session
+
+    def document(self) -> dict[str, Any]:
+        """The session as the run that would be stored now, in JSON's types."""
+        hook, benchmarks = self._config.hook, self._session.benchmarks
+        document = hook.pytest_benchmark_generate_json(
+            config=self._config,
+            benchmarks=benchmarks,
+            include_data=False,
+            machine_info=self._machine_info,
+            commit_info=self._commit_info,
+        )
+        hook.pytest_benchmark_update_json(config=self._config, benchmarks=benchmarks, output_json=document)
+        plain: dict[str, Any] = json.loads(json.dumps(document, default=str))
+        return plain
+
+    def matching(self, pattern: str) -> list[Path]:
+        """The stored runs that a pattern of `--benchmark-compare` names."""
+        found: list[Path] = self._session.storage.query(pattern)
+        return found
+
+    @cached_property
+    def _machine_info(self) -> Any:
+        return self._session.get_machine_info()
+
+    @cached_property
+    def _commit_info(self) -> Any:
+        info = self._config.hook.pytest_benchmark_generate_commit_info(config=self._config)
+        self._config.hook.pytest_benchmark_update_commit_info(config=self._config, commit_info=info)
+        return info
+
+
+def measured(config: pytest.Config) -> Measured | None:
+    """What the session measured; None with `--benchmark-disable`, under xdist or without pytest-benchmark."""
+    session = config.pluginmanager.get_plugin("pytest-benchmark")
+    return None if session is None or session.disabled else Measured(config, session)
+
+
+def commit_info(root: Path) -> dict[str, Any]:
+    """pytest-benchmark's `commit_info` of the checkout at `root`, wherever the session was started."""
+    from pytest_benchmark.utils import get_commit_info
+
+    with contextlib.chdir(root):
+        info: dict[str, Any] = get_commit_info()
+        return info
+
+
+def name_autosave_after(config: pytest.Config, root: Path) -> None:
+    """Put the commit of the checkout at `root` into the name that `--benchmark-autosave` saves as."""
+    from pytest_benchmark.utils import get_tag
+
+    if _get(config, "--benchmark-autosave"):
+        with contextlib.chdir(root):
+            _set(config, "--benchmark-autosave", get_tag())
+
+
+# One benchmark, as the fixture `benchmark` has it
+
+
+def rounds_s(benchmark: Any) -> list[float] | None:
+    """The seconds of an iteration in every round; None where nothing was timed (`--benchmark-disable`)."""
+    return None if benchmark.stats is None else list(benchmark.stats.stats.data)
+
+
+def median_s(benchmark: Any) -> float:
+    """The median of the rounds; only for a benchmark that was timed."""
+    return float(benchmark.stats.stats.median)
+
+
+@contextlib.contextmanager
+def whole(benchmark: Any) -> Iterator[None]:
+    """A benchmark that did not end, even by Ctrl-C, leaves no rounds behind that would pass for a result."""
+    try:
+        yield
+    except BaseException:
+        discard(benchmark)
+        raise
+
+
+def discard(benchmark: Any) -> None:
+    """Drop the rounds: the benchmark is neither shown nor stored."""
+    benchmark.has_error = True
+    if benchmark.stats is not None:
+        benchmark.stats.stats.data.clear()
+
+
+def _get(config: pytest.Config, name: str) -> Any:
+    return getattr(config.option, _attribute(name))
+
+
+def _set(config: pytest.Config, name: str, value: Any) -> None:
+    setattr(config.option, _attribute(name), value)
+
+
+def _attribute(name: str) -> str:
+    return name.removeprefix("--").replace("-", "_")

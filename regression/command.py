@@ -1,0 +1,125 @@
+"""Judges a stored run against stored baselines: `python -m regression RUN.json --baseline FILE_OR_FOLDER ...`."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from common import option_types, output
+from regression.judge.accepted import ACCEPTED_FILE, Accepted, WrongAccepted, read_accepted
+from regression.judge.judge import judge
+from regression.judge.patience import DEFAULT_PATIENCE, recent, sentences, unwatched
+from regression.metrics import METRICS, WrongChange, with_min_changes
+from regression.report import json, markdown, terminal
+from regression.report.content import Content, content
+from regression.runs.find import collect, is_folder
+from regression.runs.read import read
+from regression.runs.run import UnusableRun
+
+if TYPE_CHECKING:
+    from regression.history.series import History
+
+FORMS: Mapping[str, Callable[[Content], str]] = {"table": terminal.text, "json": json.text, "markdown": markdown.text}
+PASSED, REGRESSION, UNUSABLE = 0, 1, 2
+ALSO = (
+    "Also: `python -m regression history FOLDER` finds when something changed, "
+    "`python -m regression detectable FOLDER` says which changes a baseline can show."
+)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Exit status: 0 no regression, 1 a regression, 2 unusable input (with a sentence on stderr that says which)."""
+    options = _parser().parse_args(argv)
+    try:
+        return _judge(options)
+    except (UnusableRun, WrongChange, WrongAccepted, output.UnwritableOutput) as error:
+        print(f"regression: {error}", file=sys.stderr)
+        return UNUSABLE
+
+
+def _judge(options: argparse.Namespace) -> int:
+    metrics = with_min_changes(options.judge_min_change, METRICS)
+    accepted, wrong = _accepted(options.accepted)
+    run = read(options.run, metrics)
+    stored = collect(options.baseline, metrics)
+    report = judge(run, stored.baselines, metrics=metrics, accepted=accepted, left_out=stored.left_out, notes=wrong)
+    if not report.baselines:
+        for item in report.left_out:
+            print(f"regression: {item}", file=sys.stderr)
+        print("regression: no baseline is left to judge against; give other files with --baseline.", file=sys.stderr)
+        return UNUSABLE
+    found = unwatched(report, recent(stored.history, run, options.judge_patience), options.judge_patience)
+    report = dataclasses.replace(report, notes=(*report.notes, *sentences(found, options.judge_patience)))
+    found_in = _history(options) if options.report is not None or options.format == "markdown" else None
+    link = options.report.name if options.report is not None else ""
+    said = content(report, run, stored.baselines, metrics, history=found_in, page=link)
+    if options.report is not None:
+        # Pictures and templates take a while to import, and most judging needs neither.
+        from regression.report import page
+
+        output.write(options.report, page.html(said))
+    _print(FORMS[options.format](said).rstrip("\n"))
+    return REGRESSION if report.failed else PASSED
+
+
+def _print(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # The reader (`| head`) has seen enough; Python would complain once more when it closes the stream.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _history(options: argparse.Namespace) -> History | None:
+    """The history that the run is part of, in the first folder given as a baseline that holds it."""
+    from regression.history import series as history
+
+    found = (history.of(options.run, folder) for folder in options.baseline if is_folder(folder))
+    return next((past for past in found if past is not None), None)
+
+
+def _accepted(path: Path | None) -> tuple[tuple[Accepted, ...], tuple[str, ...]]:
+    usual = Path(ACCEPTED_FILE)
+    if path is None and not usual.exists():
+        return (), ()
+    return read_accepted(path or usual)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m regression", description=__doc__, epilog=ALSO)
+    parser.add_argument("run", type=Path, metavar="RUN.json", help="the stored run to judge")
+    parser.add_argument(
+        "--baseline",
+        type=Path,
+        nargs="+",
+        required=True,
+        metavar="FILE_OR_FOLDER",
+        help="stored runs; of a folder and its sub-folders those saved as `baseline`",
+    )
+    parser.add_argument("--format", choices=FORMS, default="table")
+    parser.add_argument(
+        "--judge-min-change",
+        action="append",
+        default=[],
+        metavar="METRIC=CHANGE",
+        help="smallest change that matters, such as kernel_time=1%%; may be repeated",
+    )
+    parser.add_argument(
+        "--judge-patience",
+        type=option_types.count,
+        default=DEFAULT_PATIENCE,
+        metavar="RUNS",
+        help=f"name what was UNSURE for so many stored runs (default: {DEFAULT_PATIENCE})",
+    )
+    parser.add_argument(
+        "--accepted", type=Path, metavar="FILE.toml", help=f"known changes (default: {ACCEPTED_FILE}, if it exists)"
+    )
+    parser.add_argument(
+        "--report", type=option_types.output_file, metavar="FILE.html", help="write the report as one page, too"
+    )
+    return parser

@@ -1,0 +1,182 @@
+"""Judges the session that has just measured: repeats what was disturbed, confirms what is suspected, and says so."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Protocol
+
+from regression import rerun
+from regression.judge.accepted import Accepted
+from regression.judge.judge import judge
+from regression.judge.limits import CONFIRMATIONS
+from regression.judge.patience import recent, sentences, unwatched
+from regression.judge.verdict import Report, suspects, verdicts
+from regression.metrics import Metric
+from regression.report import terminal
+from regression.report.content import content
+from regression.runs.find import Stored
+from regression.runs.read import parse
+from regression.runs.run import Run
+
+REMEASURED = 2
+# What a run is called before it is stored.
+THIS_RUN = Path("this run")
+
+
+@dataclasses.dataclass(frozen=True)
+class Rules:
+    """What a session is judged by."""
+
+    mode: str
+    """`--judge`: fail, report or require."""
+    metrics: tuple[Metric, ...]
+    accepted: tuple[Accepted, ...]
+    wrong_accepted: tuple[str, ...]
+    """A sentence for each entry of the accepted changes that cannot be used."""
+    patience: int
+
+
+@dataclasses.dataclass
+class Additions:
+    """What judging adds to the run that will be stored."""
+
+    remeasured: list[tuple[dict[str, Any], list[str]]] = dataclasses.field(default_factory=list)
+    """Records that take the place of disturbed ones, each with the kernel names that it points into."""
+    confirmations: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    verdicts: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)
+
+    def add_to(self, document: dict[str, Any]) -> None:
+        """Add to a stored run, in place."""
+        for record, kernel_names in self.remeasured:
+            rerun.replace_record(document, record, kernel_names)
+        document["suite"]["confirmations"] = self.confirmations
+        if self.verdicts:
+            document["suite"]["verdicts"] = self.verdicts
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What is said of a session."""
+
+    report: Report
+    run: Run
+    baselines: Sequence[Run]
+    lines: tuple[str, ...]
+    failed: bool
+
+
+class Session(Protocol):
+    """What judging asks of the session that measured."""
+
+    def document(self) -> dict[str, Any]:
+        """The session as the run that would be stored now, with the additions so far."""
+
+    def repeat(self, benchmarks: Collection[str]) -> dict[str, Any]:
+        """The stored run of a fresh process with all of the session's tests of these benchmarks.
+
+        Raises:
+            rerun.NotMeasured: it stored none.
+        """
+
+    def doing(self, what: str) -> AbstractContextManager[None]:
+        """Say on the terminal what is going on, and how long it took."""
+
+
+def judge_session(session: Session, rules: Rules, stored: Stored, additions: Additions) -> Outcome:
+    """Judge what a session measured against stored runs; what the fresh processes found goes into `additions`.
+
+    Raises:
+        regression.runs.run.UnusableRun: the session has nothing that could be judged.
+    """
+    return _Judging(session, rules, stored, additions).outcome()
+
+
+class _Judging:
+    def __init__(self, session: Session, rules: Rules, stored: Stored, additions: Additions) -> None:
+        self.session, self.rules, self.stored, self.additions = session, rules, stored, additions
+        self.notes: list[str] = []
+
+    def outcome(self) -> Outcome:
+        run = self._run()
+        self._repeat_disturbed(run)
+        if self.additions.remeasured:
+            run = self._run()
+        report = self._report(run)
+        suspected = list(dict.fromkeys(benchmark for benchmark, _ in suspects(report)))
+        if suspected:
+            self._confirm(run, suspected, report.controls)
+            run = self._run()
+            report = self._report(run)
+        self.additions.verdicts = verdicts(report)
+        patience = self.rules.patience
+        found = unwatched(report, recent(self.stored.history, run, patience), patience)
+        report = dataclasses.replace(report, notes=(*report.notes, *self.notes, *sentences(found, patience)))
+        return self._told(report, run)
+
+    def _told(self, report: Report, run: Run) -> Outcome:
+        failed = self.rules.mode in ("fail", "require") and report.failed
+        if report.baselines:
+            lines = [terminal.text(content(report, run, self.stored.baselines, self.rules.metrics))]
+        else:
+            lines = ["nothing to judge against", *report.notes]
+            if self.rules.mode == "require":
+                lines.append("--judge=require: there is no baseline to judge against")
+                failed = True
+        return Outcome(report, run, self.stored.baselines, tuple(lines), failed)
+
+    def _run(self) -> Run:
+        return parse(self.session.document(), THIS_RUN, self.rules.metrics)
+
+    def _report(self, run: Run) -> Report:
+        return judge(
+            run,
+            self.stored.baselines,
+            metrics=self.rules.metrics,
+            accepted=self.rules.accepted,
+            left_out=self.stored.left_out,
+            notes=self.rules.wrong_accepted,
+        )
+
+    def _repeat_disturbed(self, run: Run) -> None:
+        disturbed = [name for name, benchmark in run.benchmarks.items() if benchmark.disturbances]
+        for attempt in range(1, REMEASURED + 1):
+            if not disturbed:
+                return
+            measured = self._repeat(run, f"{len(disturbed)} disturbed, {attempt} of {REMEASURED}")
+            if measured is None:
+                return
+            again = parse(measured, THIS_RUN, self.rules.metrics).benchmarks
+            calm = [name for name in disturbed if name in again and not again[name].disturbances]
+            names = measured["suite"]["kernels"]
+            self.additions.remeasured += [
+                (record, names) for record in measured["benchmarks"] if record["param"] in calm
+            ]
+            disturbed = [name for name in disturbed if name not in calm]
+
+    def _confirm(self, run: Run, suspected: Sequence[str], controls: Sequence[str]) -> None:
+        kept = {*suspected, *controls}
+        what = f"{len(suspected)} suspected and {len(controls)} controls"
+        for number in range(1, CONFIRMATIONS + 1):
+            measured = self._repeat(run, f"{what}, {number} of {CONFIRMATIONS}")
+            if measured is not None:
+                measured["benchmarks"] = [record for record in measured["benchmarks"] if record["param"] in kept]
+                entry = rerun.confirmation(measured, controls, self.rules.metrics)
+                disturbed = list(parse(measured, THIS_RUN, self.rules.metrics).disturbances)
+                self.additions.confirmations.append(entry | {"disturbed": disturbed} if disturbed else entry)
+
+    def _repeat(self, run: Run, why: str) -> dict[str, Any] | None:
+        """A fresh process with every benchmark that did not fail, whatever is suspected.
+
+        Where an engine lies in the GPU's memory moves its kernel time, and it lies where it did only after the same
+        builds and calls (docs/measuring.md).
+        """
+        benchmarks = (run.selected or frozenset()) - run.failed.keys() - run.skipped.keys()
+        with self.session.doing(f"repeating the session for {why}"):
+            try:
+                return self.session.repeat(benchmarks)
+            except rerun.NotMeasured as error:
+                self.notes.append(f"not measured again: {error}")
+                return None

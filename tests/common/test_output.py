@@ -1,0 +1,57 @@
+"""Output files: refused before anything runs, and written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from common import output
+
+
+def test_a_path_in_folders_that_do_not_exist_yet_is_fine_and_left_alone(tmp_path: Path) -> None:
+    output.check(tmp_path / "new" / "folders" / "page.html")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [(".", "is a folder; name a file in it"), ("file/page.html", "file is not a folder"), ("/proc/page.html", "/proc")],
+)
+def test_what_is_in_the_way_is_said(tmp_path: Path, path: str, said: str) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(output.UnwritableOutput, match=said):
+        output.check(tmp_path / path)
+
+
+def test_a_file_that_may_not_be_written_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "page.html").write_text("old")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(output.UnwritableOutput, match="change its permissions"):
+        output.check(tmp_path / "page.html")
+
+
+@pytest.mark.parametrize("content", ["höher\n", b"\x89PNG"])
+def test_it_is_written_with_the_folders_that_it_needs(tmp_path: Path, content: str | bytes) -> None:
+    path = tmp_path / "new" / "page.html"
+    output.write(path, content)
+    assert path.read_bytes() == (content.encode() if isinstance(content, str) else content)
+    assert path.stat().st_mode & 0o777 == 0o644
+    output.write(path, "new")
+    assert path.read_text() == "new"
+
+
+def test_what_cannot_be_written_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "page.html"
+    path.write_text("old")
+
+    def full(self: Path, target: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(output.UnwritableOutput, match=r"page\.html cannot be written: No space left"):
+        output.write(path, "new")
+    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
