@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 from fixtures.variants.precision import ALLOWANCE, FP16, FP32
-
 from tests.docs.pages import ROOT, text
 
 
