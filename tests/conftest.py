@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-import matplotlib.figure  # noqa: F401  a session that imported it would leave half of it behind
 import pytest
-import pytest_benchmark.histogram  # noqa: F401  its importlib_metadata takes over entry points; not inside a session
 import torch
 from hypothesis import settings
 
@@ -52,6 +51,9 @@ def steady_time(monkeypatch):
 @pytest.fixture
 def run_suite(pytester, monkeypatch):
     """Runs `pytest benchmarks/` in this process, storing into `store/` of a folder of its own."""
+    # Inside a session, matplotlib would be half imported, and the histogram would take over entry points.
+    importlib.import_module("matplotlib.figure")
+    importlib.import_module("pytest_benchmark.histogram")
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
 
     def run(*arguments, small=SMALL, storage="store"):
