@@ -13,6 +13,7 @@ import pytest
 import torch
 from hypothesis import settings
 
+from regression import rerun
 from tests.inner_session import suite_arguments
 from tests.regression.recorder import Recorder
 
@@ -49,8 +50,19 @@ def steady_time(monkeypatch):
 
 
 @pytest.fixture
-def run_suite(pytester, monkeypatch):
+def fresh_processes():
+    """Asked for by tests in which a session really measures again in fresh processes, some ten seconds each."""
+
+
+@pytest.fixture
+def run_suite(pytester, monkeypatch, request):
     """Runs `pytest benchmarks/` in this process, storing into `store/` of a folder of its own."""
+
+    def refuse(*arguments):
+        raise rerun.NotMeasured("this test asks for no fresh processes")
+
+    if "fresh_processes" not in request.fixturenames:
+        monkeypatch.setattr(rerun, "measure", refuse)
     # Inside a session, matplotlib would be half imported, and the histogram would take over entry points.
     importlib.import_module("matplotlib.figure")
     importlib.import_module("pytest_benchmark.histogram")

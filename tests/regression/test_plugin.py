@@ -54,7 +54,7 @@ def verdict_lines(result):
     return lines[next(i for i, line in enumerate(lines) if line.startswith("---") and " verdict " in line) :]
 
 
-def test_slower_is_measured_again_stored_and_fails(run_suite, record_baseline, pytester):
+def test_slower_is_measured_again_stored_and_fails(run_suite, record_baseline, pytester, fresh_processes):
     record_baseline(scale=1 / 500)
     result = run_suite("--benchmark-compare", "--benchmark-save=night", "--report=reports/page.html", *ONE)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
@@ -112,7 +112,7 @@ def calm_baseline(pytester):
 
 
 def test_a_disturbed_benchmark_is_measured_again_in_a_fresh_process(
-    run_suite, record_baseline, calm_baseline, thermal_slowdown, pytester
+    fresh_processes, run_suite, record_baseline, calm_baseline, thermal_slowdown, pytester
 ):
     record_baseline(scale=1)
     calm_baseline()
@@ -191,7 +191,9 @@ def test_the_gpu_is_given_back_once_before_anything_is_repeated(run_suite, recor
     assert events == ["released", True, True]
 
 
-def test_a_fresh_process_measures_as_its_session_does(run_suite, record_baseline, stored_runs, monkeypatch):
+def test_a_fresh_process_measures_as_its_session_does(
+    fresh_processes, run_suite, record_baseline, stored_runs, monkeypatch
+):
     """With a real fresh process: what pytest-benchmark stores as a benchmark's options is the same in both."""
     record_baseline(scale=1 / 500)
     monkeypatch.setattr(session, "CONFIRMATIONS", 1)
