@@ -99,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         required=True,
         metavar="FILE_OR_FOLDER",
-        help="stored runs; of a folder and its sub-folders those saved as `baseline`",
+        help="stored runs, or folders of runs saved as `baseline`",
     )
     parser.add_argument("--format", choices=FORMS, default="table")
     parser.add_argument(
@@ -107,14 +107,14 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="METRIC=CHANGE",
-        help="smallest change that matters, such as kernel_time=1%%; may be repeated",
+        help="minimum effect of a metric, such as kernel_time=1%%; may be repeated",
     )
     parser.add_argument(
         "--judge-patience",
         type=option_types.count,
         default=DEFAULT_PATIENCE,
         metavar="RUNS",
-        help=f"name what was UNSURE for so many stored runs (default: {DEFAULT_PATIENCE})",
+        help=f"name benchmarks that were UNSURE in this many stored runs in a row (default: {DEFAULT_PATIENCE})",
     )
     parser.add_argument(
         "--accepted", type=Path, metavar="FILE.toml", help=f"known changes (default: {ACCEPTED_FILE}, if it exists)"

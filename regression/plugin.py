@@ -35,7 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--judge",
         choices=("fail", "report", "require", "off"),
         default="fail",
-        help="fail: exit status 1 on SLOWER, MISSING or wrong labels; report: print alone; require: a missing baseline "
+        help="fail: exit status 1 on SLOWER, MISSING or wrong labels; report: print only; require: a missing baseline "
         "fails too; off: leave pytest-benchmark alone (default: fail)",
     )
     group.addoption(
@@ -43,14 +43,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="append",
         default=[],
         metavar="METRIC=CHANGE",
-        help="smallest change that matters, such as kernel_time=1%%; may be repeated",
+        help="minimum effect of a metric, such as kernel_time=1%%; may be repeated",
     )
     group.addoption(
         "--judge-patience",
         type=option_types.count,
         default=DEFAULT_PATIENCE,
         metavar="RUNS",
-        help=f"name what was UNSURE for so many stored runs (default: {DEFAULT_PATIENCE})",
+        help=f"name benchmarks that were UNSURE in this many stored runs in a row (default: {DEFAULT_PATIENCE})",
     )
     group.addoption("--report", type=option_types.output_file, metavar="FILE.html", help="write the report as one page")
 

@@ -1,4 +1,4 @@
-"""Says what a baseline can show: `python -m regression detectable FILE_OR_FOLDER ...`, after `make baseline`."""
+"""Prints the detectable changes of a baseline: `python -m regression detectable FILE_OR_FOLDER ...`."""
 
 from __future__ import annotations
 
@@ -40,7 +40,11 @@ def main(argv: Sequence[str]) -> int:
     """Exit status: 0, or 2 where no stored run can be used."""
     parser = argparse.ArgumentParser(prog="python -m regression detectable", description=__doc__)
     parser.add_argument(
-        "baseline", type=Path, nargs="+", metavar="FILE_OR_FOLDER", help="of a folder those saved as `baseline`"
+        "baseline",
+        type=Path,
+        nargs="+",
+        metavar="FILE_OR_FOLDER",
+        help="stored runs, or folders of runs saved as `baseline`",
     )
     stored = collect(parser.parse_args(argv).baseline)
     for item in stored.left_out:

@@ -1,4 +1,4 @@
-"""The table of what a baseline can show."""
+"""The table of the changes that a baseline can detect."""
 
 import pytest
 
