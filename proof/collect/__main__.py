@@ -49,7 +49,7 @@ class Job:
 
 
 def shares(wanted: Mapping[str, int], devices: int) -> list[list[Job]]:
-    """The jobs of each of so many GPUs. The kinds take turns, so that a sitting that ends early has some of each."""
+    """The jobs of each of so many GPUs. The kinds take turns, so that a collection that ends early has some of each."""
     found: list[list[Job]] = [[] for _ in range(devices)]
     for turn in range(max(wanted.values(), default=0)):
         for kind, number in wanted.items():
@@ -134,7 +134,7 @@ class Worker(threading.Thread):
 def main(argv: Sequence[str] | None = None) -> int:
     """Collect; exit status 2 where there is no GPU. A run that failed leaves its log in the folder."""
     parser = argparse.ArgumentParser(prog="python -m proof.collect", description=__doc__)
-    parser.add_argument("folder", type=Path, help="for the stored runs of this sitting")
+    parser.add_argument("folder", type=Path, help="for the stored runs that are collected")
     parser.add_argument(
         "wanted", type=_wanted, nargs="+", metavar="KIND=N", help=f"how many runs of each kind: {', '.join(KINDS)}"
     )

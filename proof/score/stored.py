@@ -26,7 +26,7 @@ STATISTICS = ("mean", "median", "min")
 READ = (*METRICS, *(Metric(key=name, title=name, unit="s", path=("stats", name)) for name in STATISTICS))
 NEEDED = BASELINE_RUNS + 1 + CONFIRMATIONS
 SURE = 0.95
-# A sitting's stored runs, packed: they name the same kernels over and over.
+# A session's stored runs, packed: they name the same kernels over and over.
 ARCHIVE = ".tar.xz"
 
 
@@ -40,7 +40,7 @@ class Choice:
 
 
 def read_all(paths: Sequence[Path]) -> tuple[list[Run], list[LeftOut]]:
-    """All stored runs under files, folders and archives of a sitting each (`.tar.xz`, in folders, too).
+    """All stored runs under files, folders and archives of a session each (`.tar.xz`, in folders, too).
 
     Those that may be compared with the first, oldest first, each once; and what was left out.
     """

@@ -126,7 +126,7 @@ def test_a_control_that_is_slow_itself_does_not_count(recorder: Recorder) -> Non
     assert of(report).reason is Reason.WITHOUT_CONTROLS and report.failed
 
 
-def test_a_baseline_whose_processes_launched_other_kernels_is_taken_to_be_restless(recorder: Recorder) -> None:
+def test_a_baseline_whose_processes_launched_other_kernels_is_taken_to_be_overdispersed(recorder: Recorder) -> None:
     """Five values that agree by chance are no evidence where every process chose its kernels by one short timing."""
     spread = METRICS[0].spread
     assert spread is not None

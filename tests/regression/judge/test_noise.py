@@ -30,14 +30,14 @@ def test_one_morning_of_one_gpu_by_hand() -> None:
 
 
 def test_a_spread_that_the_prior_would_not_produce_stands_for_itself() -> None:
-    restless = np.log([1.0, 1.04, 0.97, 1.01, 1.05])
-    noise = estimate(restless[None], layout(*["a1"] * 5), SPREAD)
+    overdispersed = np.log([1.0, 1.04, 0.97, 1.01, 1.05])
+    noise = estimate(overdispersed[None], layout(*["a1"] * 5), SPREAD)
     assert noise.df[0] == 4
-    assert noise.process[0] == pytest.approx(statistics.stdev(restless))
+    assert noise.process[0] == pytest.approx(statistics.stdev(overdispersed))
 
 
 @pytest.mark.parametrize("runs", [1, 2])
-def test_too_few_runs_to_tell_quiet_from_restless_take_the_wide_prior(runs: int) -> None:
+def test_too_few_runs_to_tell_quiet_from_overdispersed_take_the_wide_prior(runs: int) -> None:
     noise = estimate(FIVE[None, :runs], layout(*["a1"] * runs), SPREAD)
     assert noise.process[0] > 0.01
 
