@@ -1,4 +1,4 @@
-"""Stored runs made up for the tests: the format of docs/stored-run.md with values of the test's choosing."""
+"""Stored runs made up for the tests: the format of docs/stored-runs.md with values of the test's choosing."""
 
 import copy
 import datetime

@@ -1,6 +1,6 @@
 """How much of a change the machine explains: its own calibration, measured beside every benchmark without any model.
 
-Everything is on the natural logarithm and vectorised over benchmarks; docs/judging.md derives it.
+Everything is on the natural logarithm and vectorised over benchmarks; docs/method.md derives it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import numpy as np
 
 from regression.judge.noise import Floats
 
-# Whatever slowed a host slowed its latencies by no more than this many times as much (docs/judging.md).
+# Whatever slowed a host slowed its latencies by no more than this many times as much (docs/method.md).
 EXCUSE = 2.0
 # What the calibration of an undisturbed host strays between processes.
 TOLERANCE = 0.03

@@ -1,6 +1,6 @@
 """How far from a baseline's centre a run, its confirmations and their mean must lie to be believed.
 
-Everything is on the natural logarithm and vectorised over tests; docs/judging.md derives it.
+Everything is on the natural logarithm and vectorised over tests; docs/method.md derives it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Limits:
 
     noise: Noise
     inside: Floats
-    """The noise of a initial run: beyond it a benchmark is measured again, if the change matters at all."""
+    """The noise of an initial run: beyond it a benchmark is measured again, if the change matters at all."""
     screen: Floats
     """The initial run must be beyond this to be measured again."""
     alone: Floats
@@ -82,7 +82,7 @@ def settled(again: Floats) -> Floats:
 
 
 def inside(noise: Noise, share: float, tests: int) -> Floats:
-    """The noise of a initial run: what lies within it is not suspicious, whatever the minimum effect. See `limits`."""
+    """The noise of an initial run: what lies within it is not suspicious, whatever the minimum effect. See `limits`."""
     return quantile(SCREEN_ERROR * _error(share, tests) / 2, noise.df) * noise.deviation(1)
 
 

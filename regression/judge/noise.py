@@ -1,6 +1,6 @@
 """Estimates, from a baseline's runs, where a benchmark lies and how far an unchanged run may stray from it.
 
-Everything is on the natural logarithm and vectorised over benchmarks; docs/judging.md derives it.
+Everything is on the natural logarithm and vectorised over benchmarks; docs/method.md derives it.
 """
 
 from __future__ import annotations

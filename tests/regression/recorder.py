@@ -1,4 +1,4 @@
-"""Stored runs to judge, made up as docs/stored-run.md describes them."""
+"""Stored runs to judge, made up as docs/stored-runs.md describes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What docs/judging.md claims of the H200 runs that are kept in proof/runs: judged anew with the code as it is."""
+"""What docs/evidence.md claims of the H200 runs that are kept in proof/runs: judged anew with the code as it is."""
 
 from __future__ import annotations
 
