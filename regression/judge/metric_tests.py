@@ -15,7 +15,7 @@ from regression.judge.limits import CONFIRMATIONS, Limits, inside, limits, settl
 from regression.judge.noise import Floats, Layout, estimate
 from regression.judge.verdict import Judgement, Reason, Verdict
 from regression.metrics import LARGEST_VALUE, Metric
-from regression.runs.run import Benchmark, Run
+from regression.runs.run import Benchmark, Confirmation, Run
 from regression.text import count, percent
 
 # Noise without any bound makes every change undetectable; a number stays one that JSON can hold.
@@ -118,30 +118,37 @@ class MetricTests:
         return Verdict.UNSURE, Reason.DISAGREED, detail
 
 
+@dataclasses.dataclass(frozen=True)
+class Logs:
+    """Logarithms of one metric's values, NaN where there is none."""
+
+    baselines: Floats
+    """(B, K): of every baseline run whose GPU was not disturbed."""
+    now: Floats
+    """(B,)"""
+    again: Floats
+    """(B, n): of every confirmation whose GPU was not disturbed."""
+
+
 def metric_tests(metric: Metric, run: Run, baselines: Sequence[Run], ids: Sequence[str], share: float) -> MetricTests:
     """The tests of `ids`, every one of which has a value now and in at least one baseline."""
     assert metric.spread is not None, "a metric that is only shown has no tests"
-    key = metric.key
     benchmarks = [[baseline.benchmarks.get(id_) for baseline in baselines] for id_ in ids]
-    logs = _logs(
-        [[item.values.get(key) if item and not item.disturbances else None for item in row] for row in benchmarks]
-    )
+    calm = [confirmation for confirmation in run.confirmations if not confirmation.disturbed]
+    logs = _logs(metric, run, baselines, calm, ids)
     layout = Layout(tuple(b.place for b in baselines), tuple(b.day for b in baselines), run.place)
     measured = [[item for item in row if item] for row in benchmarks]
     rounds = metric.spread.rounds * np.array([_rounds(items) for items in measured])
     choice = metric.spread.choice_s * np.array([_choice(items) for items in measured])
     by_host = np.array([each and each * waiting(items) for each, items in zip(choice, measured, strict=True)])
-    noise = estimate(logs, layout, metric.spread, np.hypot(rounds, choice), by_host)
-    now = np.array([run.benchmarks[id_].values[key] for id_ in ids])
-    first = np.log(now) - noise.centre
+    noise = estimate(logs.baselines, layout, metric.spread, np.hypot(rounds, choice), by_host)
+    first, again = logs.now - noise.centre, logs.again - noise.centre[:, None]
     disturbed = tuple(", ".join(run.benchmarks[id_].disturbances) for id_ in ids)
 
-    calm = [confirmation for confirmation in run.confirmations if not confirmation.disturbed]
-    again = _logs([[c.values.get(id_, {}).get(key) for c in calm] for id_ in ids]) - noise.centre[:, None]
     own = metric.excused_by
     calibration = moved(
-        _logs([[item.values.get(own) if item else None for item in row] for row in benchmarks]),
-        _logs([[run.benchmarks[id_].values.get(own), *(c.values.get(id_, {}).get(own) for c in calm)] for id_ in ids]),
+        _array([[item.values.get(own) if item else None for item in row] for row in benchmarks]),
+        _array([[run.benchmarks[id_].values.get(own), *(c.values.get(id_, {}).get(own) for c in calm)] for id_ in ids]),
     )
     steady = np.array([not text for text in disturbed]) & (np.abs(first) <= inside(noise, share, len(ids)))
     variances = noise.deviation(1) ** 2
@@ -154,7 +161,7 @@ def metric_tests(metric: Metric, run: Run, baselines: Sequence[Run], ids: Sequen
     return MetricTests(
         metric,
         tuple(ids),
-        now,
+        np.array([run.benchmarks[id_].values[metric.key] for id_ in ids]),
         first,
         again,
         calibration,
@@ -162,7 +169,7 @@ def metric_tests(metric: Metric, run: Run, baselines: Sequence[Run], ids: Sequen
         controls,
         limits(noise, metric.min_effect, share, len(ids), added),
         disturbed,
-        tuple(_disturbed_again(run, id_, key) for id_ in ids),
+        tuple(_disturbed_again(run, id_, metric.key) for id_ in ids),
     )
 
 
@@ -171,7 +178,18 @@ def _disturbed_again(run: Run, id_: str, key: str) -> str:
     return ", ".join(dict.fromkeys(reason for confirmation in measured for reason in confirmation.disturbed))
 
 
-def _logs(rows: list[list[float | None]]) -> Floats:
+def _logs(metric: Metric, run: Run, baselines: Sequence[Run], calm: Sequence[Confirmation], ids: Sequence[str]) -> Logs:
+    """The metric's values of the benchmarks `ids`, and of `calm`, the confirmations that count."""
+    key = metric.key
+    before = [[baseline.benchmarks.get(id_) for baseline in baselines] for id_ in ids]
+    return Logs(
+        _array([[item.values.get(key) if item and not item.disturbances else None for item in row] for row in before]),
+        _array([[run.benchmarks[id_].values[key]] for id_ in ids])[:, 0],
+        _array([[confirmation.values.get(id_, {}).get(key) for confirmation in calm] for id_ in ids]),
+    )
+
+
+def _array(rows: list[list[float | None]]) -> Floats:
     width = len(rows[0]) if rows else 0
     values = np.array([[math.nan if value is None else value for value in row] for row in rows], dtype=float)
     logs: Floats = np.log(values.reshape(len(rows), width))
