@@ -18,6 +18,7 @@ from torch.profiler import ProfilerActivity, profile
 from common.schema import OWN_PROCESSES
 from fixtures.instruments import kernel_time as clocks
 from fixtures.instruments import operators, profiles
+from fixtures.instruments.host_work import GPU_INFERENCES, count_host_work
 from fixtures.instruments.latency import synchronised, warm_up
 from fixtures.instruments.memory import peak_memory_bytes
 from fixtures.machine.device import resolve
@@ -238,6 +239,21 @@ def test_an_added_operator_and_synchronisation_are_found(make_run, device):
     fields, more_fields = before.fields(), after.fields()
     assert more_fields["synchronisations"] == fields["synchronisations"] + 1
     assert more_fields["host_device_copies"] == fields["host_device_copies"] + 1
+
+
+@pytest.mark.parametrize("variant", ["eager-fp16", "torchscript-fp16"])
+def test_host_work_repeats_and_an_added_operator_is_counted(make_run, device, capsys, variant):
+    """Twice the same to the last bytecode; the operator adds itself and its output in every inference."""
+    run = make_run(variant, 1)
+    first, again = count_host_work(run, device), count_host_work(run, device)
+    with capsys.disabled():
+        print(f"\n{variant}: {first}")
+    assert first == again
+    assert (first.inferences, first.driver_allocations) == (GPU_INFERENCES, 0)
+    more = count_host_work(lambda: run().neg(), device)
+    assert more.aten_operators - first.aten_operators == GPU_INFERENCES
+    assert (more.allocator_requests or 0) - (first.allocator_requests or 0) == GPU_INFERENCES
+    assert more.python.calls - first.python.calls == GPU_INFERENCES
 
 
 @pytest.mark.skipif(
