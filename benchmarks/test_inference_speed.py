@@ -8,6 +8,11 @@ def test_latency(inference, measure_latency):
     measure_latency(inference)
 
 
+def test_latency_in_visits(visit_in_turns):
+    """The latency that is judged comes from many short visits, the benchmarks of a batch size in turns."""
+    visit_in_turns()
+
+
 @pytest.mark.profiles
 def test_kernel_time(inference, measure_kernel_time):
     """The kernels of one inference account for all its GPU time."""

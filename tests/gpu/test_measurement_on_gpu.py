@@ -17,7 +17,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from common.schema import OWN_PROCESSES
 from fixtures.instruments import kernel_time as clocks
-from fixtures.instruments import operators, profiles
+from fixtures.instruments import operators, profiles, visits
 from fixtures.instruments.host_work import GPU_INFERENCES, count_host_work
 from fixtures.instruments.latency import synchronised, warm_up
 from fixtures.instruments.memory import peak_memory_bytes
@@ -138,6 +138,27 @@ def test_latency_does_not_depend_on_what_was_measured_before(make_run, device, c
         print(f"\nbatch {batch_size}, median latencies after itself and after others: {shown}")
     ratio = statistics.median(after_others / after_itself for after_itself, after_others in pairs_s)
     assert ratio == pytest.approx(1, rel=tolerance)
+
+
+@pytest.mark.parametrize("batch_size, tolerance", [(128, 0.02), (1, 0.1)], ids=["gpu-bound", "host-bound"])
+def test_a_visited_latency_does_not_depend_on_who_else_is_in_turn(make_run, device, capsys, batch_size, tolerance):
+    """The same benchmark visited alone and among others, five times, and the middle of the five ratios."""
+    names = ("eager-fp16", "eager-fp32", "torchscript-fp16", "torchscript-fp32")
+    runs = {name: make_run(name, batch_size) for name in names}
+    plan = visits.plan(device)
+    counts = {name: plan.calls(statistics.median(latencies_s(run, device, rounds=20))) for name, run in runs.items()}
+
+    def visited_s(*visited):
+        calls = {name: synchronised(runs[name], device) for name in visited}
+        found, failed = visits.visit_in_turns(calls, counts, device, plan.visits)
+        assert not failed
+        return visits.estimate(found[names[0]].latency_s)
+
+    pairs_s = [(visited_s(names[0]), visited_s(*names)) for _ in range(5)]
+    shown = ", ".join(f"{alone:.6f} s and {among:.6f} s" for alone, among in pairs_s)
+    with capsys.disabled():
+        print(f"\nbatch {batch_size}, visited latencies alone and among others: {shown}")
+    assert statistics.median(among / alone for alone, among in pairs_s) == pytest.approx(1, rel=tolerance)
 
 
 @pytest.mark.parametrize("variant", ["eager-fp16", "torchscript-fp16"])
@@ -294,5 +315,5 @@ def test_gpu_is_recorded_by_uuid(tmp_path):
     gpu = run["machine_info"]["gpu"]
     assert gpu["uuid"] == resolve("cuda").uuid and gpu["power_limit_w"] > 0
     state = run["benchmarks"][0]["extra_info"]["gpu_state"]
-    assert len(state) == 4 and all(sample["sm_clock_mhz"] > 0 for sample in state)
+    assert len(state) == 6 and all(sample["sm_clock_mhz"] > 0 for sample in state)
     assert all(sample["other_processes"] == 0 for sample in state), state
