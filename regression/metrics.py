@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any
@@ -19,6 +20,26 @@ class Kind(StrEnum):
     """Positive and noisy: compared on the logarithm, with the noise that the baseline's runs show."""
     COUNT = "count"
     """A whole number, 0 included, that does not vary: compared with the values that the baseline's runs have seen."""
+
+
+class Fails(StrEnum):
+    """Which change of a count fails. Every other change is CHANGED as well, and only listed."""
+
+    NEVER = "never"
+    MORE = "more"
+    """More than every baseline run has, by more than `min_effect` and by at least `min_growth`."""
+    FEWER = "fewer"
+    """Fewer than every baseline run has."""
+
+
+class Exact(StrEnum):
+    """Where the values of unchanged code are equal. Elsewhere a count is compared with the range of the baseline."""
+
+    ALWAYS = "always"
+    SAME_KERNELS = "same kernels"
+    """Where the baseline's processes, at least two, launched the same kernels."""
+    PROVEN = "proven"
+    """Where at least two baseline runs have it, and all have the same."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -69,8 +90,24 @@ class Metric:
     """Key of a metric of the machine itself: what moved together with it is not the code's doing."""
     share: float = 0.0
     """Share of the run's family-wise error that this metric's tests may spend."""
-    fails: bool = False
-    """Of a count: whether a value that is larger than all of the baseline's, by more than `min_effect`, fails."""
+    fails: Fails = Fails.NEVER
+    """Of a count: which change fails."""
+    min_growth: float = 0.0
+    """Of a count that fails where it is more: the smallest growth that does, in the metric's unit."""
+    fails_after_upgrade: bool = True
+    """Of a count: whether it fails where the software's versions are not those of any baseline run."""
+    exact: Exact = Exact.ALWAYS
+    """Of a count: where it is compared exactly."""
+    margin: float = 0.0
+    """Of a count that is not compared exactly: how far outside the baseline's range it may lie, as a fraction."""
+    per: tuple[str, ...] = ()
+    """Where the stored benchmark has the number of inferences that the stored value is a total of."""
+    alike: tuple[tuple[str, ...], ...] = ()
+    """Fields of the stored benchmark: only values with the same are compared."""
+    empty_is_none: bool = False
+    """Whether an empty list of names stands for a count that is not known."""
+    optional: bool = False
+    """Whether a run may lack it although the baseline has it; the report notes that."""
     history_noise: float = 0.0
     """Least noise between nights that a history assumes, as a standard deviation of the logarithm; with a `spread` that
     of processes and days together."""
@@ -82,18 +119,52 @@ class Metric:
             raise ValueError(f"the metric {self.key} is continuous and judged, so it needs a spread and a share")
 
     @property
+    def is_confirmed(self) -> bool:
+        """Whether a change is confirmed in fresh processes: of a count only one that fails."""
+        return self.judged and (self.kind is Kind.CONTINUOUS or self.fails is not Fails.NEVER)
+
+    @property
     def confirmation_field(self) -> str:
-        """Name of the value in a confirmation of a stored run."""
-        return self.confirmed_as or self.path[-1]
+        """Name of the field in a confirmation of a stored run that holds the value, or the mapping that it is in."""
+        return self.confirmed_as or self.path[1]
+
+    @property
+    def confirmed_path(self) -> tuple[str, ...]:
+        """Where a stored benchmark has what a confirmation keeps of it."""
+        return self.path if self.confirmed_as else self.path[:2]
+
+    def value(self, record: Mapping[str, Any]) -> float | None:
+        """The value of a stored benchmark, if it is one that this metric may have: of a total that of one inference."""
+        number = self.number(lookup(record, self.path))
+        if number is None or not self.per:
+            return number
+        inferences = lookup(record, self.per)
+        usable = type(inferences) is int and 1 <= inferences <= LARGEST_VALUE
+        return number / inferences if usable else None
+
+    def confirmed(self, fields: Mapping[str, Any]) -> float | None:
+        """The same of a benchmark in a confirmation."""
+        if self.confirmed_as:
+            return self.number(fields.get(self.confirmed_as))
+        return self.value({self.path[0]: fields})
 
     def number(self, raw: Any) -> float | None:
-        """A stored value that this metric may have, else None: positive and within reason, or a whole number from 0."""
+        """A stored value that this metric may have, else None: positive and within reason, or a whole number from 0.
+
+        A count may also be a mapping of names to whole numbers, and is their sum, or a list of names.
+        """
+        if self.kind is Kind.COUNT and isinstance(raw, (Mapping, list)):
+            parts = named_counts(raw)
+            return None if parts is None or (self.empty_is_none and not raw) else self.number(sum(parts.values()))
         if isinstance(raw, bool) or not isinstance(raw, (int, float)) or not raw <= LARGEST_VALUE:
             return None
         if self.kind is Kind.COUNT:
             return float(raw) if raw >= 0 and raw == int(raw) else None
         return float(raw) if raw >= SMALLEST_VALUE else None
 
+
+INFERENCES = ("extra_info", "host_work", "inferences")
+COUNTED_WITH = ("extra_info", "host_work", "counted_with")
 
 METRICS: tuple[Metric, ...] = (
     Metric(
@@ -119,26 +190,166 @@ METRICS: tuple[Metric, ...] = (
         min_effect=0.05,
         worth_knowing=0.2,
         excused_by="host_calibration",
-        share=0.2,
+        share=0.3,
     ),
     Metric(
         key="peak_memory",
         title="peak memory",
         unit="B",
         path=("extra_info", "peak_memory_bytes"),
+        kind=Kind.COUNT,
         judged=True,
-        spread=Spread(process=0.0005, process_df=8, unseen=0.01, day=0.0005, gpu=0.0005),
+        fails=Fails.MORE,
         min_effect=0.01,
-        worth_knowing=0.05,
-        share=0.1,
+        exact=Exact.SAME_KERNELS,
+        history_noise=0.0007,
+    ),
+    Metric(
+        key="synchronisations",
+        title="synchronisations",
+        path=("extra_info", "synchronisations"),
+        kind=Kind.COUNT,
+        judged=True,
+        fails=Fails.MORE,
+        optional=True,
+    ),
+    Metric(
+        key="host_device_copies",
+        title="host-device copies",
+        path=("extra_info", "host_device_copies"),
+        kind=Kind.COUNT,
+        judged=True,
+        fails=Fails.MORE,
+        optional=True,
+    ),
+    Metric(
+        key="driver_allocations",
+        title="driver allocations",
+        path=("extra_info", "host_work", "driver_allocations"),
+        per=INFERENCES,
+        alike=(INFERENCES,),
+        kind=Kind.COUNT,
+        judged=True,
+        fails=Fails.MORE,
+        min_growth=1,
+        optional=True,
+    ),
+    Metric(
+        key="allocator_requests",
+        title="allocator requests",
+        path=("extra_info", "host_work", "allocator_requests"),
+        per=INFERENCES,
+        alike=(INFERENCES,),
+        kind=Kind.COUNT,
+        judged=True,
+        exact=Exact.SAME_KERNELS,
+        margin=0.05,
+        optional=True,
+        history_noise=0.01,
+        history_min_effect=0.05,
+    ),
+    Metric(
+        key="api_calls",
+        title="API calls",
+        path=("extra_info", "api_calls"),
+        kind=Kind.COUNT,
+        judged=True,
+        fails=Fails.MORE,
+        min_effect=0.05,
+        fails_after_upgrade=False,
+        exact=Exact.SAME_KERNELS,
+        margin=0.05,
+        optional=True,
+        history_noise=0.01,
+    ),
+    Metric(
+        key="aten_operators",
+        title="ATen operators",
+        path=("extra_info", "host_work", "aten_operators"),
+        per=INFERENCES,
+        alike=(INFERENCES,),
+        kind=Kind.COUNT,
+        judged=True,
+        fails=Fails.MORE,
+        min_effect=0.05,
+        fails_after_upgrade=False,
+        optional=True,
+    ),
+    Metric(
+        key="python_calls",
+        title="Python calls",
+        path=("extra_info", "host_work", "python_calls"),
+        per=INFERENCES,
+        alike=(INFERENCES, COUNTED_WITH),
+        kind=Kind.COUNT,
+        judged=True,
+        fails=Fails.MORE,
+        min_effect=0.05,
+        fails_after_upgrade=False,
+        optional=True,
+    ),
+    Metric(
+        key="bytecodes",
+        title="bytecodes",
+        path=("extra_info", "host_work", "bytecodes"),
+        per=INFERENCES,
+        alike=(INFERENCES, COUNTED_WITH),
+        kind=Kind.COUNT,
+        judged=True,
+        optional=True,
+        history_min_effect=0.001,
     ),
     Metric(
         key="launches",
         title="launches",
         path=("extra_info", "launches"),
         kind=Kind.COUNT,
+        judged=True,
+        exact=Exact.SAME_KERNELS,
+        margin=0.05,
+        optional=True,
         history_noise=0.0003,
         history_min_effect=0.001,
+    ),
+    Metric(
+        key="engines",
+        title="engines",
+        path=("extra_info", "details", "engines"),
+        kind=Kind.COUNT,
+        judged=True,
+        fails=Fails.FEWER,
+    ),
+    Metric(
+        key="left_to_pytorch",
+        title="operators left to PyTorch",
+        path=("extra_info", "details", "left_to_pytorch"),
+        kind=Kind.COUNT,
+        judged=True,
+        fails=Fails.MORE,
+    ),
+    Metric(
+        key="engine_layers",
+        title="engine layers",
+        path=("extra_info", "engine_layers"),
+        kind=Kind.COUNT,
+        judged=True,
+        exact=Exact.PROVEN,
+        margin=0.01,
+        empty_is_none=True,
+        optional=True,
+        history_min_effect=0.01,
+    ),
+    Metric(
+        key="engine_bytes",
+        title="engine size",
+        unit="B",
+        path=("extra_info", "engine_bytes"),
+        kind=Kind.COUNT,
+        judged=True,
+        exact=Exact.PROVEN,
+        margin=0.01,
+        optional=True,
+        history_min_effect=0.01,
     ),
     Metric(
         key="build_time",
@@ -179,7 +390,7 @@ def with_min_changes(texts: Iterable[str], metrics: tuple[Metric, ...] = METRICS
 def _min_change(text: str, metrics: tuple[Metric, ...]) -> tuple[str, float]:
     key, equals, change = text.partition("=")
     key = key.strip()
-    judged = [metric.key for metric in metrics if metric.judged]
+    judged = [metric.key for metric in metrics if metric.is_confirmed]
     if not equals or key not in judged:
         raise WrongChange(f"--judge-min-change {text!r} must be METRIC=CHANGE, METRIC one of {', '.join(judged)}.")
     value = parse_change(change)
@@ -198,6 +409,15 @@ def parse_change(text: str) -> float:
     if not percent or rest or not math.isfinite(value):
         raise WrongChange(f"The change {text!r} must be a number with a percent sign, such as 1% or +3%.")
     return value / 100
+
+
+def named_counts(raw: Any) -> dict[str, int] | None:
+    """How often a stored mapping counts each name, or a list has it; None where it is neither."""
+    if isinstance(raw, list):
+        return dict(Counter(raw)) if all(isinstance(name, str) for name in raw) else None
+    if not isinstance(raw, Mapping) or not all(type(count) is int and count >= 0 for count in raw.values()):
+        return None
+    return {str(name): count for name, count in raw.items()}
 
 
 def lookup(record: Mapping[str, Any], path: Iterable[str]) -> Any:

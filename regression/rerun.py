@@ -60,15 +60,15 @@ def measure(
 def confirmation(run: dict[str, Any], controls: Sequence[str], metrics: Sequence[Metric]) -> dict[str, Any]:
     """What a stored run keeps of a fresh process, an entry of `suite.confirmations`.
 
-    Of each benchmark it keeps what is judged, and what excuses a judged metric.
+    Of each benchmark it keeps what is judged and can fail, and what excuses a judged metric.
     """
     excusing = {metric.excused_by for metric in metrics}
-    kept = [metric for metric in metrics if metric.judged or metric.key in excusing]
+    kept = [metric for metric in metrics if metric.is_confirmed or metric.key in excusing]
     return {
         "datetime": run.get("datetime"),
         "controls": list(controls),
         "benchmarks": {
-            record["param"]: {metric.confirmation_field: lookup(record, metric.path) for metric in kept}
+            record["param"]: {metric.confirmation_field: lookup(record, metric.confirmed_path) for metric in kept}
             for record in run["benchmarks"]
         },
     }

@@ -9,7 +9,7 @@ from typing import Any
 from fixtures.instruments import table
 from fixtures.instruments.instrument import Instrument
 from regression import metrics
-from regression.metrics import Kind, Metric, Spread
+from regression.metrics import Fails, Kind, Metric, Spread
 
 COPIES = Metric(
     key="copies",
@@ -17,7 +17,7 @@ COPIES = Metric(
     path=("extra_info", "copies"),
     kind=Kind.COUNT,
     judged=True,
-    fails=True,
+    fails=Fails.MORE,
     history_noise=0.001,
 )
 ENERGY = Metric(

@@ -1,74 +1,197 @@
-"""Judges counts: whole numbers that do not vary, compared exactly with all values that the baseline has seen."""
+"""Judges counts: numbers that unchanged code repeats exactly, compared with all values that the baseline has seen."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Iterable, Sequence
 
 from regression.judge.limits import CONFIRMATIONS
 from regression.judge.verdict import Judgement, Reason, Verdict
-from regression.metrics import Metric
-from regression.runs.run import Run
+from regression.metrics import Exact, Fails, Kind, Metric, lookup
+from regression.runs.run import Benchmark, Run
+from regression.text import count, escaped, fit, measure
 
-# More values than these are not listed.
+# More values or names than these are not listed.
 MOST_LISTED = 6
+SOFTWARE = (("software",), ("python_version",))
+
+
+@dataclasses.dataclass(frozen=True)
+class Reference:
+    """What the baseline has seen of one count of one benchmark.
+
+    Attributes:
+        values: each once, in order.
+        exact: whether any other value is a change, and not only one outside their range.
+        benchmarks: those whose values these are, counted alike.
+    """
+
+    values: tuple[float, ...]
+    exact: bool
+    benchmarks: Sequence[Benchmark]
+
+    def has_seen(self, value: float, margin: float) -> bool:
+        """Whether a value is no change."""
+        if self.exact:
+            return value in self.values
+        return self.values[0] * (1 - margin) <= value <= self.values[-1] * (1 + margin)
+
+    def other_parts(self, now: Benchmark, key: str) -> list[str]:
+        """`name before -> now` of every part whose count no baseline run has seen, the largest change first."""
+        parts = [benchmark.parts.get(key, {}) for benchmark in self.benchmarks]
+        found = now.parts.get(key, {})
+        if not self.exact or any(found == seen for seen in parts):
+            return []
+        changes = []
+        for name in dict.fromkeys([*found, *(name for seen in parts for name in seen)]):
+            value, before = found.get(name, 0), {seen.get(name, 0) for seen in parts}
+            if value not in before:
+                nearest = min(before, key=lambda other: (abs(other - value), other))
+                changes.append((-abs(value - nearest), name, f"{fit(escaped(name))} {nearest} -> {value}"))
+        return [text for _, _, text in sorted(changes)]
 
 
 def judge_counts(metric: Metric, run: Run, baselines: Sequence[Run], ids: Sequence[str]) -> list[Judgement]:
-    """One judgement for every benchmark of `ids`, each of which has a value now and in at least one baseline.
+    """One judgement for every benchmark of `ids` that the baseline counted alike.
 
-    A value that no baseline run has seen is CHANGED. Where the metric's entry says so, one that is larger than all of
-    them by more than the minimum effect fails; it is confirmed as a SLOWER time is, by as many fresh processes, each of
-    which must be as far off. A fresh process that finds a value that was seen before makes it UNSURE.
+    What no baseline run has seen is CHANGED. Where the metric's entry says so, it fails; it is confirmed as a SLOWER
+    time is, by as many fresh processes, each of which must be as far off. A fresh process that does not fail makes it
+    UNSURE.
     """
-    return [_judgement(metric, run, baselines, id_) for id_ in ids]
+    may_fail = metric.fails_after_upgrade or any(_software(baseline) == _software(run) for baseline in baselines)
+    found = []
+    for id_ in ids:
+        reference = _reference(metric, run.benchmarks[id_], baselines)
+        if reference is not None:
+            found.append(_judgement(metric, run, id_, reference, may_fail=may_fail))
+    return found
 
 
-def _judgement(metric: Metric, run: Run, baselines: Sequence[Run], id_: str) -> Judgement:
-    values = [
-        baseline.benchmarks[id_].values[metric.key]
+def not_compared(metrics: Sequence[Metric], run: Run, baselines: Sequence[Run]) -> Iterable[str]:
+    """A sentence for the counts that cannot be judged although one side has them."""
+    counts = [metric for metric in metrics if metric.judged and metric.kind is Kind.COUNT]
+    before = {metric.key: _having(metric, baselines) for metric in counts}
+    now = {metric.key: _having(metric, [run]) for metric in counts}
+    new = [metric.title for metric in counts if now[metric.key] and not before[metric.key]]
+    if new and baselines:
+        yield f"No run of the baseline has {_and(new)}, so that nothing is said of them; record a new baseline."
+    lost = [metric.title for metric in counts if metric.optional and _lost(run, before[metric.key], now[metric.key])]
+    if lost:
+        yield f"This run lacks {_and(lost)} of benchmarks of which the baseline has them."
+    for metric in counts:
+        both = before[metric.key] & now[metric.key] if metric.alike else set()
+        if otherwise := [id_ for id_ in both if not _counted_alike(metric, run.benchmarks[id_], baselines)]:
+            where = count(len(otherwise), "benchmark")
+            yield f"{metric.title}: counted otherwise than in the baseline, and not compared, for {where}."
+
+
+def _lost(run: Run, before: set[str], now: set[str]) -> bool:
+    return bool((before & run.benchmarks.keys()) - now)
+
+
+def _reference(metric: Metric, now: Benchmark, baselines: Sequence[Run]) -> Reference | None:
+    """What the baseline has seen; None where nothing was counted like this run's value."""
+    seen = _counted_alike(metric, now, baselines)
+    if not seen:
+        return None
+    values = tuple(sorted({benchmark.values[metric.key] for benchmark in seen}))
+    return Reference(values, _is_exact(metric, values, seen), seen)
+
+
+def _counted_alike(metric: Metric, now: Benchmark, baselines: Sequence[Run]) -> list[Benchmark]:
+    key, alike = metric.key, now.alike.get(metric.key)
+    return [
+        benchmark
         for baseline in baselines
-        if id_ in baseline.benchmarks and metric.key in baseline.benchmarks[id_].values
+        if (benchmark := baseline.benchmarks.get(now.id)) is not None
+        and key in benchmark.values
+        and benchmark.alike.get(key) == alike
     ]
-    seen, now = sorted(set(values)), run.benchmarks[id_].values[metric.key]
+
+
+def _is_exact(metric: Metric, values: Sequence[float], seen: Sequence[Benchmark]) -> bool:
+    """Whether the baseline shows that unchanged code repeats the values; one run alone shows nothing."""
+    if metric.exact is Exact.SAME_KERNELS:
+        kernels = {benchmark.kernels for benchmark in seen}
+        return len(seen) > 1 and len(kernels) == 1 and None not in kernels
+    return metric.exact is Exact.ALWAYS or (len(seen) > 1 and len(values) == 1)
+
+
+def _judgement(metric: Metric, run: Run, id_: str, reference: Reference, *, may_fail: bool) -> Judgement:
+    now = run.benchmarks[id_]
+    value = now.values[metric.key]
     again = [
         confirmation.values[id_][metric.key]
         for confirmation in run.confirmations
         if metric.key in confirmation.values.get(id_, {})
     ]
-    nearest = min(seen, key=lambda value: (abs(value - now), value))
-    verdict, reason, detail = _verdict(metric, seen, now, again)
+    nearest = min(reference.values, key=lambda seen: (abs(seen - value), seen))
+    verdict, reason, detail = _verdict(metric, reference, now, again if may_fail else None)
     return Judgement(
         benchmark=id_,
         metric=metric.key,
-        baseline_runs=len(values),
+        baseline_runs=len(reference.benchmarks),
         baseline=nearest,
-        now=now,
-        ratio=now / nearest if nearest else None,
+        now=value,
+        ratio=value / nearest if nearest else None,
         verdict=verdict,
         reason=reason,
         detail=detail,
     )
 
 
-def _verdict(metric: Metric, seen: Sequence[float], now: float, again: Sequence[float]) -> tuple[Verdict, Reason, str]:
-    if now in seen:
+def _verdict(
+    metric: Metric, reference: Reference, now: Benchmark, again: Sequence[float] | None
+) -> tuple[Verdict, Reason, str]:
+    """`again` are the confirmations' values; None where no value fails."""
+    value = now.values[metric.key]
+    named = reference.other_parts(now, metric.key)
+    fails = _failing(metric, reference, value)
+    # Parts that were all seen, if not in one run, are none of them new.
+    by_name = reference.exact and metric.key in now.parts
+    if not named and not fails and (by_name or reference.has_seen(value, metric.margin)):
         return Verdict.SAME, Reason.SEEN_BEFORE, ""
-    detail = f"the baseline has seen {_listed(seen)}"
-    if not _failing(metric, seen, now):
+    detail = _listed(named) if named else f"the baseline has seen {_seen(metric, reference)}"
+    if not fails:
         return Verdict.CHANGED, Reason.NEW_VALUE, detail
+    if again is None:
+        return Verdict.CHANGED, Reason.NEW_VALUE, f"{detail}; the software is not the baseline's"
     if len(again) < CONFIRMATIONS:
         return Verdict.CHANGED, Reason.UNCONFIRMED, f"{detail}; not measured again"
-    detail += f"; again {_listed(again)}"
-    if all(_failing(metric, seen, value) for value in again):
+    detail += f"; again {_listed([measure(value, value, metric.unit) for value in again])}"
+    if all(_failing(metric, reference, value) for value in again):
         return Verdict.CHANGED, Reason.CONFIRMED, detail
     return Verdict.UNSURE, Reason.DISAGREED, detail
 
 
-def _failing(metric: Metric, seen: Sequence[float], value: float) -> bool:
-    """Whether a value is one that fails: more than everything seen, by more than the minimum effect."""
-    return metric.fails and value > max(seen) * (1 + metric.min_effect)
+def _failing(metric: Metric, reference: Reference, value: float) -> bool:
+    """Whether a value is one that fails."""
+    least, most = reference.values[0], reference.values[-1]
+    if metric.fails is Fails.MORE:
+        return value > most * (1 + metric.min_effect) and value - most >= metric.min_growth
+    return metric.fails is Fails.FEWER and value < least
 
 
-def _listed(values: Sequence[float]) -> str:
-    more = f" and {len(values) - MOST_LISTED} more" if len(values) > MOST_LISTED else ""
-    return ", ".join(f"{value:g}" for value in values[:MOST_LISTED]) + more
+def _having(metric: Metric, runs: Iterable[Run]) -> set[str]:
+    return {id_ for run in runs for id_, benchmark in run.benchmarks.items() if metric.key in benchmark.values}
+
+
+def _software(run: Run) -> tuple[object, ...]:
+    """The versions of Python and of the packages."""
+    return tuple(lookup(run.machine, path) for path in SOFTWARE)
+
+
+def _seen(metric: Metric, reference: Reference) -> str:
+    values = reference.values
+    if reference.exact or len(values) == 1:
+        return _listed([measure(value, value, metric.unit) for value in values])
+    return " to ".join(measure(value, values[-1], metric.unit) for value in (values[0], values[-1]))
+
+
+def _listed(texts: Sequence[str]) -> str:
+    more = f" and {len(texts) - MOST_LISTED} more" if len(texts) > MOST_LISTED else ""
+    return ", ".join(texts[:MOST_LISTED]) + more
+
+
+def _and(titles: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(titles[:-1]), titles[-1])))

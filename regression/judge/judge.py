@@ -9,7 +9,7 @@ import statistics
 from collections.abc import Container, Iterable, Sequence
 
 from regression.judge.accepted import Accepted, allowance, stale
-from regression.judge.counts import judge_counts
+from regression.judge.counts import judge_counts, not_compared
 from regression.judge.metric_tests import MetricTests, metric_tests
 from regression.judge.noise import KNOWN_DF
 from regression.judge.verdict import Judgement, Reason, Report, Shown, Verdict
@@ -57,7 +57,12 @@ def judge(
         differences=differences(usable, run),
         left_out=(*left_out, *problems, *refused),
         labels=tuple((id_, label) for id_, label in sorted(run.labels.items()) if not label.passed),
-        notes=(*notes, *_notes(run, usable), *stale(accepted, used, set(known), day)),
+        notes=(
+            *notes,
+            *_notes(run, usable),
+            *not_compared(judged, run, usable),
+            *stale(accepted, used, set(known), day),
+        ),
         tests=sum(len(tests.ids) for tests in all_tests),
         controls=tuple(_controls(judgements, {metric.key for metric in judged if metric.kind is Kind.CONTINUOUS})),
         deselected=run.deselected,
@@ -120,10 +125,16 @@ def _in_baseline(baselines: Sequence[Run], metric: Metric, disturbed: bool = Fal
 
 
 def _new(run: Run, baselines: Sequence[Run], metrics: Sequence[Metric]) -> Iterable[Judgement]:
+    known = {id_ for baseline in baselines for id_ in baseline.benchmarks}
     for metric in metrics:
         before = _in_baseline(baselines, metric)
         only_disturbed = _in_baseline(baselines, metric, disturbed=True)
+        is_count = metric.kind is Kind.COUNT
+        if is_count and baselines and not only_disturbed:
+            continue  # `not_compared` says it once
         for id_, item in run.benchmarks.items():
+            if is_count and baselines and id_ not in known:
+                continue  # its times say that it is new
             if id_ not in before and metric.key in item.values:
                 yield Judgement(
                     benchmark=id_,
@@ -139,6 +150,8 @@ def _missing(run: Run, baselines: Sequence[Run], metrics: Sequence[Metric]) -> I
     if run.selected is None:
         return
     for metric in metrics:
+        if metric.optional:
+            continue
         for id_ in _in_baseline(baselines, metric, disturbed=True):
             item = run.benchmarks.get(id_)
             if (id_ not in run.selected and item is None) or (item and metric.key in item.values):

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from common.schema import RENAMED, SCHEMA
-from regression.metrics import LARGEST_VALUE, METRICS, SMALLEST_VALUE, Kind, Metric, lookup
+from regression.metrics import LARGEST_VALUE, METRICS, SMALLEST_VALUE, Kind, Metric, lookup, named_counts
 from regression.runs.kernel_table import kernel_table
 from regression.runs.run import Benchmark, Confirmation, Label, LeftOut, Run, UnusableRun
 from regression.text import escaped, why
@@ -141,14 +141,23 @@ def _benchmark(
 ) -> Benchmark:
     values: dict[str, float] = {}
     absent: dict[str, str] = {}
+    parts: dict[str, Mapping[str, int]] = {}
+    alike: dict[str, tuple[str, ...]] = {}
     for metric in metrics:
         raw = lookup(record, metric.path)
-        number = metric.number(raw)
+        number = metric.value(record)
         if number is not None:
             values[metric.key] = number
-        elif raw is not None and metric.judged:
+            if metric.alike:
+                alike[metric.key] = tuple(escaped(str(lookup(record, path))) for path in metric.alike)
+            if metric.kind is Kind.COUNT and (named := named_counts(raw)) is not None:
+                parts[metric.key] = named
+        elif raw is not None and metric.judged and not (metric.empty_is_none and raw == []):
+            where, what = metric.path, raw
+            if metric.number(raw) is not None:
+                where, what = metric.per, lookup(record, metric.per)
             a_number = "whole number" if metric.kind is Kind.COUNT else "positive number"
-            absent[metric.key] = f"`{'.'.join(metric.path)}` is {escaped(str(raw)[:40])}, not a {a_number}"
+            absent[metric.key] = f"`{'.'.join(where)}` is {escaped(str(what)[:40])}, not a {a_number}"
             problems.append(f"{id_}: {absent[metric.key]}; left out.")
         elif isinstance(reason := lookup(record, metric.missing) if metric.missing else None, str):
             absent[metric.key] = escaped(reason)
@@ -158,6 +167,8 @@ def _benchmark(
         params={key: escaped(str(value)[:100]) for key, value in _mapping(record.get("params")).items()},
         values=values,
         absent=absent,
+        parts=parts,
+        alike=alike,
         round_spread=_round_spread(_mapping(record.get("stats"))),
         kernels=_kernels(extra_info, kernel_names),
         disturbances=_disturbances(extra_info.get("gpu_state")),
@@ -204,7 +215,6 @@ def _labels(raw: Any) -> dict[str, Label]:
 def _confirmations(
     raw: Any, problems: list[str], metrics: Sequence[Metric], renamed: Mapping[str, str]
 ) -> tuple[Confirmation, ...]:
-    stored = {metric.confirmation_field: metric for metric in metrics}
     confirmations = []
     for number, item in enumerate(raw if isinstance(raw, list) else []):
         measured = _mapping(_mapping(item).get("benchmarks"))
@@ -213,8 +223,8 @@ def _confirmations(
             continue
         values: dict[str, dict[str, float]] = {}
         for id_, record in measured.items():
-            fields = _renamed(record, renamed).items()
-            numbers = {stored[name].key: stored[name].number(value) for name, value in fields if name in stored}
+            fields = _renamed(record, renamed)
+            numbers = {metric.key: metric.confirmed(fields) for metric in metrics}
             values[escaped(id_)] = {key: value for key, value in numbers.items() if value is not None}
         controls, disturbed = (tuple(_texts(item.get(field)) or ()) for field in ("controls", "disturbed"))
         confirmations.append(Confirmation(controls, values, disturbed))

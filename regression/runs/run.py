@@ -40,6 +40,10 @@ class Benchmark:
     """Metric to value, valid ones only."""
     absent: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Metric to the reason why there is no valid value."""
+    parts: Mapping[str, Mapping[str, int]] = dataclasses.field(default_factory=dict, repr=False)
+    """Metric to what its count is of: name to count; for those that are stored so."""
+    alike: Mapping[str, tuple[Hashable, ...]] = dataclasses.field(default_factory=dict, repr=False)
+    """Metric to how it was counted; only values that were counted alike are compared."""
     round_spread: float | None = None
     """Spread of the logarithm of the rounds' latency, from their quartiles."""
     kernels: int | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,16 +12,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regression.judge.accepted import Accepted
+from regression.judge.counts import judge_counts
 from regression.judge.judge import judge
 from regression.judge.power import typical
 from regression.judge.verdict import Judgement, Reason, Report, Verdict, suspects
-from regression.metrics import METRICS, Kind, Metric
+from regression.metrics import METRICS, Fails, Kind, Metric
 from regression.runs.read import read
+from regression.runs.run import Benchmark, Run
 from tests.regression.recorder import IDS, Recorder
 
 ONE, OTHER = IDS[0], IDS[1]
 COPIES = Metric(
-    key="copies", title="host-device copies", path=("extra_info", "copies"), kind=Kind.COUNT, judged=True, fails=True
+    key="copies",
+    title="host-device copies",
+    path=("extra_info", "copies"),
+    kind=Kind.COUNT,
+    judged=True,
+    fails=Fails.MORE,
 )
 TABLE = (*METRICS, COPIES)
 
@@ -82,7 +90,7 @@ def test_a_count_is_compared_with_what_was_seen(
 
 
 def test_what_the_metric_does_not_fail_is_listed(recorder: Recorder) -> None:
-    _, found = judged(recorder, (0, 0, 1), 7, metric=dataclasses.replace(COPIES, fails=False))
+    _, found = judged(recorder, (0, 0, 1), 7, metric=dataclasses.replace(COPIES, fails=Fails.NEVER))
     assert (found.verdict, found.reason, found.failed) == (Verdict.CHANGED, Reason.NEW_VALUE, False)
     assert (found.baseline, found.now, found.ratio, found.detail) == (1, 7, 7, "the baseline has seen 0, 1")
 
@@ -137,8 +145,10 @@ def test_a_typical_run_has_counts_that_were_seen(recorder: Recorder) -> None:
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=6), st.integers(0, 7))
 def test_same_means_seen(seen: list[int], now: int) -> None:
-    from regression.judge.counts import _verdict
+    def run(name: str, value: int) -> Run:
+        return Run(path=Path(name), benchmarks={ONE: Benchmark(id=ONE, values={"copies": float(value)})})
 
-    verdict, reason, _ = _verdict(COPIES, sorted(set(seen)), now, ())
-    assert (verdict is Verdict.SAME) == (now in seen)
-    assert (reason is Reason.UNCONFIRMED) == (now > max(seen))
+    baselines = [run(f"{number}_baseline.json", value) for number, value in enumerate(seen)]
+    (found,) = judge_counts(COPIES, run("now.json", now), baselines, [ONE])
+    assert (found.verdict is Verdict.SAME) == (now in seen)
+    assert (found.reason is Reason.UNCONFIRMED) == (now > max(seen))
