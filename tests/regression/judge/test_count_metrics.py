@@ -1,0 +1,304 @@
+"""Every count of the table of metrics, from stored runs: what fails, what is only listed, and what is not compared."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from regression import rerun
+from regression.judge.judge import judge
+from regression.judge.verdict import Judgement, Reason, Report, Verdict, suspects
+from regression.metrics import METRICS, Fails, Kind
+from regression.runs.read import read
+from tests.regression.recorder import IDS, Recorder
+
+EAGER, TENSORRT = IDS[0], IDS[6]
+CALLS = {"cudaLaunchKernel": 240, "cudaStreamIsCapturing": 5}
+EXTRA_INFO: Mapping[str, Any] = {
+    "api_calls": CALLS,
+    "synchronisations": 0,
+    "host_device_copies": 0,
+    "host_work": {
+        "python_calls": 39900,
+        "bytecodes": 1012812,
+        "aten_operators": 20160,
+        "allocator_requests": 4000,
+        "driver_allocations": 0,
+        "inferences": 20,
+        "counted_with": "sys.monitoring 3.12",
+    },
+    "details": {"engines": 1, "left_to_pytorch": []},
+    "engine_bytes": 27_003_476,
+    "engine_layers": ["conv", "act", "conv"],
+}
+
+
+def host_work(**counts: Any) -> dict[str, Any]:
+    return {"host_work": {**EXTRA_INFO["host_work"], **counts}}
+
+
+def with_kernels(*names: str) -> dict[str, Any]:
+    """The kernels of one inference, each launched once: places in `suite.kernels`."""
+    return {"kernels": {"kernel": [KERNELS.index(name) for name in names], "launches": [1] * len(names),
+                        "time_s": [1e-4] * len(names)}}  # fmt: skip
+
+
+KERNELS = ["conv", "other conv", "act"]
+
+
+class Store:
+    """Stored runs whose benchmarks have every count, and what judging one of them says."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.recorder = recorder
+
+    def document(
+        self, changed: Mapping[str, Any] | None = None, *, every: Mapping[str, Any] | None = None, **options: Any
+    ) -> dict[str, Any]:
+        """`changed` replaces fields of TENSORRT, `every` fields of all benchmarks; None takes a field away."""
+        document = self.recorder.document(kernels=KERNELS, **options)
+        for item in document["benchmarks"]:
+            fields = {**copy.deepcopy(dict(EXTRA_INFO)), **with_kernels("conv", "act"), **(every or {})}
+            item["extra_info"] |= fields | (dict(changed or {}) if item["param"] == TENSORRT else {})
+        return document
+
+    def judged(
+        self,
+        changed: Mapping[str, Any] | None,
+        again: Sequence[Mapping[str, Any]] = (),
+        *,
+        seen: Sequence[Mapping[str, Any]] = ({},) * 3,
+        machine: Mapping[str, Any] | None = None,
+        every: Mapping[str, Any] | None = None,
+        before: Mapping[str, Any] | None = None,
+    ) -> Report:
+        """A run with changed fields against a baseline of runs with the fields `seen`; `again` are fresh processes."""
+        baselines = [read(self.recorder.store(self.document(fields, every=before))) for fields in seen]
+        document = self.document(changed, every=every, day=2)
+        document["machine_info"] |= machine or {}
+        document["suite"]["confirmations"] = [
+            rerun.confirmation(self.document(fields, every=every), (), METRICS) for fields in again
+        ]
+        return judge(read(self.recorder.store(document, "now/0099_nightly.json")), baselines)
+
+
+@pytest.fixture
+def store(recorder: Recorder) -> Store:
+    return Store(recorder)
+
+
+def of(report: Report, metric: str, benchmark: str = TENSORRT) -> Judgement:
+    (found,) = (item for item in report.judgements if (item.benchmark, item.metric) == (benchmark, metric))
+    return found
+
+
+def others(report: Report, metric: str) -> set[Verdict]:
+    return {item.verdict for item in report.judgements if (item.benchmark, item.metric) != (TENSORRT, metric)}
+
+
+FAILING = [
+    ("synchronisations", {"synchronisations": 1}, {}),
+    ("host_device_copies", {"host_device_copies": 1}, {}),
+    ("driver_allocations", host_work(driver_allocations=20), {}),
+    ("engines", {"details": {"engines": 1, "left_to_pytorch": []}}, {"details": {"engines": 2, "left_to_pytorch": []}}),
+    ("left_to_pytorch", {"details": {"engines": 1, "left_to_pytorch": ["aten::silu"]}}, {}),
+    ("peak_memory", {"peak_memory_bytes": 102_000_000}, {}),
+    ("api_calls", {"api_calls": CALLS | {"cudaGetDeviceProperties": 13}}, {}),
+    ("aten_operators", host_work(aten_operators=21169), {}),
+    ("python_calls", host_work(python_calls=41896), {}),
+]
+LISTED = [
+    ("synchronisations", {"synchronisations": 0}, {"synchronisations": 1}),
+    ("driver_allocations", host_work(driver_allocations=1), {}),
+    ("engines", {"details": {"engines": 2, "left_to_pytorch": []}}, {}),
+    ("left_to_pytorch", {}, {"details": {"engines": 1, "left_to_pytorch": ["aten::silu"]}}),
+    ("peak_memory", {"peak_memory_bytes": 100_000_001}, {}),
+    ("peak_memory", {"peak_memory_bytes": 90_000_000}, {}),
+    ("api_calls", {"api_calls": CALLS | {"cudaGetDeviceProperties": 1}}, {}),
+    ("api_calls", {"api_calls": {"cudaLaunchKernel": 240}}, {}),
+    ("aten_operators", host_work(aten_operators=20180), {}),
+    ("aten_operators", host_work(aten_operators=10000), {}),
+    ("python_calls", host_work(python_calls=39920), {}),
+    ("bytecodes", host_work(bytecodes=2 * 1012812), {}),
+    ("allocator_requests", host_work(allocator_requests=8000), {}),
+    ("launches", {"launches": 550}, {}),
+    ("engine_layers", {"engine_layers": ["conv", "act"]}, {}),
+    ("engine_layers", {"engine_layers": ["conv", "act", "pool"]}, {}),
+    ("engine_bytes", {"engine_bytes": 54_000_000}, {}),
+]
+
+
+def case(rows: list[tuple[str, Any, Any]]) -> Any:
+    return pytest.mark.parametrize(
+        ("metric", "now", "seen"), rows, ids=[f"{number} {row[0]}" for number, row in enumerate(rows)]
+    )
+
+
+def test_unchanged_counts_are_same_and_quiet(store: Store) -> None:
+    report = store.judged({})
+    assert {item.verdict for item in report.judgements} == {Verdict.SAME}
+    counts = {metric.key for metric in METRICS if metric.judged and metric.kind is Kind.COUNT}
+    assert {item.metric for item in report.judgements if item.reason is Reason.SEEN_BEFORE} == counts
+    assert report.tests == 2 * len(IDS) and not report.notes
+
+
+@case(FAILING)
+def test_what_fails_is_suspected_and_fails_once_it_is_confirmed(store: Store, metric: str, now: Any, seen: Any) -> None:
+    seen_runs = ({}, seen, seen) if metric != "engines" else (seen,) * 3
+    first = store.judged(now, seen=seen_runs)
+    assert (of(first, metric).verdict, of(first, metric).reason) == (Verdict.CHANGED, Reason.UNCONFIRMED)
+    assert suspects(first) == [(TENSORRT, metric)] and others(first, metric) == {Verdict.SAME}
+    confirmed = store.judged(now, (now, now), seen=seen_runs)
+    assert (of(confirmed, metric).reason, confirmed.failed) == (Reason.CONFIRMED, True)
+    gone = store.judged(now, (now, seen), seen=seen_runs)
+    assert (of(gone, metric).verdict, of(gone, metric).reason) == (Verdict.UNSURE, Reason.DISAGREED)
+    assert not gone.failed
+
+
+@case(LISTED)
+def test_what_does_not_fail_is_listed(store: Store, metric: str, now: Any, seen: Any) -> None:
+    report = store.judged(now, seen=(seen,) * 3)
+    assert (of(report, metric).verdict, of(report, metric).reason) == (Verdict.CHANGED, Reason.NEW_VALUE)
+    assert not report.failed and not suspects(report) and others(report, metric) == {Verdict.SAME}
+
+
+def test_every_failing_metric_and_no_other_is_tried() -> None:
+    assert {metric for metric, _, _ in FAILING} == {metric.key for metric in METRICS if metric.fails is not Fails.NEVER}
+
+
+@pytest.mark.parametrize("metric", ["api_calls", "aten_operators", "python_calls"])
+@pytest.mark.parametrize("machine", [{"software": {"torch": "2.12.0"}}, {"python_version": "3.12.9"}])
+def test_after_an_upgrade_more_host_work_is_listed_alone(store: Store, metric: str, machine: Any) -> None:
+    now = next(fields for key, fields, _ in FAILING if key == metric)
+    report = store.judged(now, (now, now), machine=machine)
+    found = of(report, metric)
+    assert (found.verdict, found.reason, report.failed) == (Verdict.CHANGED, Reason.NEW_VALUE, False)
+    assert found.detail.endswith("the software is not the baseline's")
+
+
+def test_after_an_upgrade_an_additional_synchronisation_still_fails(store: Store) -> None:
+    now = {"synchronisations": 1}
+    assert store.judged(now, (now, now), machine={"software": {"torch": "2.12.0"}}).failed
+
+
+def test_what_is_new_gone_or_more_often_is_named(store: Store) -> None:
+    now = {"api_calls": {"cudaLaunchKernel": 241, "cudaGetDeviceProperties": 1}}
+    assert of(store.judged(now), "api_calls").detail == (
+        "cudaStreamIsCapturing 5 -> 0, cudaGetDeviceProperties 0 -> 1, cudaLaunchKernel 240 -> 241"
+    )
+    layers = of(store.judged({"engine_layers": ["conv", "conv", "conv", "pool\n"]}), "engine_layers")
+    assert layers.detail == "act 1 -> 0, conv 2 -> 3, pool\\n 0 -> 1"
+    left = store.judged({"details": {"engines": 1, "left_to_pytorch": ["aten::silu"]}})
+    assert of(left, "left_to_pytorch").detail == "aten::silu 0 -> 1; not measured again"
+    many = of(store.judged({"api_calls": {f"call{number}": 1 for number in range(9)}}), "api_calls")
+    assert many.detail.endswith("call0 0 -> 1, call1 0 -> 1, call2 0 -> 1, call3 0 -> 1 and 5 more")
+
+
+def test_parts_that_were_seen_in_different_runs_are_not_new(store: Store) -> None:
+    seen = [{"api_calls": {"a": 1, "b": 2}}, {"api_calls": {"a": 2, "b": 1}}]
+    assert of(store.judged({"api_calls": {"a": 1, "b": 1}}, seen=seen), "api_calls").verdict is Verdict.SAME
+
+
+def test_the_values_are_of_one_inference(store: Store) -> None:
+    report = store.judged({})
+    assert of(report, "python_calls").now == 1995 and of(report, "bytecodes").now == 1012812 / 20
+    one_more = of(store.judged(host_work(bytecodes=1012813)), "bytecodes")
+    assert (one_more.verdict, one_more.detail) == (Verdict.CHANGED, "the baseline has seen 50641")
+
+
+def test_other_ways_of_counting_are_not_compared(store: Store) -> None:
+    other = host_work(python_calls=90000, counted_with="sys.setprofile 3.11")
+    other["host_work"].pop("bytecodes")
+    report = store.judged({}, every=other)
+    judged = {item.metric for item in report.judgements}
+    assert not judged & {"python_calls", "bytecodes"} and "aten_operators" in judged
+    assert report.notes == (
+        "This run lacks bytecodes of benchmarks of which the baseline has them.",
+        "Python calls: counted otherwise than in the baseline, and not compared, for 9 benchmarks.",
+    )
+    assert not report.failed
+    fewer = store.judged({}, every=host_work(inferences=3))
+    assert "aten_operators" not in {item.metric for item in fewer.judgements}
+
+
+def test_a_baseline_without_counts_is_judged_by_what_it_has(store: Store) -> None:
+    """As stored runs of schema 1: one sentence, no NEW for every benchmark and metric."""
+    without = dict.fromkeys(EXTRA_INFO)
+    report = store.judged({}, before=without)
+    assert {item.verdict for item in report.judgements} == {Verdict.SAME}
+    assert {item.metric for item in report.judgements} == {"kernel_time", "latency", "peak_memory", "launches"}
+    (note,) = report.notes
+    assert note.startswith("No run of the baseline has synchronisations, host-device copies, ")
+    assert note.endswith("engine layers and engine size, so that nothing is said of them; record a new baseline.")
+
+
+def test_a_run_without_host_work_is_noted_and_without_engines_is_missing(store: Store) -> None:
+    report = store.judged({"host_work": None})
+    assert not report.failed
+    (note,) = report.notes
+    assert note.startswith("This run lacks driver allocations, allocator requests, ATen operators, Python calls and")
+    gone = store.judged({"details": {}})
+    assert (of(gone, "engines").verdict, gone.failed) == (Verdict.MISSING, True)
+
+
+def test_a_new_benchmark_is_new_in_its_times_alone(store: Store) -> None:
+    baselines = [read(store.recorder.store(store.document(ids=IDS[:6]))) for _ in range(3)]
+    report = judge(read(store.recorder.store(store.document(day=2), "now/0099_nightly.json")), baselines)
+    assert {item.metric for item in report.judgements if item.verdict is Verdict.NEW} == {"kernel_time", "latency"}
+
+
+@pytest.mark.parametrize(
+    ("metric", "low", "high", "inside", "outside"),
+    [
+        ("launches", {"launches": 200}, {"launches": 220}, {"launches": 190}, {"launches": 189}),
+        ("api_calls", {"api_calls": {"a": 200}}, {"api_calls": {"b": 220}}, {"api_calls": {"c": 231}},
+         {"api_calls": {"c": 232}}),
+        ("peak_memory", {"peak_memory_bytes": 100_000_000}, {"peak_memory_bytes": 101_000_000},
+         {"peak_memory_bytes": 100_500_000}, {"peak_memory_bytes": 99_999_999}),
+        ("allocator_requests", host_work(allocator_requests=4000), host_work(allocator_requests=4200),
+         host_work(allocator_requests=4400), host_work(allocator_requests=4420)),
+    ],
+    ids=["launches", "API calls", "peak memory", "allocator requests"],
+)  # fmt: skip
+def test_where_processes_launch_other_kernels_the_range_is_the_reference(
+    store: Store, metric: str, low: Any, high: Any, inside: Any, outside: Any
+) -> None:
+    seen = [low, high | with_kernels("other conv", "act"), low]
+    assert of(store.judged(inside, seen=seen), metric).verdict is Verdict.SAME
+    assert of(store.judged(outside, seen=seen), metric).verdict is Verdict.CHANGED
+    same_kernels = [low, high, low]
+    assert of(store.judged(inside, seen=same_kernels), metric).verdict is Verdict.CHANGED
+
+
+def test_engine_sizes_are_exact_where_builds_are(store: Store) -> None:
+    now = {"engine_bytes": 27_001_156}
+    assert of(store.judged(now), "engine_bytes").verdict is Verdict.CHANGED
+    varied = [{}, {"engine_bytes": 27_004_000}, {}]
+    assert of(store.judged(now, seen=varied), "engine_bytes").verdict is Verdict.SAME
+    assert of(store.judged(now, seen=[{}]), "engine_bytes").verdict is Verdict.SAME
+    assert of(store.judged({"engine_bytes": 27_300_000}, seen=varied), "engine_bytes").verdict is Verdict.CHANGED
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        (host_work(python_calls=-1), "`extra_info.host_work.python_calls` is -1, not a whole number"),
+        (host_work(inferences=0), "`extra_info.host_work.inferences` is 0, not a whole number"),
+        ({"api_calls": {"a": 1.5}}, "`extra_info.api_calls` is {'a': 1.5}, not a whole number"),
+        ({"api_calls": [1, 2]}, "`extra_info.api_calls` is [1, 2], not a whole number"),
+        ({"details": {"engines": "1", "left_to_pytorch": []}}, "`extra_info.details.engines` is 1, not a whole number"),
+    ],
+)
+def test_a_malformed_count_is_left_out_with_a_sentence(store: Store, fields: Any, said: str) -> None:
+    run = read(store.recorder.store(store.document(fields)))
+    assert any(said in problem.reason for problem in run.problems)
+    assert len(run.benchmarks) == len(IDS)
+
+
+def test_a_confirmation_keeps_what_can_fail(store: Store) -> None:
+    kept = rerun.confirmation(store.document(), (), METRICS)["benchmarks"][TENSORRT]
+    assert kept["host_work"]["python_calls"] == 39900 and kept["api_calls"] == CALLS
+    assert "engine_layers" not in kept and "launches" not in kept
