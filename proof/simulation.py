@@ -17,7 +17,7 @@ from regression.judge.controls import shift
 from regression.judge.judge import judge
 from regression.judge.limits import CONFIRMATIONS, FAMILY_WISE_ERROR, Limits, inside, limits
 from regression.judge.noise import Floats, Layout, estimate
-from regression.judge.verdict import FAILING, Report, suspects
+from regression.judge.verdict import Report, suspects
 from regression.metrics import METRICS, Metric
 from regression.runs.find import is_folder, walk
 from regression.runs.read import read
@@ -158,7 +158,7 @@ def resample(runs: Sequence[Run], nights: int, metrics: Sequence[Metric] = METRI
         before, after = judge_twice(run, baseline, again, metrics)
         tests = max(tests, before.tests)
         suspected = bool(suspects(before))
-        failed = [any(item.verdict in FAILING for item in report.judgements) for report in (before, after)]
+        failed = [any(item.failed for item in report.judgements) for report in (before, after)]
         counts += [suspected, failed[0], suspected and failed[1]]
     return Calibration("resampled from stored runs", nights, tests, *(counts / nights).tolist())
 

@@ -212,6 +212,7 @@ METRICS: tuple[Metric, ...] = (
         judged=True,
         fails=Fails.MORE,
         optional=True,
+        history_noise=0.0003,
     ),
     Metric(
         key="host_device_copies",
@@ -221,6 +222,7 @@ METRICS: tuple[Metric, ...] = (
         judged=True,
         fails=Fails.MORE,
         optional=True,
+        history_noise=0.0003,
     ),
     Metric(
         key="driver_allocations",
@@ -233,6 +235,7 @@ METRICS: tuple[Metric, ...] = (
         fails=Fails.MORE,
         min_growth=1,
         optional=True,
+        history_noise=0.0003,
     ),
     Metric(
         key="allocator_requests",
@@ -274,6 +277,7 @@ METRICS: tuple[Metric, ...] = (
         min_effect=0.05,
         fails_after_upgrade=False,
         optional=True,
+        history_noise=0.0003,
     ),
     Metric(
         key="python_calls",
@@ -287,6 +291,7 @@ METRICS: tuple[Metric, ...] = (
         min_effect=0.05,
         fails_after_upgrade=False,
         optional=True,
+        history_noise=0.0003,
     ),
     Metric(
         key="bytecodes",
@@ -297,6 +302,7 @@ METRICS: tuple[Metric, ...] = (
         kind=Kind.COUNT,
         judged=True,
         optional=True,
+        history_noise=0.0003,
         history_min_effect=0.001,
     ),
     Metric(
@@ -318,6 +324,7 @@ METRICS: tuple[Metric, ...] = (
         kind=Kind.COUNT,
         judged=True,
         fails=Fails.FEWER,
+        history_noise=0.0003,
     ),
     Metric(
         key="left_to_pytorch",
@@ -326,6 +333,7 @@ METRICS: tuple[Metric, ...] = (
         kind=Kind.COUNT,
         judged=True,
         fails=Fails.MORE,
+        history_noise=0.0003,
     ),
     Metric(
         key="engine_layers",
@@ -337,6 +345,7 @@ METRICS: tuple[Metric, ...] = (
         margin=0.01,
         empty_is_none=True,
         optional=True,
+        history_noise=0.0003,
         history_min_effect=0.01,
     ),
     Metric(
@@ -349,6 +358,7 @@ METRICS: tuple[Metric, ...] = (
         exact=Exact.PROVEN,
         margin=0.01,
         optional=True,
+        history_noise=0.0003,
         history_min_effect=0.01,
     ),
     Metric(

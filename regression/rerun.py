@@ -68,7 +68,11 @@ def confirmation(run: dict[str, Any], controls: Sequence[str], metrics: Sequence
         "datetime": run.get("datetime"),
         "controls": list(controls),
         "benchmarks": {
-            record["param"]: {metric.confirmation_field: lookup(record, metric.confirmed_path) for metric in kept}
+            record["param"]: {
+                metric.confirmation_field: field
+                for metric in kept
+                if (field := lookup(record, metric.confirmed_path)) is not None
+            }
             for record in run["benchmarks"]
         },
     }

@@ -2,7 +2,7 @@
 
 import dataclasses
 import datetime
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from regression.metrics import METRICS, OF_THE_MACHINE, Metric, lookup
@@ -24,6 +24,8 @@ class Night:
     when: datetime.datetime
     identity: tuple[str, str, str]
     values: Mapping[tuple[str, str], float]
+    alike: Mapping[tuple[str, str], tuple[Hashable, ...]]
+    """How a count was counted, where that differs: only values that were counted alike have a history in common."""
     run: runs.Run = dataclasses.field(repr=False)
 
     @property
@@ -51,6 +53,7 @@ def read(path: Path, metrics: Sequence[Metric] = METRICS) -> Night:
         when if when.tzinfo else when.replace(tzinfo=datetime.UTC),
         (escaped(str(slug)), escaped(str(mig or "")), escaped(str(policy or ""))),
         values,
+        {(name, metric): how for name, found in run.benchmarks.items() for metric, how in found.alike.items()},
         dataclasses.replace(run, benchmarks={}, suite={"weights": run.suite.get("weights")}, labels={}, problems=()),
     )
 

@@ -118,17 +118,24 @@ def _history(
     for night in group:
         for measured in night.values:
             series.setdefault(measured, []).append(night)
-    long_enough = {measured: found for measured, found in series.items() if len(found) >= changepoints.FEWEST}
+    alike = {measured: _counted_alike(measured, found) for measured, found in series.items()}
+    long_enough = {measured: found for measured, found in alike.items() if len(found) >= changepoints.FEWEST}
+    # What never varies, as most counts, raises no alarm, and leaves the error to the others.
+    varying = {
+        measured: found
+        for measured, found in long_enough.items()
+        if len({night.values[measured] for night in found}) > 1
+    }
     by_key = {metric.key: metric for metric in metrics}
     events: list[Event] = []
-    for measured, found in long_enough.items():
+    for measured, found in varying.items():
         benchmark, metric = measured[0], by_key[measured[1]]
         smallest = max(metric.min_effect, metric.history_min_effect)
         values = [night.values[measured] for night in found]
         # Only a count may be 0, of which there is no logarithm.
         offset = 0.0 if all(values) else 1.0
         lifted = [value + offset for value in values]
-        for change in changepoints.changes(lifted, false_alarm / len(long_enough), smallest, noise_floor(metric)):
+        for change in changepoints.changes(lifted, false_alarm / len(varying), smallest, noise_floor(metric)):
             environment = _environment(found, change)
             first, last = found[change.first], found[change.last]
             length = change.last - change.first + 1
@@ -137,6 +144,12 @@ def _history(
     order = {metric.key: place for place, metric in enumerate(metrics)}
     events.sort(key=lambda event: (event.first.when, event.first.file, order[event.metric.key], -_size(event)))
     return History(identity, tuple(group), len(long_enough), tuple(events))
+
+
+def _counted_alike(measured: tuple[str, str], found: list[Night]) -> list[Night]:
+    """Those of a series' nights whose value was counted as that of the newest."""
+    how = found[-1].alike.get(measured)
+    return [night for night in found if night.alike.get(measured) == how]
 
 
 def noise_floor(metric: Metric) -> float:

@@ -219,3 +219,18 @@ def test_what_changed_the_night_before_a_step_is_told_with_its_date(tmp_path, ca
     assert all(
         change["environment"] == ["software.driver 580.95 -> 590.12 (2026-03-25)"] for change in found["changes"]
     )
+
+
+def test_counts_have_a_history_and_only_with_what_was_counted_alike(tmp_path, capsys):
+    """A step of one call from one way of counting to the next is none; one operator more in ten is a change."""
+    stored(tmp_path, 20)
+    for night, path in enumerate(sorted(tmp_path.rglob("*.json"))):
+        document = json.loads(path.read_text())
+        way = "sys.setprofile 3.11" if night < 6 else "sys.monitoring 3.12"
+        totals = {"python_calls": 40000 if night < 6 else 44000, "aten_operators": 200 if night < 12 else 220}
+        document["benchmarks"][0]["extra_info"]["host_work"] = totals | {"inferences": 20, "counted_with": way}
+        path.write_text(json.dumps(document))
+    (found,) = changes(tmp_path, capsys)
+    (change,) = found["changes"]
+    assert (change["metric"], change["kind"]) == ("aten_operators", "step")
+    assert change["first"].startswith("2026-03-13") and change["ratio"] == pytest.approx(1.1)
