@@ -113,6 +113,10 @@ class Metric:
     """Of a count: where it is compared exactly."""
     margin: float = 0.0
     """Of a count that is not compared exactly: how far outside the baseline's range it may lie, as a fraction."""
+    in_operators: bool = False
+    """Of a count that is stored by name: whether every stored operator has it, too."""
+    times: tuple[str, ...] = ()
+    """Of a mapping of names to numbers: where the stored benchmark counts each name; the value is the sum over all."""
     per: tuple[str, ...] = ()
     """Where the stored benchmark has the number of inferences that the stored value is a total of."""
     alike: tuple[tuple[str, ...], ...] = ()
@@ -148,7 +152,8 @@ class Metric:
 
     def value(self, record: Mapping[str, Any]) -> float | None:
         """The value of a stored benchmark, if it is one that this metric may have: of a total that of one inference."""
-        number = self.number(lookup(record, self.path))
+        raw = lookup(record, self.path)
+        number = self.number(_sum_of_products(raw, lookup(record, self.times)) if self.times else raw)
         if number is None or not self.per:
             return number
         inferences = lookup(record, self.per)
@@ -296,6 +301,7 @@ METRICS: tuple[Metric, ...] = (
         key="api_calls",
         title="API calls",
         path=("extra_info", "api_calls"),
+        in_operators=True,
         kind=Kind.COUNT,
         judged=True,
         fails=Fails.MORE,
@@ -403,6 +409,15 @@ METRICS: tuple[Metric, ...] = (
         history_min_effect=0.01,
     ),
     Metric(
+        key="api_time",
+        title="API time",
+        unit="s",
+        path=("extra_info", "api_call_times_s"),
+        times=("extra_info", "api_calls"),
+        history_noise=0.05,
+        history_min_effect=0.25,
+    ),
+    Metric(
         key="build_time",
         title="build time",
         unit="s",
@@ -460,6 +475,18 @@ def parse_change(text: str) -> float:
     if not percent or rest or not math.isfinite(value):
         raise WrongChange(f"The change {text!r} must be a number with a percent sign, such as 1% or +3%.")
     return value / 100
+
+
+def _sum_of_products(numbers: Any, counts: Any) -> float | None:
+    """The sum of each name's number times its count; None where either is no mapping to numbers."""
+    known = named_counts(counts) if isinstance(counts, Mapping) else None
+    if (
+        known is None
+        or not isinstance(numbers, Mapping)
+        or not all(type(number) is float for number in numbers.values())
+    ):
+        return None
+    return sum(number * known.get(name, 0) for name, number in numbers.items())
 
 
 def named_counts(raw: Any) -> dict[str, int] | None:

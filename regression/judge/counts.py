@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 
 from regression.judge.limits import CONFIRMATIONS
+from regression.judge.operator_calls import other_calls
 from regression.judge.verdict import Judgement, Reason, Verdict
 from regression.metrics import Exact, Fails, Kind, Metric, lookup
 from regression.runs.run import Benchmark, Run
@@ -36,11 +37,18 @@ class Reference:
             return value in self.values
         return self.values[0] * (1 - margin) <= value <= self.values[-1] * (1 + margin)
 
-    def other_parts(self, now: Benchmark, key: str) -> list[str]:
-        """`name before -> now` of every part whose count no baseline run has seen, the largest change first."""
+    def other_parts(self, now: Benchmark, metric: Metric) -> list[str]:
+        """`name before -> now` of every part whose count no baseline run has seen, the largest change first.
+
+        Where the range is the reference, in those operators whose choice of kernels the baseline has seen.
+        """
+        key = metric.key
         parts = [benchmark.parts.get(key, {}) for benchmark in self.benchmarks]
         found = now.parts.get(key, {})
-        if not self.exact or any(found == seen for seen in parts):
+        if not self.exact:
+            known = [benchmark.operators for benchmark in self.benchmarks if benchmark.operators]
+            return other_calls(now.operators, known) if metric.in_operators and now.operators and known else []
+        if any(found == seen for seen in parts):
             return []
         changes = []
         for name in dict.fromkeys([*found, *(name for seen in parts for name in seen)]):
@@ -145,7 +153,7 @@ def _verdict(
 ) -> tuple[Verdict, Reason, str]:
     """`again` are the confirmations' values; None where no value fails."""
     value = now.values[metric.key]
-    named = reference.other_parts(now, metric.key)
+    named = reference.other_parts(now, metric)
     fails = _failing(metric, reference, value)
     # Parts that were all seen, if not in one run, are none of them new.
     by_name = reference.exact and metric.key in now.parts

@@ -298,7 +298,68 @@ def test_a_malformed_count_is_left_out_with_a_sentence(store: Store, fields: Any
     assert len(run.benchmarks) == len(IDS)
 
 
+def test_a_call_that_becomes_slower_is_shown(store: Store) -> None:
+    fields = {"api_call_times_s": {"cudaLaunchKernel": 4e-6, "cudaStreamIsCapturing": 1e-6, "other": 1.0}}
+    report = store.judged({}, every=fields, before={"api_call_times_s": {"cudaLaunchKernel": 2e-6}})
+    shown = {item.benchmark: item for item in report.shown if item.metric == "api_time"}[TENSORRT]
+    assert (shown.baseline, shown.now) == pytest.approx((240 * 2e-6, 240 * 4e-6 + 5e-6))
+    malformed = store.judged({"api_call_times_s": {"cudaLaunchKernel": "fast"}})
+    assert not any(item.metric == "api_time" for item in malformed.shown)
+
+
 def test_a_confirmation_keeps_what_can_fail(store: Store) -> None:
     kept = rerun.confirmation(store.document(), (), METRICS)["benchmarks"][TENSORRT]
     assert kept["host_work"]["python_calls"] == 39900 and kept["api_calls"] == CALLS
     assert "engine_layers" not in kept and "launches" not in kept
+
+
+def operators(document: dict[str, Any], *rows: tuple[str, str, Mapping[str, int]]) -> dict[str, Any]:
+    """Give TENSORRT these operators: name, the kernel that it launches, its API calls."""
+    suite = document["suite"] | {"operators": [name for name, _, _ in rows], "api_calls": [calls for *_, calls in rows]}
+    document["suite"] = suite
+    (item,) = (item for item in document["benchmarks"] if item["param"] == TENSORRT)
+    item["extra_info"] |= with_kernels(*(kernel for _, kernel, _ in rows if kernel))
+    item["extra_info"]["operators"] = {
+        "operator": list(range(len(rows))),
+        "kernels": [[KERNELS.index(kernel)] if kernel else [] for _, kernel, _ in rows],
+        "time_ns": [1000] * len(rows),
+        "api_calls": list(range(len(rows))),
+    }
+    total: dict[str, int] = {}
+    for *_, calls in rows:
+        total = {name: total.get(name, 0) + calls.get(name, 0) for name in [*total, *calls]}
+    item["extra_info"]["api_calls"] = total
+    return document
+
+
+ONE_LAUNCH, TWO_LAUNCHES = {"cudaLaunchKernel": 100}, {"cudaLaunchKernel": 101}
+CHOSEN = [("conv", "conv", ONE_LAUNCH), ("add", "act", ONE_LAUNCH)]
+OTHERWISE = [("conv", "other conv", TWO_LAUNCHES), ("add", "act", ONE_LAUNCH)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "detail"),
+    [
+        (CHOSEN, ""),
+        (OTHERWISE, ""),
+        # The total was seen, but not with these kernels: in CHOSEN's `conv` OTHERWISE's call is new.
+        ([("conv", "conv", TWO_LAUNCHES), CHOSEN[1]], "cudaLaunchKernel 100 -> 101 in conv"),
+        ([CHOSEN[0], ("add", "act", ONE_LAUNCH | {"cudaGetDeviceProperties": 1})],
+         "cudaGetDeviceProperties 0 -> 1 in add"),
+        ([("conv", "act", {"cudaMalloc": 5}), CHOSEN[1]], "the baseline has seen 200 to 201"),
+        ([*CHOSEN, ("new", "act", {"cudaEventRecord": 1})], "cudaEventRecord 0 -> 1 in new"),
+        ([*CHOSEN, ("item", "", {"cudaStreamSynchronize": 1})], "cudaStreamSynchronize 0 -> 1 in item"),
+        ([CHOSEN[0]], "cudaLaunchKernel 100 -> 0 in add"),
+        ([(name, kernel, {"cudaLaunchKernel": 99}) for name, kernel, _ in CHOSEN],
+         "cudaLaunchKernel 100 -> 99 in conv and 1 more operator"),
+    ],
+    ids=["seen", "seen with others", "not with these", "a call more", "never seen", "new", "no launch", "gone", "two"],
+)  # fmt: skip
+def test_api_calls_are_compared_operator_by_operator_given_the_kernels(
+    store: Store, rows: list[tuple[str, str, Mapping[str, int]]], detail: str
+) -> None:
+    baselines = [read(store.recorder.store(operators(store.document(), *seen))) for seen in (CHOSEN, OTHERWISE, CHOSEN)]
+    tonight = operators(store.document(day=2), *rows)
+    found = of(judge(read(store.recorder.store(tonight, "now/0099_nightly.json")), baselines), "api_calls")
+    assert found.detail == detail
+    assert found.verdict is (Verdict.CHANGED if detail else Verdict.SAME)

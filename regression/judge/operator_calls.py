@@ -1,0 +1,60 @@
+"""API calls operator by operator, given the kernels chosen: what no baseline run does in that operator with them."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from regression.judge.choices import Operators, Place
+from regression.runs.operator_table import StoredOperator
+from regression.text import escaped, fit
+
+Placed = Mapping[Place, StoredOperator]
+# The API calls of one operator, and those of every baseline run that launched the same kernels there.
+Compared = tuple[str, Mapping[str, int], Sequence[Mapping[str, int]]]
+
+
+def other_calls(now: Operators, baselines: Iterable[Operators]) -> list[str]:
+    """`call before -> now in operator` of every API call that an operator makes more or less often than ever before.
+
+    An operator whose kernels no baseline run chose says nothing: other kernels need other calls. One that no baseline
+    run has makes all its calls anew; one that every baseline run has and this one lacks makes none of them any more.
+    """
+    changes: defaultdict[tuple[str, int, int], list[str]] = defaultdict(list)
+    for name, calls, seen in _compared(_placed(now), [_placed(operators) for operators in baselines]):
+        for call in dict.fromkeys([*calls, *(call for one in seen for call in one)]):
+            number, before = calls.get(call, 0), {one.get(call, 0) for one in seen}
+            if number not in before:
+                nearest = min(before, key=lambda other: (abs(other - number), other))
+                changes[call, nearest, number].append(name)
+    ordered = sorted(changes.items(), key=lambda item: (-abs(item[0][2] - item[0][1]) * len(item[1]), item[0]))
+    return [
+        f"{fit(escaped(call))} {before} -> {number} in {_operators(names)}" for (call, before, number), names in ordered
+    ]
+
+
+def _compared(now: Placed, baselines: Sequence[Placed]) -> Iterable[Compared]:
+    for place, operator in now.items():
+        there = [seen for baseline in baselines if (seen := baseline.get(place)) is not None]
+        alike = [seen.api_calls for seen in there if seen.kernels == operator.kernels]
+        if alike or not there:
+            yield operator.name, operator.api_calls, alike or [{}]
+    for place in dict.fromkeys(place for baseline in baselines for place in baseline):
+        if place not in now and all(place in baseline for baseline in baselines):
+            yield place[0], {}, [baseline[place].api_calls for baseline in baselines]
+
+
+def _placed(operators: Operators) -> Placed:
+    """All operators by their place, also those that make API calls and launch nothing."""
+    seen: Counter[str] = Counter()
+    found = {}
+    for operator in operators:
+        found[operator.name, seen[operator.name]] = operator
+        seen[operator.name] += 1
+    return found
+
+
+def _operators(names: Sequence[str]) -> str:
+    more = len(names) - 1
+    others = f" and {more} more operator{'' if more == 1 else 's'}" if more else ""
+    return f"{fit(escaped(names[0]))}{others}"
