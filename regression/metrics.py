@@ -480,13 +480,11 @@ def parse_change(text: str) -> float:
 def _sum_of_products(numbers: Any, counts: Any) -> float | None:
     """The sum of each name's number times its count; None where either is no mapping to numbers."""
     known = named_counts(counts) if isinstance(counts, Mapping) else None
-    if (
-        known is None
-        or not isinstance(numbers, Mapping)
-        or not all(type(number) is float for number in numbers.values())
-    ):
+    if known is None or not isinstance(numbers, Mapping):
         return None
-    return sum(number * known.get(name, 0) for name, number in numbers.items())
+    if not all(type(number) is float for number in numbers.values()):
+        return None
+    return math.fsum(number * known.get(name, 0) for name, number in numbers.items())
 
 
 def named_counts(raw: Any) -> dict[str, int] | None:
