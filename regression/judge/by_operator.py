@@ -20,8 +20,8 @@ def told_by_operator(
     """The judgements of one run's tests, with what its operators say of them.
 
     A run that launches mostly other kernels than the baseline is UNSURE in the same kernels. A change of the selection
-    names the operators that cost most. A kernel time too noisy to be called SAME is the sum of parts that are judged
-    with noise of their own, and stands for nothing more.
+    names the operators that cost most. A kernel time too noisy to be called SAME is SAME where the same kernels are: they
+    show what it cannot.
     """
     parts = {metric.key: metric for metric in metrics if metric.by_operator}
     said = [
@@ -35,7 +35,7 @@ def told_by_operator(
         for item in said
         if item.metric in parts
         and parts[item.metric].by_operator is ByOperator.SAME_KERNELS
-        and item.verdict is not Verdict.UNSURE
+        and item.verdict is Verdict.SAME
     }
     return [
         dataclasses.replace(item, verdict=Verdict.SAME, reason=Reason.BY_OPERATORS)
