@@ -20,8 +20,8 @@ def told_by_operator(
     """The judgements of one run's tests, with what its operators say of them.
 
     A run that launches mostly other kernels than the baseline is UNSURE in the same kernels. A change of the selection
-    names the operators that cost most. A kernel time too noisy to be called SAME is SAME where the same kernels are: they
-    show what it cannot.
+    names the operators that cost most. A kernel time too noisy to be called SAME is SAME where the same kernels are, since
+    they show what it cannot.
     """
     parts = {metric.key: metric for metric in metrics if metric.by_operator}
     said = [
@@ -30,7 +30,7 @@ def told_by_operator(
         else item
         for item in judgements
     ]
-    judged = {
+    same = {
         (parts[item.metric].part_of, item.benchmark)
         for item in said
         if item.metric in parts
@@ -39,7 +39,7 @@ def told_by_operator(
     }
     return [
         dataclasses.replace(item, verdict=Verdict.SAME, reason=Reason.BY_OPERATORS)
-        if item.reason is Reason.NOISY and (item.metric, item.benchmark) in judged
+        if item.reason is Reason.NOISY and (item.metric, item.benchmark) in same
         else item
         for item in said
     ]
