@@ -20,8 +20,7 @@ def told_by_operator(
     """The judgements of one run's tests, with what its operators say of them.
 
     A run that launches mostly other kernels than the baseline is UNSURE in the same kernels. A change of the selection
-    names the operators that cost most. A kernel time too noisy to be called SAME is SAME where the same kernels are, since
-    they show what it cannot.
+    names the operators that cost most. A kernel time too noisy to be called SAME is SAME where the same kernels are.
     """
     parts = {metric.key: metric for metric in metrics if metric.by_operator}
     said = [
