@@ -199,7 +199,7 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric(
         key="same_kernels",
-        title="kernel time, same kernels",
+        title="same kernels",
         unit="s",
         path=("extra_info", "operators"),
         missing=("extra_info", "operators_missing"),

@@ -19,8 +19,8 @@ def told_by_operator(
 ) -> list[Judgement]:
     """The judgements of one run's tests, with what its operators say of them.
 
-    A run that launches mostly other kernels than the baseline is UNSURE in the same kernels. A change of the selection
-    names the operators that cost most. A kernel time too noisy to be called SAME is SAME where the same kernels are.
+    A run that launches mostly other kernels than the baseline is UNSURE in the same kernels. A change names
+    the operators that cost most. A kernel time too noisy to be called SAME is SAME where the same kernels are.
     """
     parts = {metric.key: metric for metric in metrics if metric.by_operator}
     said = [
@@ -50,9 +50,11 @@ def _told(item: Judgement, compared: Compared, metric: Metric) -> Judgement:
     if metric.by_operator is ByOperator.SAME_KERNELS and compared.share < LEAST_MATCHED:
         detail = f"{compared.share:.0%} of the time is in operators whose kernels the baseline has seen"
         return dataclasses.replace(item, verdict=Verdict.UNSURE, reason=Reason.OTHER_KERNELS, detail=detail)
-    if metric.by_operator is ByOperator.SELECTION and item.verdict is not Verdict.SAME and compared.others:
+    if item.verdict is not Verdict.SAME:
         sign = -1 if item.ratio is not None and item.ratio < 1 else 1
-        costly = sorted(compared.others, key=lambda other: -sign * other.cost_s)[:MOST_NAMED]
+        selection = metric.by_operator is ByOperator.SELECTION
+        others = [other for other in compared.others if other.is_selection == selection]
+        costly = sorted(others, key=lambda other: -sign * other.cost_s)[:MOST_NAMED]
         named = "; ".join(said(other) for other in costly if sign * other.cost_s > 0)
         return dataclasses.replace(item, detail="; ".join(filter(None, (item.detail, named))))
     return item

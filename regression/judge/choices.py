@@ -31,7 +31,10 @@ STEPS, PRECISION = 50, 1e-10
 
 @dataclasses.dataclass(frozen=True)
 class OtherChoice:
-    """An operator whose kernels no baseline run has seen there; times in seconds at the baseline's speed."""
+    """An operator whose kernels no baseline run has seen there; times in seconds at the baseline's speed.
+
+    An operator that is new or gone is no choice of cuDNN's: it belongs to the same kernels.
+    """
 
     operator: str
     before: tuple[str, ...]
@@ -40,6 +43,10 @@ class OtherChoice:
     """Empty where the operator is gone."""
     cost_s: float
     """What it takes more than the baseline's choices do on average."""
+
+    @property
+    def is_selection(self) -> bool:
+        return bool(self.before and self.now)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,13 +86,15 @@ class Matched:
     """One process against what is known.
 
     Attributes:
-        known_s: what the baseline takes for its choices, as far as they were seen there.
-        factor: how much slower those are now; 1 where none was seen.
+        known_s: what the baseline takes for its choices that were seen there, and for operators that are gone.
+        speed: how much slower the choices that were seen are now; 1 where none was.
+        factor: the same, with the time of new operators in the numerator and of gone ones in the denominator.
         total_s: the sum over its operators.
         share: how much of that is matched.
     """
 
     known_s: float
+    speed: float
     factor: float
     total_s: float
     share: float
@@ -148,18 +157,23 @@ def match(known: Known, operators: Operators) -> Matched:
     total_s = sum(time_s for time_s, _ in pairs)
     matched_s = sum(time_s for time_s, before_s in pairs if before_s)
     known_s = sum(before_s for _, before_s in pairs if before_s)
-    factor = matched_s / known_s if matched_s and known_s else 1.0
-    return Matched(known_s, factor, total_s, matched_s / total_s if total_s else 0.0)
+    share = matched_s / total_s if total_s else 0.0
+    if not matched_s or not known_s:
+        return Matched(total_s, 1.0, 1.0, total_s, share)
+    new_s = sum(row.time_s for place, row in rows.items() if place not in known.usual)
+    gone_s = sum(mean_s for place, (_, mean_s) in known.usual.items() if place not in rows)
+    factor = (matched_s + new_s) / (known_s + gone_s)
+    return Matched(known_s + gone_s, matched_s / known_s, factor, total_s, share)
 
 
 def other_choices(known: Known, operators: Operators) -> tuple[OtherChoice, ...]:
     """The operators whose kernels no baseline run has seen there, and those that are gone, the costliest first."""
-    rows, factor = placed(operators), match(known, operators).factor
+    rows, speed = placed(operators), match(known, operators).speed
     found = []
     for place, row in rows.items():
         if (place, row.kernels) not in known.times_s:
             before, mean_s = known.usual.get(place, ((), 0.0))
-            found.append(OtherChoice(place[0], before, row.kernels, row.time_s / factor - mean_s))
+            found.append(OtherChoice(place[0], before, row.kernels, row.time_s / speed - mean_s))
     for place, (before, mean_s) in known.usual.items():
         if place not in rows:
             found.append(OtherChoice(place[0], before, (), -mean_s))
@@ -198,7 +212,7 @@ def compare(
     first = match(known, now.operators)
     again = [match(known, confirmation.operators.get(id_, ())) for confirmation in confirmations]
     # Relative to what the baseline takes for this run's choices, so that what is shown is in seconds.
-    same = np.log(first.known_s or first.total_s)
+    same = np.log(first.known_s)
     return Compared(
         baselines={
             ByOperator.SAME_KERNELS: same + np.log(known.factors),

@@ -201,15 +201,26 @@ def test_a_run_that_launches_mostly_other_kernels_is_unsure_and_says_so():
     assert "% of the time is in operators whose kernels the baseline has seen" in same.detail
 
 
-def test_an_added_operator_is_the_selections():
-    machine = Machine(restless=False, noise=0.0003)
-    added = (operator("blocks.new aten::add", "add", 30.0),)
+def test_an_added_operator_is_no_choice_and_shows_as_the_same_kernels_do():
+    """1 %, which the selection could not show."""
+    machine = Machine(noise=0.0003)
+    added = (operator("blocks.new aten::add", "add", 8.0),)
     now, *again = (machine.operators() + added for _ in range(3))
     report = machine.judged(*again, now=now)
-    assert of(report, "same_kernels").verdict is Verdict.SAME
-    selection = of(report, "selection")
-    assert selection.verdict is Verdict.SLOWER and "blocks.new aten::add +" in selection.detail
-    assert "nothing -> add" in selection.detail
+    assert of(report, "selection").verdict is Verdict.SAME
+    same = of(report, "same_kernels")
+    assert same.verdict is Verdict.SLOWER and same.ratio == pytest.approx(1.01, abs=0.003)
+    assert "blocks.new aten::add +" in same.detail and "nothing -> add" in same.detail
+
+
+def test_an_operator_that_is_gone_makes_it_faster():
+    machine = Machine(noise=0.0003)
+    now, *again = (machine.operators()[:-2] for _ in range(3))
+    report = machine.judged(*again, now=now)
+    same = of(report, "same_kernels")
+    assert same.verdict is Verdict.FASTER and "kernel_0 -> nothing" in same.detail
+    share = machine.times_us[-2:, 0].sum() / np.mean([sums(machine.operators()) for _ in range(50)]) * US
+    assert same.ratio == pytest.approx(1 - share, abs=0.003)
 
 
 def test_a_disturbed_baseline_run_teaches_nothing():
