@@ -213,15 +213,17 @@ def _shown(run: Run, baselines: Sequence[Run], metrics: Sequence[Metric]) -> Ite
 
 
 def _controls(judgements: Sequence[Judgement], continuous: Container[str]) -> Iterable[str]:
-    """Benchmarks of which a time or size came out SAME, and nothing changed or would be measured again."""
-    unfit = {item.benchmark for item in judgements if item.verdict not in (Verdict.SAME, Verdict.UNSURE, Verdict.NEW)}
+    """Benchmarks of which a time or size came out SAME, and no time or size changed or would be measured again.
+
+    Each is a control for the metrics in which it came out SAME (`metric_tests`).
+    """
+    judged = [item for item in judgements if item.metric in continuous]
+    unfit = {item.benchmark for item in judged if item.verdict not in (Verdict.SAME, Verdict.UNSURE, Verdict.NEW)}
     unfit |= {
-        item.benchmark for item in judgements if item.reason in (Reason.UNCONFIRMED, Reason.DISAGREED, Reason.DISTURBED)
+        item.benchmark for item in judged if item.reason in (Reason.UNCONFIRMED, Reason.DISAGREED, Reason.DISTURBED)
     }
     return dict.fromkeys(
-        item.benchmark
-        for item in judgements
-        if item.verdict is Verdict.SAME and item.metric in continuous and item.benchmark not in unfit
+        item.benchmark for item in judged if item.verdict is Verdict.SAME and item.benchmark not in unfit
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from regression.judge.calibration import explainable, moved, unexplained
 from regression.judge.controls import shift
-from regression.judge.limits import CONFIRMATIONS, Limits, inside, limits, settled, two_sided
+from regression.judge.limits import CONFIRMATIONS, Limits, limits, settled, two_sided
 from regression.judge.noise import Floats, Layout, estimate
 from regression.judge.verdict import Judgement, Reason, Verdict
 from regression.metrics import LARGEST_VALUE, Metric
@@ -150,14 +150,17 @@ def metric_tests(metric: Metric, run: Run, baselines: Sequence[Run], ids: Sequen
         _array([[item.values.get(own) if item else None for item in row] for row in benchmarks]),
         _array([[run.benchmarks[id_].values.get(own), *(c.values.get(id_, {}).get(own) for c in calm)] for id_ in ids]),
     )
-    steady = np.array([not text for text in disturbed]) & (np.abs(first) <= inside(noise, share, len(ids)))
-    variances = noise.deviation(1) ** 2
-    added, controls = 0.0, 0
+    explained = explainable(calibration, np.exp(noise.centre), *_on_the_gpu(measured, noise.centre))
+    known = limits(noise, metric.min_effect, share, len(ids))
+    controls = 0
     if calm:
+        # What cannot show a change that is worth knowing did not come out SAME, and says nothing about a shift.
+        able = known.detectable + np.maximum(explained[:, 0], 0) <= math.log1p(metric.worth_knowing)
+        steady = np.array([not text for text in disturbed]) & (np.abs(first) <= known.inside) & able
         listed = [steady & np.isin(ids, c.controls) & np.isfinite(again[:, j]) for j, c in enumerate(calm)]
-        shifted, variance = shift(again.T, np.where(listed, 1 / variances, 0), choice > 0)
-        again, added = again - shifted, float(variance.max())
-        controls = min(int(chosen.sum()) for chosen in listed)
+        shifted, variance = shift(again.T, np.where(listed, 1 / noise.deviation(1) ** 2, 0), choice > 0)
+        again, controls = again - shifted, min(int(chosen.sum()) for chosen in listed)
+        known = limits(noise, metric.min_effect, share, len(ids), float(variance.max()))
     return MetricTests(
         metric,
         tuple(ids),
@@ -165,9 +168,9 @@ def metric_tests(metric: Metric, run: Run, baselines: Sequence[Run], ids: Sequen
         first,
         again,
         calibration,
-        explainable(calibration, np.exp(noise.centre), *_on_the_gpu(measured, noise.centre)),
+        explained,
         controls,
-        limits(noise, metric.min_effect, share, len(ids), added),
+        known,
         disturbed,
         tuple(_disturbed_again(run, id_, metric.key) for id_ in ids),
     )

@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 
 from regression.judge.accepted import Accepted
@@ -115,6 +116,27 @@ def test_a_slowdown_of_everything_leaves_no_controls_and_still_fails(recorder: R
     again = [recorder.again(everything) for _ in range(2)]
     report = judge(recorder.run(everything, confirmations=again), baselines)
     assert {of(report, id_).reason for id_ in IDS} == {Reason.WITHOUT_CONTROLS} and report.failed
+
+
+def test_what_is_the_same_in_one_metric_is_no_control_for_another(recorder: Recorder) -> None:
+    """Kernel times that are too noisy to come out SAME say nothing, however equal their peak memory is."""
+    noisy = IDS[1:]
+    random = np.random.default_rng(3)
+
+    def document(factor: float = 1.0, day: int = 1) -> dict[str, Any]:
+        factors = {id_: factor * float(np.exp(0.02 * random.standard_normal())) for id_ in noisy} | {IDS[0]: factor}
+        return recorder.document(factors, day=day)
+
+    baselines = [read(recorder.store(document())) for _ in range(5)]
+    again = [recorder.again(dict.fromkeys(IDS, 1.025), controls=noisy) for _ in range(2)]
+    slow = document(1.025, day=2)
+    slow["suite"]["confirmations"] = again
+    report = judge(read(recorder.store(slow, "now/0099_nightly.json")), baselines)
+    assert {of(report, id_, "peak_memory").verdict for id_ in noisy} == {Verdict.SAME}
+    assert {of(report, id_).reason for id_ in noisy} == {Reason.NOISY}
+    found = of(report, IDS[0])
+    assert (found.verdict, found.reason) == (Verdict.SLOWER, Reason.WITHOUT_CONTROLS)
+    assert found.ratio == pytest.approx(1.025, abs=0.001)
 
 
 def test_a_control_that_is_slow_itself_does_not_count(recorder: Recorder) -> None:
