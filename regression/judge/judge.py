@@ -18,6 +18,9 @@ from regression.runs.environment import differences, refusal
 from regression.runs.run import LeftOut, Run
 from regression.text import count, percent
 
+# Reasons of a verdict that says neither SAME nor that something changed, of which a control must have none.
+SUSPICIOUS = (Reason.UNCONFIRMED, Reason.DISAGREED, Reason.BELOW_LIMIT, Reason.DISTURBED)
+
 
 def judge(
     run: Run,
@@ -219,9 +222,7 @@ def _controls(judgements: Sequence[Judgement], continuous: Container[str]) -> It
     """
     judged = [item for item in judgements if item.metric in continuous]
     unfit = {item.benchmark for item in judged if item.verdict not in (Verdict.SAME, Verdict.UNSURE, Verdict.NEW)}
-    unfit |= {
-        item.benchmark for item in judged if item.reason in (Reason.UNCONFIRMED, Reason.DISAGREED, Reason.DISTURBED)
-    }
+    unfit |= {item.benchmark for item in judged if item.reason in SUSPICIOUS}
     return dict.fromkeys(
         item.benchmark for item in judged if item.verdict is Verdict.SAME and item.benchmark not in unfit
     )

@@ -62,7 +62,8 @@ class MetricTests:
         # The initial run was selected for being far away; the confirmations were not.
         ratio = np.where(reported, settled_, self.first)
         p_value = np.where(reported, looks / known.final_deviation, self.first / noise.deviation(1))
-        found = np.column_stack([suspect, excused, certain, agreed, reported]).tolist()
+        disagreed = known.disagreed(self.first, self.again)
+        found = np.column_stack([suspect, excused, certain, disagreed, agreed, reported]).tolist()
         said = [self._verdict(row, *flags) for row, flags in enumerate(found)]
         numbers = zip(
             noise.runs.tolist(),
@@ -88,7 +89,7 @@ class MetricTests:
         ]
 
     def _verdict(
-        self, row: int, suspect: bool, excused: bool, certain: bool, agreed: bool, reported: bool
+        self, row: int, suspect: bool, excused: bool, certain: bool, disagreed: bool, agreed: bool, reported: bool
     ) -> tuple[Verdict, Reason, str]:
         first = float(self.first[row])
         direction = Verdict.SLOWER if first > 0 else Verdict.FASTER
@@ -115,7 +116,7 @@ class MetricTests:
             return direction, Reason.CONFIRMED if self.controls else Reason.WITHOUT_CONTROLS, detail
         if agreed:
             return Verdict.SAME, Reason.NEGLIGIBLE, detail
-        return Verdict.UNSURE, Reason.DISAGREED, detail
+        return Verdict.UNSURE, Reason.DISAGREED if disagreed else Reason.BELOW_LIMIT, detail
 
 
 @dataclasses.dataclass(frozen=True)

@@ -35,6 +35,7 @@ class Reason(StrEnum):
     ACCEPTED = "accepted"
     NOISY = "noisy"
     DISAGREED = "disagreed"
+    BELOW_LIMIT = "below-limit"
     DISTURBED = "disturbed"
     NEW_VALUE = "new-value"
     NO_BASELINE = "no-baseline"
