@@ -60,7 +60,12 @@ def judge(
         differences=differences(usable, run),
         left_out=(*left_out, *problems, *refused),
         labels=tuple((id_, label) for id_, label in sorted(run.labels.items()) if not label.passed),
-        notes=(*notes, *_notes(run, usable), *stale(accepted, used, set(known), day)),
+        notes=(
+            *notes,
+            *_notes(run, usable),
+            *(note for tests in all_tests for note in tests.notes),
+            *stale(accepted, used, set(known), day),
+        ),
         tests=sum(len(tests.ids) for tests in all_tests),
         controls=tuple(_controls(judgements, {metric.key for metric in judged if metric.kind is Kind.CONTINUOUS})),
         deselected=run.deselected,

@@ -5,18 +5,19 @@ from __future__ import annotations
 import dataclasses
 import math
 import statistics
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 
 import numpy as np
 
 from regression.judge.calibration import explainable, moved, unexplained
+from regression.judge.common_shift import run_shifts, trust
 from regression.judge.controls import shift
 from regression.judge.limits import CONFIRMATIONS, Limits, limits, settled, two_sided
 from regression.judge.noise import Floats, Layout, estimate
 from regression.judge.verdict import Judgement, Reason, Verdict
 from regression.metrics import LARGEST_VALUE, Metric
 from regression.runs.run import Benchmark, Confirmation, Run
-from regression.text import count, percent
+from regression.text import count, escaped, percent
 
 # Noise without any bound makes every change undetectable; a number stays one that JSON can hold.
 LARGEST_LOG = math.log(LARGEST_VALUE)
@@ -44,6 +45,8 @@ class MetricTests:
     """Why the benchmark was disturbed, empty where it was not."""
     disturbed_again: tuple[str, ...]
     """Why confirmations of it were disturbed, which are not among `again`; empty where none was."""
+    notes: tuple[str, ...] = ()
+    """What must be said of the baseline's runs and of this run as a whole, in sentences."""
 
     @property
     def detectable(self) -> Floats:
@@ -66,7 +69,7 @@ class MetricTests:
         found = np.column_stack([suspect, excused, certain, disagreed, agreed, reported]).tolist()
         said = [self._verdict(row, *flags) for row, flags in enumerate(found)]
         numbers = zip(
-            noise.runs.tolist(),
+            np.rint(noise.runs).astype(int).tolist(),
             np.exp(noise.centre).tolist(),
             np.where(reported, np.exp(noise.centre + settled_), self.now).tolist(),
             np.exp(ratio).tolist(),
@@ -142,7 +145,11 @@ def metric_tests(metric: Metric, run: Run, baselines: Sequence[Run], ids: Sequen
     rounds = metric.spread.rounds * np.array([_rounds(items) for items in measured])
     choice = metric.spread.choice_s * np.array([_choice(items) for items in measured])
     by_host = np.array([each and each * waiting(items) for each, items in zip(choice, measured, strict=True)])
-    noise = estimate(logs.baselines, layout, metric.spread, np.hypot(rounds, choice), by_host)
+    besides = np.hypot(rounds, choice)
+    expected = np.hypot(metric.spread.process, besides)
+    shifts = run_shifts(logs.baselines, layout, expected)
+    trusted = trust(shifts, layout, metric.spread, expected)
+    noise = estimate(logs.baselines, layout, metric.spread, besides, by_host, trusted)
     first, again = logs.now - noise.centre, logs.again - noise.centre[:, None]
     disturbed = tuple(", ".join(run.benchmarks[id_].disturbances) for id_ in ids)
 
@@ -174,7 +181,17 @@ def metric_tests(metric: Metric, run: Run, baselines: Sequence[Run], ids: Sequen
         known,
         disturbed,
         tuple(_disturbed_again(run, id_, metric.key) for id_ in ids),
+        tuple(_distrusted(metric, baselines, shifts, trusted)),
     )
+
+
+def _distrusted(metric: Metric, baselines: Sequence[Run], shifts: Floats, trusted: Floats) -> Iterable[str]:
+    for baseline, moved_by, part in zip(baselines, shifts.tolist(), trusted.tolist(), strict=True):
+        if part < 1:
+            yield (
+                f"The baseline run {escaped(baseline.path.name)} lies {percent(moved_by)} from the other runs in "
+                f"{metric.title}, over all benchmarks, and counts for {part:.0%} of a run; replace it."
+            )
 
 
 def _disturbed_again(run: Run, id_: str, key: str) -> str:

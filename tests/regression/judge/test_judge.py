@@ -242,6 +242,32 @@ def test_a_disturbed_baseline_measurement_is_not_used(recorder: Recorder) -> Non
     assert any("disturbed" in note for note in report.notes)
 
 
+def test_one_bad_baseline_run_is_named_and_hides_nothing(recorder: Recorder) -> None:
+    """However far it is off, and in either direction; in the middle it counts for a part."""
+    good = recorder.baselines(4)
+    tonight = recorder.run()
+    without = of(judge(tonight, good)).detectable_ratio
+    assert without is not None
+    for change in (0.0, 0.001, 0.002, 0.003, 0.004, 0.006, 0.01, -0.01, 0.1):
+        (bad,) = recorder.baselines(1, factors=dict.fromkeys(IDS, 1 + change))
+        report = judge(tonight, [*good, bad])
+        named = [note for note in report.notes if bad.path.name in note and "kernel time" in note]
+        assert len(named) == (abs(change) >= 0.003), (change, report.notes)
+        detectable = of(report).detectable_ratio
+        assert detectable is not None and detectable - 1 < 0.006, change
+        if abs(change) >= 0.01:
+            assert "counts for 0% of a run" in named[0]
+            said = float(named[0].partition("lies ")[2].partition(" %")[0]) / 100
+            assert said == pytest.approx(change, abs=0.001)
+            assert detectable == pytest.approx(without) and of(report).baseline_runs == 4
+
+
+def test_a_run_of_another_day_or_gpu_is_not_bad_for_being_elsewhere(recorder: Recorder) -> None:
+    other = recorder.baselines(2, uuid="GPU-2", factors=dict.fromkeys(IDS, 1.01))
+    report = judge(recorder.run(), [*recorder.baselines(), *other])
+    assert not any("replace it" in note for note in report.notes)
+
+
 def test_noise_that_would_hide_what_is_worth_knowing_is_unsure(recorder: Recorder) -> None:
     report = judge(recorder.run(noise=0.02), recorder.baselines(noise=0.02))
     assert (of(report).verdict, of(report).reason) == (Verdict.UNSURE, Reason.NOISY)

@@ -57,7 +57,7 @@ def test_the_page_says_what_comes_out_by_hand() -> None:
         assert percent(found[name], 4) in PAGE, name
     for name in ("screen", "shift", "each", "final", "alone", "x0", "x1", "x2", "mean", "settled"):
         assert percent(found[name], 3) in PAGE, name
-    assert f"{(found['own'] / 0.0006) ** 2:.3f}`, exceeded with probability" in PAGE
+    assert f"{(found['own'] / 0.0006) ** 2:.3f}`, exceeded with probability `p` = " in PAGE
     assert f"{stats.f.sf((found['own'] / 0.0006) ** 2, 4, 8):.2f} | no: pool" in PAGE
     for error, df in ((20 * found["alpha"] / 2, 12), (0.05, 12), (found["alpha"] / 2, 12), (found["alpha"] / 2, 5)):
         assert f"= {stats.t.isf(error, df):.3f}`" in PAGE
