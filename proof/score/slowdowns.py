@@ -18,7 +18,7 @@ from proof.score.stored import injected, night, read_all
 from proof.simulation import BASELINE_RUNS, judge_twice
 from regression.explain.kernels import Change, explain
 from regression.judge.limits import CONFIRMATIONS
-from regression.judge.verdict import Judgement, Verdict
+from regression.judge.verdict import EVERY, Judgement, Verdict
 from regression.metrics import METRICS
 from regression.runs.kernel_table import StoredKernel, kernel_table
 from regression.runs.run import Run
@@ -146,7 +146,9 @@ def score(runs: Sequence[Run], draws: int, seed: int) -> Scores:
                 (detection.draws if number else detection.runs).append(_seen(judgements, run, group))
                 if not number and id(run) not in done:
                     done.add(id(run))
-                    untouched = [item for item in judgements if item.benchmark not in (injected(run) or {})]
+                    # What all benchmarks share is partly what was slowed.
+                    slowed = {EVERY, *(injected(run) or {})}
+                    untouched = [item for item in judgements if item.benchmark not in slowed]
                     others += len(untouched)
                     others_slower += sum(item.verdict is Verdict.SLOWER for item in untouched)
     return Scores(detections, others, others_slower, too_few)

@@ -9,10 +9,11 @@ import statistics
 from collections.abc import Container, Iterable, Sequence
 
 from regression.judge.accepted import Accepted, allowance, stale
+from regression.judge.all_benchmarks import of_all
 from regression.judge.counts import judge_counts
 from regression.judge.metric_tests import MetricTests, metric_tests
 from regression.judge.noise import KNOWN_DF
-from regression.judge.verdict import Judgement, Reason, Report, Shown, Verdict
+from regression.judge.verdict import EVERY, Judgement, Reason, Report, Shown, Verdict
 from regression.metrics import METRICS, Kind, Metric
 from regression.runs.environment import differences, refusal
 from regression.runs.run import LeftOut, Run
@@ -38,14 +39,15 @@ def judge(
     """
     usable, refused = comparable(run, baselines)
     judged = [metric for metric in metrics if metric.judged]
-    all_tests = _metric_tests(run, usable, judged)
+    of_benchmarks = _metric_tests(run, usable, judged)
+    all_tests = [*of_benchmarks, *(tests for one in of_benchmarks if (tests := of_all(one)))]
     judgements = [
         *(judgement for tests in all_tests for judgement in tests.judgements()),
         *_counts(run, usable, judged),
         *_new(run, usable, judged),
         *_missing(run, usable, judged),
     ]
-    known = list(dict.fromkeys([*run.benchmarks, *(id_ for baseline in usable for id_ in baseline.benchmarks)]))
+    known = list(dict.fromkeys([*run.benchmarks, *(id_ for baseline in usable for id_ in baseline.benchmarks), EVERY]))
     rank = {id_: number for number, id_ in enumerate(known)}
     keys = {metric.key: number for number, metric in enumerate(judged)}
     judgements.sort(key=lambda item: (rank[item.benchmark], keys[item.metric]))
@@ -225,7 +227,7 @@ def _controls(judgements: Sequence[Judgement], continuous: Container[str]) -> It
 
     Each is a control for the metrics in which it came out SAME (`metric_tests`).
     """
-    judged = [item for item in judgements if item.metric in continuous]
+    judged = [item for item in judgements if item.metric in continuous and item.benchmark != EVERY]
     unfit = {item.benchmark for item in judged if item.verdict not in (Verdict.SAME, Verdict.UNSURE, Verdict.NEW)}
     unfit |= {item.benchmark for item in judged if item.reason in SUSPICIOUS}
     return dict.fromkeys(

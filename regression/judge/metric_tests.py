@@ -8,19 +8,45 @@ import statistics
 from collections.abc import Hashable, Iterable, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from regression.judge.calibration import explainable, moved, unexplained
-from regression.judge.common_shift import run_shifts, trust
+from regression.judge.common_shift import SHARED_BY, run_shifts, scatter, tests_of, trust, weights
 from regression.judge.controls import shift
 from regression.judge.limits import CONFIRMATIONS, Limits, limits, settled, two_sided
 from regression.judge.noise import Floats, Layout, estimate
-from regression.judge.verdict import Judgement, Reason, Verdict
+from regression.judge.verdict import EVERY, Judgement, Reason, Verdict
 from regression.metrics import LARGEST_VALUE, Metric
 from regression.runs.run import Benchmark, Confirmation, Run
 from regression.text import count, escaped, percent
 
 # Noise without any bound makes every change undetectable; a number stays one that JSON can hold.
 LARGEST_LOG = math.log(LARGEST_VALUE)
+
+RATIOS = ("ratio", "first_ratio", "detectable_ratio", "raw_ratio")
+NO_VALUES = {"baseline": None, "now": None}
+
+
+@dataclasses.dataclass(frozen=True)
+class Evidence:
+    """What a metric's tests were made from, for the test of what all benchmarks share."""
+
+    before: Floats
+    """(B, K): logarithm of each baseline run over the baseline's centre, NaN where not measured."""
+    again: Floats
+    """(B, confirmations): the same of every confirmation, before anything is subtracted; NaN where not measured."""
+    layout: Layout
+    trusted: Floats
+    """(K,): how much each baseline run counts."""
+    process: Floats
+    """(B,): what else the stored runs say of the spread between processes."""
+    day: Floats
+    """(B,): the same of days."""
+    variants: tuple[Hashable, ...]
+    """(B,): of which there may be several benchmarks."""
+    widened: float
+    """By how much the run's own scatter widens the limits."""
+    share: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +71,7 @@ class MetricTests:
     """Why the benchmark was disturbed, empty where it was not."""
     disturbed_again: tuple[str, ...]
     """Why confirmations of it were disturbed, which are not among `again`; empty where none was."""
+    evidence: Evidence
     notes: tuple[str, ...] = ()
     """What must be said of the baseline's runs and of this run as a whole, in sentences."""
 
@@ -52,6 +79,11 @@ class MetricTests:
     def detectable(self) -> Floats:
         """The smallest true change that would have been reported although the calibration excuses some."""
         return np.asarray(self.limits.detectable + np.maximum(self.explained, 0).max(axis=1))
+
+    @property
+    def _corrected(self) -> npt.NDArray[np.bool_]:
+        """Of which benchmarks (B,) the controls' shift was subtracted in some confirmation."""
+        return np.asarray((np.nan_to_num(self.again - self.evidence.again) != 0).any(axis=1))
 
     def judgements(self) -> list[Judgement]:
         """One judgement for every test."""
@@ -68,6 +100,7 @@ class MetricTests:
         disagreed = known.disagreed(self.first, self.again)
         found = np.column_stack([suspect, excused, certain, disagreed, agreed, reported]).tolist()
         said = [self._verdict(row, *flags) for row, flags in enumerate(found)]
+        raws = np.exp(settled(self.evidence.again)).tolist()
         numbers = zip(
             np.rint(noise.runs).astype(int).tolist(),
             np.exp(noise.centre).tolist(),
@@ -75,10 +108,11 @@ class MetricTests:
             np.exp(ratio).tolist(),
             np.exp(self.first).tolist(),
             np.exp(np.minimum(self.detectable, LARGEST_LOG)).tolist(),
+            [raw if corrected else None for raw, corrected in zip(raws, self._corrected, strict=True)],
             two_sided(p_value, noise.df).tolist(),
             strict=True,
         )
-        fields = ("baseline_runs", "baseline", "now", "ratio", "first_ratio", "detectable_ratio", "p_value")
+        fields = ("baseline_runs", "baseline", "now", *RATIOS, "p_value")
         return [
             Judgement(
                 benchmark=id_,
@@ -86,7 +120,7 @@ class MetricTests:
                 verdict=verdict,
                 reason=reason,
                 detail=detail,
-                **dict(zip(fields, values, strict=True)),
+                **dict(zip(fields, values, strict=True)) | (NO_VALUES if id_ == EVERY else {}),
             )
             for id_, (verdict, reason, detail), values in zip(self.ids, said, numbers, strict=True)
         ]
@@ -113,13 +147,23 @@ class MetricTests:
             return Verdict.UNSURE, Reason.DISTURBED, f"while it was measured again: {self.disturbed_again[row]}"
         if len(again) < CONFIRMATIONS:
             return direction if certain else Verdict.UNSURE, Reason.UNCONFIRMED, "not measured again"
-        beside = f"beside {count(self.controls, 'control')}" if self.controls else "without any control"
-        detail = f"first {percent(first)}, again {', '.join(map(percent, again))} {beside}"
+        detail = f"first {percent(first)}, again {', '.join(map(percent, again))} {self._beside(row)}"
         if reported:
-            return direction, Reason.CONFIRMED if self.controls else Reason.WITHOUT_CONTROLS, detail
+            alone = not self.controls and self.ids[row] != EVERY
+            return direction, Reason.WITHOUT_CONTROLS if alone else Reason.CONFIRMED, detail
         if agreed:
             return Verdict.SAME, Reason.NEGLIGIBLE, detail
         return Verdict.UNSURE, Reason.DISAGREED if disagreed else Reason.BELOW_LIMIT, detail
+
+    def _beside(self, row: int) -> str:
+        if self.ids[row] == EVERY:
+            return f"in {SHARED_BY:.0%} of the weight of all benchmarks"
+        if not self.controls:
+            return "without any control"
+        raw = self.evidence.again[row]
+        raws = ", ".join(map(percent, raw[np.isfinite(raw)].tolist()))
+        before = f" ({raws} before their shift is subtracted)" if self._corrected[row] else ""
+        return f"beside {count(self.controls, 'control')}{before}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,8 +182,8 @@ def metric_tests(metric: Metric, run: Run, baselines: Sequence[Run], ids: Sequen
     """The tests of `ids`, every one of which has a value now and in at least one baseline."""
     assert metric.spread is not None, "a metric that is only shown has no tests"
     benchmarks = [[baseline.benchmarks.get(id_) for baseline in baselines] for id_ in ids]
-    calm = [confirmation for confirmation in run.confirmations if not confirmation.disturbed]
-    logs = _logs(metric, run, baselines, calm, ids)
+    usable = [confirmation for confirmation in run.confirmations if not confirmation.disturbed]
+    logs = _logs(metric, run, baselines, usable, ids)
     layout = Layout(tuple(b.place for b in baselines), tuple(b.day for b in baselines), run.place)
     measured = [[item for item in row if item] for row in benchmarks]
     rounds = metric.spread.rounds * np.array([_rounds(items) for items in measured])
@@ -150,25 +194,36 @@ def metric_tests(metric: Metric, run: Run, baselines: Sequence[Run], ids: Sequen
     shifts = run_shifts(logs.baselines, layout, expected)
     trusted = trust(shifts, layout, metric.spread, expected)
     noise = estimate(logs.baselines, layout, metric.spread, besides, by_host, trusted)
-    first, again = logs.now - noise.centre, logs.again - noise.centre[:, None]
+    first, raw = logs.now - noise.centre, logs.again - noise.centre[:, None]
     disturbed = tuple(", ".join(run.benchmarks[id_].disturbances) for id_ in ids)
+    calm = np.array([not text for text in disturbed])
 
     own = metric.excused_by
     calibration = moved(
         _array([[item.values.get(own) if item else None for item in row] for row in benchmarks]),
-        _array([[run.benchmarks[id_].values.get(own), *(c.values.get(id_, {}).get(own) for c in calm)] for id_ in ids]),
+        _array(
+            [[run.benchmarks[id_].values.get(own), *(c.values.get(id_, {}).get(own) for c in usable)] for id_ in ids]
+        ),
     )
     explained = explainable(calibration, np.exp(noise.centre), *_on_the_gpu(measured, noise.centre))
-    known = limits(noise, metric.min_effect, share, len(ids))
-    controls = 0
-    if calm:
+    variants = tuple(_variant(items[0]) for items in measured)
+    looked = np.where(calm, unexplained(first, explained[:, 0]), np.nan)
+    widened = float(scatter(looked, weights(noise.deviation(1), variants), noise))
+    noise = noise.widened(widened)
+    evidence = Evidence(
+        logs.baselines - noise.centre[:, None], raw, layout, trusted, besides, by_host, variants, widened, share
+    )
+
+    again, controls, tests = raw, 0, tests_of(len(ids))
+    known = limits(noise, metric.min_effect, share, tests)
+    if usable:
         # What cannot show a change that is worth knowing did not come out SAME, and says nothing about a shift.
         able = known.detectable + np.maximum(explained[:, 0], 0) <= math.log1p(metric.worth_knowing)
-        steady = np.array([not text for text in disturbed]) & (np.abs(first) <= known.inside) & able
-        listed = [steady & np.isin(ids, c.controls) & np.isfinite(again[:, j]) for j, c in enumerate(calm)]
-        shifted, variance = shift(again.T, np.where(listed, 1 / noise.deviation(1) ** 2, 0), choice > 0)
-        again, controls = again - shifted, min(int(chosen.sum()) for chosen in listed)
-        known = limits(noise, metric.min_effect, share, len(ids), float(variance.max()))
+        steady = calm & (np.abs(first) <= known.inside) & able
+        listed = [steady & np.isin(ids, c.controls) & np.isfinite(raw[:, j]) for j, c in enumerate(usable)]
+        shifted, variance = shift(raw.T, np.where(listed, 1 / noise.deviation(1) ** 2, 0), choice > 0)
+        again, controls = raw - shifted, min(int(chosen.sum()) for chosen in listed)
+        known = limits(noise, metric.min_effect, share, tests, float(variance.max()))
     return MetricTests(
         metric,
         tuple(ids),
@@ -181,8 +236,17 @@ def metric_tests(metric: Metric, run: Run, baselines: Sequence[Run], ids: Sequen
         known,
         disturbed,
         tuple(_disturbed_again(run, id_, metric.key) for id_ in ids),
-        tuple(_distrusted(metric, baselines, shifts, trusted)),
+        evidence,
+        (*_distrusted(metric, baselines, shifts, trusted), *_scattered(metric, widened)),
     )
+
+
+def _scattered(metric: Metric, widened: float) -> Iterable[str]:
+    if widened > 1:
+        yield (
+            f"The {metric.title}s of this run scatter {widened:.1f} times as much as expected, so their limits are "
+            f"{widened:.1f} times as wide."
+        )
 
 
 def _distrusted(metric: Metric, baselines: Sequence[Run], shifts: Floats, trusted: Floats) -> Iterable[str]:
@@ -250,6 +314,10 @@ def _on_the_gpu(measured: Sequence[Sequence[Benchmark]], centre: Floats) -> tupl
     for key, latency in zip(alike, latencies, strict=True):
         smallest[key] = min(smallest.get(key, math.inf), latency)
     return kernel_times, np.array([smallest[key] for key in alike])
+
+
+def _variant(benchmark: Benchmark) -> Hashable:
+    return benchmark.params.get("variant", benchmark.id)
 
 
 def _but_for_the_batch(benchmark: Benchmark) -> Hashable:

@@ -13,7 +13,7 @@ import pytest
 from regression.judge.accepted import Accepted
 from regression.judge.judge import judge
 from regression.judge.metric_tests import metric_tests
-from regression.judge.verdict import Judgement, Reason, Report, Verdict, suspects, verdicts
+from regression.judge.verdict import EVERY, Judgement, Reason, Report, Verdict, suspects, verdicts
 from regression.metrics import METRICS, with_min_changes
 from regression.runs.read import read
 from regression.runs.run import Label, Run
@@ -32,7 +32,7 @@ def test_unchanged_code_is_same_and_passes(recorder: Recorder) -> None:
     report = judge(recorder.run(), recorder.baselines())
     assert {item.verdict for item in report.judgements} == {Verdict.SAME}
     assert not report.failed and not suspects(report)
-    assert report.tests == len(report.judgements) == 3 * len(IDS)
+    assert report.tests == len(report.judgements) == 3 * (len(IDS) + 1)
 
 
 def test_a_slowdown_without_confirmations_is_slower_unconfirmed_and_fails(recorder: Recorder) -> None:
@@ -140,6 +140,101 @@ def test_what_is_the_same_in_one_metric_is_no_control_for_another(recorder: Reco
     found = of(report, IDS[0])
     assert (found.verdict, found.reason) == (Verdict.SLOWER, Reason.WITHOUT_CONTROLS)
     assert found.ratio == pytest.approx(1.025, abs=0.001)
+
+
+@pytest.mark.parametrize("factor, verdict", [(1.01, Verdict.SLOWER), (0.99, Verdict.FASTER), (1.001, Verdict.SAME)])
+def test_what_all_benchmarks_share_is_a_judgement_of_its_own(
+    recorder: Recorder, factor: float, verdict: Verdict
+) -> None:
+    baselines = recorder.baselines()
+    everything = dict.fromkeys(IDS, factor)
+    alone = judge(recorder.run(everything), baselines)
+    moved = verdict is not Verdict.SAME
+    assert ((EVERY, "kernel_time") in suspects(alone)) == moved and EVERY not in alone.controls
+    again = [recorder.again(everything) for _ in range(2)] if moved else []
+    report = judge(recorder.run(everything, confirmations=again), baselines)
+    found = of(report, EVERY)
+    assert found.verdict is verdict and report.failed == (verdict is Verdict.SLOWER)
+    assert found.reason is (Reason.CONFIRMED if moved else Reason.INSIDE_NOISE)
+    assert (found.baseline, found.now, found.baseline_runs) == (None, None, 5)
+    assert found.ratio == pytest.approx(factor, abs=5e-4)
+    assert found.detectable_ratio is not None and 1.002 < found.detectable_ratio < 1.005
+    assert of(report, EVERY, "peak_memory").verdict is Verdict.SAME
+
+
+def test_a_shift_that_no_benchmark_shows_by_itself_is_seen_in_all_of_them(recorder: Recorder) -> None:
+    """Each strays by 0.2 %, and all of them are 0.6 % slower."""
+    baselines = recorder.baselines(noise=0.002)
+    everything = dict.fromkeys(IDS, 1.006)
+    again = [recorder.again(everything, IDS, noise=0.002) for _ in range(2)]
+    report = judge(recorder.run(everything, noise=0.002, confirmations=again), baselines)
+    assert {item.benchmark for item in report.judgements if item.verdict is Verdict.SLOWER} == {EVERY}
+    assert of(report, EVERY).verdict is Verdict.SLOWER and report.failed
+
+
+def test_what_two_of_three_variants_show_is_no_shift_of_all(recorder: Recorder) -> None:
+    slow = {id_: 1.02 for id_ in IDS if "tensorrt" not in id_}
+    again = [recorder.again(slow, tuple(id_ for id_ in IDS if id_ not in slow)) for _ in range(2)]
+    report = judge(recorder.run(slow, confirmations=again), recorder.baselines())
+    assert of(report, EVERY).verdict is Verdict.SAME
+    assert {of(report, id_).verdict for id_ in slow} == {Verdict.SLOWER}
+
+
+def test_a_shift_of_all_on_a_disturbed_gpu_fails_nothing(recorder: Recorder) -> None:
+    baselines = recorder.baselines()
+    document = recorder.document(dict.fromkeys(IDS, 1.002), day=2, noise=1e-5)
+    for record in document["benchmarks"]:
+        record["extra_info"]["kernel_time_s"] *= 1.02 / 1.002
+    document["benchmarks"][0]["extra_info"]["gpu_state"].append({"throttle_reasons": ["hw_thermal_slowdown"]})
+    found = of(judge(read(recorder.store(document, "now/0099_nightly.json")), baselines), EVERY)
+    assert (found.verdict, found.reason) == (Verdict.UNSURE, Reason.DISTURBED)
+    assert "hw_thermal_slowdown" in found.detail
+    calm = recorder.document(day=2)
+    calm["benchmarks"][0]["extra_info"]["gpu_state"].append({"throttle_reasons": ["hw_thermal_slowdown"]})
+    assert of(judge(read(recorder.store(calm, "now/0099_nightly.json")), baselines), EVERY).verdict is Verdict.SAME
+
+
+def test_a_shift_of_all_is_not_confirmed_by_a_few_of_them(recorder: Recorder) -> None:
+    """The confirmations of another baseline's judge may hold some benchmarks only."""
+    everything = dict.fromkeys(IDS, 1.01)
+    few = [recorder.again(everything, ids=IDS[:4]) for _ in range(2)]
+    report = judge(recorder.run(everything, confirmations=few), recorder.baselines())
+    assert of(report, EVERY).reason is Reason.UNCONFIRMED
+
+
+def test_fewer_than_four_benchmarks_share_nothing(recorder: Recorder) -> None:
+    report = judge(recorder.run(ids=IDS[:3]), recorder.baselines(ids=IDS[:3]))
+    assert EVERY not in {item.benchmark for item in report.judgements} and report.tests == 9
+
+
+def test_what_is_subtracted_from_a_confirmation_is_said(recorder: Recorder) -> None:
+    hour = dict.fromkeys(IDS, 1.012) | {ONE: 1.012 * 1.02}
+    again = [recorder.again(hour, IDS[:4], noise=1e-6) for _ in range(2)]
+    found = of(judge(recorder.run({ONE: 1.02}, confirmations=again), recorder.baselines(noise=1e-5)))
+    assert found.ratio == pytest.approx(1.02, abs=1e-3) and found.raw_ratio == pytest.approx(1.012 * 1.02, abs=1e-3)
+    assert "beside 4 controls (+3.22 %, +3.22 % before their shift is subtracted)" in found.detail
+    calm = [recorder.again({ONE: 1.02}, IDS[:4]) for _ in range(2)]
+    unmoved = of(judge(recorder.run({ONE: 1.02}, confirmations=calm), recorder.baselines()))
+    assert unmoved.raw_ratio is None and unmoved.detail.endswith("beside 4 controls")
+
+
+def test_more_scatter_than_expected_widens_the_limits_and_says_so(recorder: Recorder) -> None:
+    ids = (*IDS, *(id_.replace("efficientnet_b0", "tf_efficientnet_lite0") for id_ in IDS))
+    baselines = recorder.baselines(ids=ids)
+    quiet, wild = (judge(recorder.run(ids=ids, noise=noise), baselines) for noise in (0.0003, 0.002))
+    assert not any("scatter" in note for note in quiet.notes)
+    (note,) = [note for note in wild.notes if "kernel times of this run scatter" in note]
+    factor = float(note.partition("scatter ")[2].partition(" times")[0])
+    assert factor > 1.5 and f"limits are {factor} times as wide" in note
+    detectable = [math.log(of(report).detectable_ratio or 0) for report in (quiet, wild)]
+    assert detectable[1] / detectable[0] == pytest.approx(factor, rel=0.1)
+
+
+def test_what_all_share_or_one_shows_is_no_scatter(recorder: Recorder) -> None:
+    ids = (*IDS, *(id_.replace("efficientnet_b0", "tf_efficientnet_lite0") for id_ in IDS))
+    everything = dict.fromkeys(ids, 1.02) | {ONE: 1.1, IDS[0]: 1.05}
+    report = judge(recorder.run(everything, ids=ids), recorder.baselines(ids=ids))
+    assert not any("scatter" in note for note in report.notes)
 
 
 def test_a_control_that_is_slow_itself_does_not_count(recorder: Recorder) -> None:
@@ -399,7 +494,7 @@ def test_a_cpu_is_judged_by_its_latency_alone(new_recorder: Callable[[str], Reco
     report = judge(run, baselines)
     assert {item.metric for item in report.judgements} == {"latency"}
     assert {item.verdict for item in report.judgements} == {Verdict.SAME}
-    assert report.tests == len(IDS)
+    assert report.tests == len(IDS) + 1
     # The metrics that a CPU lacks leave their share of the error to the one that it has.
     (latency,) = [metric for metric in METRICS if metric.key == "latency"]
     alone = judge(run, baselines, metrics=[dataclasses.replace(latency, share=1.0)])

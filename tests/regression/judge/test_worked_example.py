@@ -28,7 +28,7 @@ def by_hand() -> dict[str, float]:
     pooled = math.sqrt((4 * own**2 + 8 * 0.0006**2) / 12)
     day = 2 * 0.0003**2
     one, three = (math.sqrt(pooled**2 * (1 / 5 + 1 / processes) + day) for processes in (1, 3))
-    alpha = 0.01 * 0.7 / 72
+    alpha = 0.01 * 0.7 / 73
     looks = [math.log(value) - centre for value in (FIRST, *AGAIN)]
     return {
         "centre": centre,
