@@ -147,8 +147,8 @@ def score(runs: Sequence[Run], draws: int, seed: int) -> Scores:
                 if not number and id(run) not in done:
                     done.add(id(run))
                     # What all benchmarks share is partly what was slowed.
-                    slowed = {EVERY, *(injected(run) or {})}
-                    untouched = [item for item in judgements if item.benchmark not in slowed]
+                    touched = {EVERY, *(injected(run) or {})}
+                    untouched = [item for item in judgements if item.benchmark not in touched]
                     others += len(untouched)
                     others_slower += sum(item.verdict is Verdict.SLOWER for item in untouched)
     return Scores(detections, others, others_slower, too_few)
