@@ -70,7 +70,7 @@ def run_suite(pytester, monkeypatch, request):
     def refuse(*arguments):
         raise rerun.NotMeasured("this test asks for no fresh processes")
 
-    # On a busy machine a call is never steady, and every benchmark would wait the full four seconds for it.
+    # On a busy machine a call is never steady, and every benchmark would wait the full time for it.
     monkeypatch.setattr(latency, "warm_up", functools.partial(latency.warm_up, min_s=0.0, max_s=0.2))
     if "fresh_processes" not in request.fixturenames:
         monkeypatch.setattr(rerun, "measure", refuse)

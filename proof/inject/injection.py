@@ -14,8 +14,8 @@ import pytest
 import torch
 
 from fixtures.collection import benchmark_key
-from fixtures.instruments import kernel_time as clocks
 from fixtures.instruments.latency import synchronised, warm_up
+from fixtures.instruments.profiles import InvalidProfile
 from fixtures.machine.device import Device
 from fixtures.plugin import suite_of
 from fixtures.pool import Key
@@ -225,7 +225,7 @@ def pytest_runtest_call(item: pytest.Item) -> None:
         return
     try:
         slowdown.prepare(key, item.get_closest_marker("profiles") is not None)
-    except (TooShort, clocks.InvalidProfile) as error:
+    except (TooShort, InvalidProfile) as error:
         pytest.fail(f"{key} cannot be slowed down: {error}", pytrace=False)
 
 

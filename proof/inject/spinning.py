@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 
 from fixtures.instruments import kernel_time as clocks
+from fixtures.instruments import profiles
 from fixtures.machine.device import Device
 from proof.inject.slowdown import SPIN_KERNEL
 
@@ -16,6 +17,7 @@ TRIES = 6
 RATE_CYCLES = 2_000_000
 AHEAD_S = 0.1
 INFERENCES = 5
+PROFILED, LOAD_S = 40, 0.1
 
 
 class TooShort(Exception):
@@ -57,13 +59,13 @@ class SpinningKernel:
 
         Raises:
             TooShort: no kernel is that short.
-            clocks.InvalidProfile: the profiles lose events.
+            profiles.InvalidProfile: the profiles lose events.
         """
         if self._cycles is None:
             self._estimate()
         if profiled and not self._tuned:
             assert self._cycles is not None
-            clocks.keep_busy(self._run, self.device, clocks.WARM_UP_S)
+            profiles.keep_busy(self._run, self.device, clocks.WARM_UP_S)
             self._cycles, self.size_s = tune(self._profile, self.wanted_s, self._cycles, self._rate)
             self._tuned = True
 
@@ -92,11 +94,11 @@ class SpinningKernel:
         """Seconds that the extra kernel takes with so many cycles, and seconds of the rest, per inference."""
         self._cycles = cycles
         for retakes in range(clocks.RETAKES, -1, -1):
-            clocks.keep_busy(self._run, self.device, clocks.LOAD_S)
+            profiles.keep_busy(self._run, self.device, LOAD_S)
             try:
-                found = clocks.summarise([clocks.take_profile(self._run, self.device) for _ in range(2)])
+                found = clocks.summarise(clocks.take_profile(self._run, self.device, PROFILED))
                 break
-            except clocks.InvalidProfile:
+            except profiles.InvalidProfile:
                 if not retakes:
                     raise
         extra_s = sum(kernel.time_s for kernel in found.kernels if SPIN_KERNEL in kernel.name)

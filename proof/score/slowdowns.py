@@ -294,16 +294,16 @@ def _detection_lines(scores: Scores) -> Iterator[str]:
     titles = {metric.key: metric.title for metric in METRICS}
     width = max(map(len, (_title(group) for group in scores.groups)), default=0) + 2
     yield (
-        f"{'slowdown':{width}}{'metric':13}{'true size':>17}{'visible':>9}{'SLOWER':>13}{'drawn':>17}"
+        f"{'slowdown':{width}}{'metric':13}{'true size':>17}{'detectable':>12}{'SLOWER':>13}{'drawn':>17}"
         f"{'claimed, drawn':>19}  own GPU"
     )
     for group, found in scores.groups.items():
         sizes = [item.size for item in found.runs if item.size is not None]
         true = f"{min(sizes):.2%} to {max(sizes):.2%}" if sizes else "not known"
-        visible = statistics.median(item.claimed for item in found.runs)
+        detectable = statistics.median(item.claimed for item in found.runs)
         claimed = [item for item in found.draws if item.size is not None and item.size >= item.claimed]
         yield (
-            f"{_title(group):{width}}{titles[SCORED[group.kind]]:13}{true:>17}{visible:>9.2%}"
+            f"{_title(group):{width}}{titles[SCORED[group.kind]]:13}{true:>17}{detectable:>12.2%}"
             f"{_of(found.runs):>13}{_of(found.draws):>17}{_of(claimed):>19}  {found.same_gpu} of {len(found.runs)}"
         )
     for group, found in scores.groups.items():

@@ -8,6 +8,7 @@ import statistics
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ from torch.profiler import ProfilerActivity, profile
 
 from common.schema import OWN_PROCESSES
 from fixtures.instruments import kernel_time as clocks
+from fixtures.instruments import operators, profiles, visits
+from fixtures.instruments.host_work import GPU_INFERENCES, count_host_work
 from fixtures.instruments.latency import synchronised, warm_up
 from fixtures.instruments.memory import peak_memory_bytes
 from fixtures.machine.device import resolve
@@ -23,7 +26,7 @@ from fixtures.models import images
 from fixtures.models import model as models
 from fixtures.variants.table import VARIANTS
 from fixtures.variants.tensorrt import detect
-from fixtures.variants.variant import BuildInputs
+from fixtures.variants.variant import BuildInputs, Built
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MODEL = "tf_efficientnet_lite0"
@@ -45,9 +48,22 @@ def no_gradients():
         yield
 
 
+@dataclass(frozen=True)
+class Run:
+    built: Built
+    batch: torch.Tensor
+
+    @property
+    def module(self):
+        return self.built.module
+
+    def __call__(self):
+        return self.built.call(self.batch)
+
+
 @pytest.fixture(scope="module")
 def make_run(device):
-    """Makes a call that queues one inference: (variant, batch size) to callable."""
+    """Makes a call that queues one inference: (variant, batch size) to callable, whose `module` is the variant's."""
     sample = images.find(images.SAMPLE_FOLDER)
     model = models.load(MODEL, "auto", sample)
     sample_images = torch.stack([model.transform(images.read(sample.folder / file)) for file in sample.files])
@@ -57,7 +73,7 @@ def make_run(device):
         batch = torch.rand(batch_size, *model.input_size, device=device.torch_device, dtype=variant.dtype)
         with torch.inference_mode(False), torch.no_grad():
             built = variant.build(BuildInputs(variant.prepare(model.module, device), batch.clone(), sample_images))
-        return lambda: built.call(batch)
+        return Run(built, batch)
 
     return make
 
@@ -124,6 +140,27 @@ def test_latency_does_not_depend_on_what_was_measured_before(make_run, device, c
     assert ratio == pytest.approx(1, rel=tolerance)
 
 
+@pytest.mark.parametrize("batch_size, tolerance", [(128, 0.02), (1, 0.1)], ids=["gpu-bound", "host-bound"])
+def test_a_visited_latency_does_not_depend_on_who_else_is_in_turn(make_run, device, capsys, batch_size, tolerance):
+    """The same benchmark visited alone and among others, five times, and the middle of the five ratios."""
+    names = ("eager-fp16", "eager-fp32", "torchscript-fp16", "torchscript-fp32")
+    runs = {name: make_run(name, batch_size) for name in names}
+    plan = visits.plan(device)
+    counts = {name: plan.calls(statistics.median(latencies_s(run, device, rounds=20))) for name, run in runs.items()}
+
+    def visited_s(*visited):
+        calls = {name: synchronised(runs[name], device) for name in visited}
+        found, failed = visits.visit_in_turns(calls, counts, device, plan.visits)
+        assert not failed
+        return visits.estimate(found[names[0]].latency_s)
+
+    pairs_s = [(visited_s(names[0]), visited_s(*names)) for _ in range(5)]
+    shown = ", ".join(f"{alone:.6f} s and {among:.6f} s" for alone, among in pairs_s)
+    with capsys.disabled():
+        print(f"\nbatch {batch_size}, visited latencies alone and among others: {shown}")
+    assert statistics.median(among / alone for alone, among in pairs_s) == pytest.approx(1, rel=tolerance)
+
+
 @pytest.mark.parametrize("variant", ["eager-fp16", "torchscript-fp16"])
 def test_peak_memory_does_not_depend_on_what_ran_before(make_run, device, variant):
     """To the byte, with many free blocks of odd sizes in PyTorch's allocator and with none."""
@@ -151,7 +188,9 @@ def test_a_profile_says_what_its_chrome_trace_says(make_run, device, tmp_path):
         for event in events
         if event.get("cat") in ("kernel", "gpu_memcpy", "gpu_memset")
     ]
-    read = [(activity.name, activity.duration_ns) for activity in clocks.gpu_activities(profiler)]
+    trace = profiles.Trace()
+    profiles.fill(trace, profiler)
+    read = [(activity.name, activity.duration_ns) for activity in trace.activities]
     assert sorted(read) == sorted(traced)
     assert sum("Memcpy DtoH" in name for name, _ in read) == 3
 
@@ -177,6 +216,65 @@ def test_an_added_kernel_is_measured_by_its_own_duration(make_run, device, capsy
     assert added.time_s > 20e-6
     assert after.time_s - before.time_s == pytest.approx(added.time_s, rel=0.02)
     assert after.launches == before.launches + 1
+
+
+@pytest.mark.parametrize("variant", ["eager-fp32", "eager-fp16", "torchscript-fp16"])
+@pytest.mark.parametrize("batch_size", [1, 128])
+def test_operators_account_for_the_kernel_time(make_run, device, capsys, variant, batch_size):
+    """Their times add up to it, all launches are theirs, and two profiles find the same operators and API calls."""
+    run = make_run(variant, batch_size)
+    began = time.perf_counter()
+    found, again = (clocks.measure_kernel_time(run, device, run.module) for _ in range(2))
+    took_s = (time.perf_counter() - began) / 2
+    assert not found.operators_missing, found.operators_missing
+    with capsys.disabled():
+        print(
+            f"\n{variant} b{batch_size}: {took_s:.2f} s a kernel time, {found.launches} launches by "
+            f"{len(found.operators)} operators; {found.api_calls}"
+        )
+    assert sum(operator.time_s for operator in found.operators) == pytest.approx(found.time_s, rel=0.005)
+    assert sum(len(operator.kernels) for operator in found.operators) == found.launches
+    names = [operator.name for operator in found.operators]
+    assert operators.OUTSIDE not in names
+    if variant.startswith("eager"):
+        assert {"conv_stem aten::conv2d", "blocks.3.0.conv_dw aten::conv2d", "classifier aten::linear"} <= set(names)
+    assert [(operator.name, operator.kernels, operator.api_calls) for operator in found.operators] == [
+        (operator.name, operator.kernels, operator.api_calls) for operator in again.operators
+    ]
+    assert found.api_calls == again.api_calls and found.api_calls.get("cudaLaunchKernel", 0) > 0
+    assert again.time_s == pytest.approx(found.time_s, rel=0.02)
+
+
+def test_an_added_operator_and_synchronisation_are_found(make_run, device):
+    run = make_run("eager-fp16", 1)
+    extra = torch.zeros(1000, device=device.torch_device)
+
+    def more():
+        run()
+        return extra.add(1).cpu()
+
+    before, after = (clocks.measure_kernel_time(call, device, run.module) for call in (run, more))
+    assert not after.operators_missing, after.operators_missing
+    names = [operator.name for operator in before.operators]
+    assert [operator.name for operator in after.operators] == [*names, "aten::add", "aten::to"]
+    fields, more_fields = before.fields(), after.fields()
+    assert more_fields["synchronisations"] == fields["synchronisations"] + 1
+    assert more_fields["host_device_copies"] == fields["host_device_copies"] + 1
+
+
+@pytest.mark.parametrize("variant", ["eager-fp16", "torchscript-fp16"])
+def test_host_work_repeats_and_an_added_operator_is_counted(make_run, device, capsys, variant):
+    """Twice the same to the last bytecode; the operator adds itself and its output in every inference."""
+    run = make_run(variant, 1)
+    first, again = count_host_work(run, device), count_host_work(run, device)
+    with capsys.disabled():
+        print(f"\n{variant}: {first}")
+    assert first == again
+    assert (first.inferences, first.driver_allocations) == (GPU_INFERENCES, 0)
+    more = count_host_work(lambda: run().neg(), device)
+    assert more.aten_operators - first.aten_operators == GPU_INFERENCES
+    assert (more.allocator_requests or 0) - (first.allocator_requests or 0) == GPU_INFERENCES
+    assert more.python.calls - first.python.calls == GPU_INFERENCES
 
 
 @pytest.mark.skipif(
@@ -217,5 +315,5 @@ def test_gpu_is_recorded_by_uuid(tmp_path):
     gpu = run["machine_info"]["gpu"]
     assert gpu["uuid"] == resolve("cuda").uuid and gpu["power_limit_w"] > 0
     state = run["benchmarks"][0]["extra_info"]["gpu_state"]
-    assert len(state) == 4 and all(sample["sm_clock_mhz"] > 0 for sample in state)
+    assert len(state) == 6 and all(sample["sm_clock_mhz"] > 0 for sample in state)
     assert all(sample["other_processes"] == 0 for sample in state), state

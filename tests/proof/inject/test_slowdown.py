@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from fixtures.instruments import kernel_time as clocks
+from fixtures.instruments import profiles
 from fixtures.machine.device import Device
 from fixtures.pool import Key
 from fixtures.variants.table import VARIANTS
@@ -221,23 +222,20 @@ def fake_gpu(monkeypatch):
         # gaps between kernels
         return sum(length_s for _, length_s in queue) + 20e-6
 
-    def take_profile(run, device):
-        import numpy as np
-
+    def take_profile(run, device, inferences):
         queue.clear()
-        for _ in range(clocks.INFERENCES):
+        for _ in range(inferences):
             run()
-        names = dict.fromkeys(name for name, _ in queue)
-        return {
-            name: np.array([length for kernel, length in queue if kernel == name]).reshape(clocks.INFERENCES, -1)
-            for name in names
-        }
+        launched = [
+            profiles.Activity(name, start, round(length_s * 1e9)) for start, (name, length_s) in enumerate(queue)
+        ]
+        return clocks.cut(profiles.Trace(launched), inferences)
 
     spin = "at::cuda::(anonymous namespace)::spin_kernel(long)"
     monkeypatch.setattr("torch.cuda._sleep", lambda cycles: queue.append((spin, 0.9e-6 + cycles / RATE)))
     monkeypatch.setattr("proof.inject.spinning._elapsed_s", elapsed_s)
     monkeypatch.setattr("fixtures.instruments.kernel_time.take_profile", take_profile)
-    monkeypatch.setattr("fixtures.instruments.kernel_time.keep_busy", lambda run, device, duration_s: run())
+    monkeypatch.setattr("fixtures.instruments.profiles.keep_busy", lambda run, device, duration_s: run())
     return queue, call
 
 
@@ -256,19 +254,19 @@ def test_a_kernel_is_estimated_before_the_latencies_and_tuned_before_the_profile
     slowed.prepare(profiled=True)
     assert not queue, "tuned once"
     assert slowed(batch) is batch
-    assert [length_s for name, length_s in queue if "spin" in name] == pytest.approx([slowed.size_s])
+    assert [length_s for name, length_s in queue if "spin" in name] == pytest.approx([slowed.size_s], abs=1e-9)
 
 
 def test_a_profile_that_loses_events_is_taken_again_and_not_for_ever(fake_gpu, monkeypatch):
     _, call = fake_gpu
     taken = []
 
-    def broken(run, device):
+    def broken(run, device, inferences):
         taken.append(run)
-        raise clocks.InvalidProfile("no activity")
+        raise profiles.InvalidProfile("no activity")
 
     monkeypatch.setattr("fixtures.instruments.kernel_time.take_profile", broken)
-    with pytest.raises(clocks.InvalidProfile):
+    with pytest.raises(profiles.InvalidProfile):
         SpinningKernel(call, torch.zeros(1), GPU, 0.01, None).prepare(profiled=True)
     assert len(taken) == 1 + clocks.RETAKES
 
