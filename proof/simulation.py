@@ -47,6 +47,8 @@ class World:
     """The spread between days, in units of the prior."""
     regimes: float = 0.0
     """Share of the processes in which the latency is half as much again, where the host is the bottleneck."""
+    claimed: float = FAMILY_WISE_ERROR
+    """The largest share of nights that may fail."""
 
 
 WORLDS = (
@@ -56,7 +58,7 @@ WORLDS = (
     World("kernels differ (2 of 3)", 5, chosen=2 / 3),
     World("overdispersed (1 of 4), 5 df", 5, overdispersed=0.25),
     World("regimes (1 of 5), t, 5 df", 5, regimes=0.2),
-    World("days differ 3 times as much", None, days=3),
+    World("days differ by 3 priors", None, days=3, claimed=0.03),
 )
 
 
@@ -218,12 +220,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.runs:
         return _main_resampled(options.runs, options.nights, header)
     print(header)
-    worst = 0.0
+    kept = True
     for world in WORLDS:
         found = simulate(world, options.nights, options.benchmarks)
-        worst = max(worst, found.failed)
+        kept &= found.failed <= world.claimed
         print(_line(found), flush=True)
-    return int(worst > FAMILY_WISE_ERROR)
+    return int(not kept)
 
 
 def _main_resampled(paths: Sequence[Path], nights: int, header: str) -> int:
