@@ -21,6 +21,15 @@ class Kind(StrEnum):
     """A whole number, 0 included, that does not vary: compared with the values that the baseline's runs have seen."""
 
 
+class ByOperator(StrEnum):
+    """Which part of kernel time a metric is, where stored runs tell operators apart (regression.judge.choices)."""
+
+    SAME_KERNELS = "same kernels"
+    """What the operators take whose kernels the baseline has seen, against the baseline's times for those kernels."""
+    SELECTION = "selection"
+    """What the choice of kernels costs: the whole over what the same kernels became slower by."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Spread:
     """Prior spreads of a metric: standard deviations of the natural logarithm (0.001 is 0.1 %)."""
@@ -33,7 +42,7 @@ class Spread:
     """How much of the spread of a process's rounds to expect between processes as well (0: the rounds say nothing)."""
     choice_s: float = 0.0
     """Where the baseline's processes launched different kernels: what that adds to `process`, in seconds a launch, and
-    to `day`, as far as the GPU waits for the host."""
+    to `day`, as far as the GPU waits for the host (for the same kernels to `process` alone)."""
     unseen: float
     """Between fresh processes, for a benchmark with fewer than three baseline runs."""
     day: float
@@ -57,6 +66,10 @@ class Metric:
     confirmed_as: str = ""
     """Field of a confirmation that holds the value; by default the last part of `path`."""
     kind: Kind = Kind.CONTINUOUS
+    by_operator: ByOperator | None = None
+    """Part of kernel time that is judged operator by operator; `path` is then that of the table of operators."""
+    part_of: str = ""
+    """Key of a metric whose minimum effect and accepted changes hold for this one, where it has none of its own."""
     judged: bool = False
     """What is not judged is only shown."""
     spread: Spread | None = None
@@ -106,7 +119,35 @@ METRICS: tuple[Metric, ...] = (
         spread=Spread(process=0.0006, process_df=8, choice_s=52e-9, unseen=0.02, day=0.0003, gpu=0.002),
         min_effect=0.0025,
         worth_knowing=0.02,
-        share=0.7,
+        share=0.15,
+    ),
+    Metric(
+        key="same_kernels",
+        title="same kernels",
+        unit="s",
+        path=("extra_info", "operators"),
+        missing=("extra_info", "operators_missing"),
+        by_operator=ByOperator.SAME_KERNELS,
+        part_of="kernel_time",
+        judged=True,
+        spread=Spread(process=0.0006, process_df=8, choice_s=6e-9, unseen=0.01, day=0.0003, gpu=0.002),
+        min_effect=0.0025,
+        worth_knowing=0.02,
+        share=0.5,
+    ),
+    Metric(
+        key="selection",
+        title="kernel selection",
+        unit="s",
+        path=("extra_info", "operators"),
+        missing=("extra_info", "operators_missing"),
+        by_operator=ByOperator.SELECTION,
+        part_of="kernel_time",
+        judged=True,
+        spread=Spread(process=0.0006, process_df=8, choice_s=52e-9, unseen=0.02, day=0.0003, gpu=0.0003),
+        min_effect=0.0025,
+        worth_knowing=0.5,
+        share=0.05,
     ),
     Metric(
         key="latency",
@@ -166,14 +207,14 @@ def with_min_changes(texts: Iterable[str], metrics: tuple[Metric, ...] = METRICS
     half of the time, however small the noise.
     """
     wanted = dict(_min_change(text, metrics) for text in texts)
-    return tuple(
-        dataclasses.replace(
-            metric, min_effect=wanted[metric.key], worth_knowing=max(metric.worth_knowing, 2 * wanted[metric.key])
-        )
-        if metric.key in wanted
-        else metric
-        for metric in metrics
-    )
+    changed = []
+    for metric in metrics:
+        min_effect = wanted.get(metric.key, wanted.get(metric.part_of))
+        if min_effect is not None:
+            worth_knowing = max(metric.worth_knowing, 2 * min_effect)
+            metric = dataclasses.replace(metric, min_effect=min_effect, worth_knowing=worth_knowing)
+        changed.append(metric)
+    return tuple(changed)
 
 
 def _min_change(text: str, metrics: tuple[Metric, ...]) -> tuple[str, float]:

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,8 @@ def measure(
 def confirmation(run: dict[str, Any], controls: Sequence[str], metrics: Sequence[Metric]) -> dict[str, Any]:
     """What a stored run keeps of a fresh process, an entry of `suite.confirmations`.
 
-    Of each benchmark it keeps what is judged, and what excuses a judged metric.
+    Of each benchmark it keeps what is judged, and what excuses a judged metric. Operators point into the lists of the
+    process's own `suite`, until `add_confirmation` puts the entry into a stored run.
     """
     excusing = {metric.excused_by for metric in metrics}
     kept = [metric for metric in metrics if metric.judged or metric.key in excusing]
@@ -68,33 +69,66 @@ def confirmation(run: dict[str, Any], controls: Sequence[str], metrics: Sequence
         "datetime": run.get("datetime"),
         "controls": list(controls),
         "benchmarks": {
-            record["param"]: {metric.confirmation_field: lookup(record, metric.path) for metric in kept}
+            record["param"]: {
+                metric.confirmation_field: value
+                for metric in kept
+                if (value := lookup(record, metric.path)) is not None or not metric.by_operator
+            }
             for record in run["benchmarks"]
         },
     }
 
 
-def replace_record(document: dict[str, Any], record: dict[str, Any], kernel_names: Sequence[str]) -> None:
+def add_confirmation(document: dict[str, Any], entry: dict[str, Any], suite: Mapping[str, Any]) -> None:
+    """Add a confirmation to a stored run, in place; `suite` is that of the process which found it."""
+    benchmarks = {id_: _pointing_into(document["suite"], fields, suite) for id_, fields in entry["benchmarks"].items()}
+    document["suite"]["confirmations"].append(entry | {"benchmarks": benchmarks})
+
+
+def replace_record(document: dict[str, Any], record: dict[str, Any], suite: Mapping[str, Any]) -> None:
     """Put a benchmark that was measured again in the place of its first record, in a stored run.
 
     Args:
         document: the stored run, changed in place.
         record: the benchmark as a fresh process stored it, without the rounds' data if the document has none.
-        kernel_names: that process's `suite.kernels`, into which the record's kernel table points.
+        suite: that process's `suite`, into whose lists the record's tables point.
     """
-    names: list[str] = document["suite"]["kernels"]
-    index = {name: number for number, name in enumerate(names)}
-    table = record["extra_info"].get("kernels")
-    if table:
-        for name in (kernel_names[number] for number in table["kernel"]):
-            if name not in index:
-                index[name] = len(names)
-                names.append(name)
-        table = table | {"kernel": [index[kernel_names[number]] for number in table["kernel"]]}
-        record = record | {"extra_info": record["extra_info"] | {"kernels": table}}
+    record = record | {"extra_info": _pointing_into(document["suite"], record["extra_info"], suite)}
     for number, first in enumerate(document["benchmarks"]):
         if first["param"] == record["param"]:
             if "data" not in first["stats"]:
                 stats = {name: value for name, value in record["stats"].items() if name != "data"}
                 record = record | {"stats": stats}
             document["benchmarks"][number] = record
+
+
+def _pointing_into(suite: dict[str, Any], fields: dict[str, Any], source: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a benchmark with their tables pointing into the lists of `suite`, which get what they lack."""
+    kernels, operators = fields.get("kernels"), fields.get("operators")
+    if kernels:
+        places = _places(suite, source, "kernels", kernels["kernel"])
+        fields = fields | {"kernels": kernels | {"kernel": places}}
+    if operators:
+        of_kernels = iter(_places(suite, source, "kernels", [place for row in operators["kernels"] for place in row]))
+        table = {
+            "operator": _places(suite, source, "operators", operators["operator"]),
+            "kernels": [[next(of_kernels) for _ in row] for row in operators["kernels"]],
+            "api_calls": _places(suite, source, "api_calls", operators["api_calls"]),
+        }
+        fields = fields | {"operators": operators | table}
+    return fields
+
+
+def _places(suite: dict[str, Any], source: Mapping[str, Any], name: str, places: Sequence[int]) -> list[int]:
+    """Where in a list of `suite` stands what stands at `places` of the same list of `source`."""
+    known: list[Any] = suite.setdefault(name, [])
+    index = {json.dumps(value, sort_keys=True): number for number, value in enumerate(known)}
+    found = []
+    for place in places:
+        value = source[name][place]
+        key = json.dumps(value, sort_keys=True)
+        if key not in index:
+            index[key] = len(known)
+            known.append(value)
+        found.append(index[key])
+    return found

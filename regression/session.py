@@ -43,16 +43,19 @@ class Rules:
 class Additions:
     """What judging adds to the run that will be stored."""
 
-    remeasured: list[tuple[dict[str, Any], list[str]]] = dataclasses.field(default_factory=list)
-    """Records that take the place of disturbed ones, each with the kernel names that it points into."""
-    confirmations: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    remeasured: list[tuple[dict[str, Any], dict[str, Any]]] = dataclasses.field(default_factory=list)
+    """Records that take the place of disturbed ones, each with the `suite` whose lists it points into."""
+    confirmations: list[tuple[dict[str, Any], dict[str, Any]]] = dataclasses.field(default_factory=list)
+    """Likewise."""
     verdicts: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)
 
     def add_to(self, document: dict[str, Any]) -> None:
         """Add to a stored run, in place."""
-        for record, kernel_names in self.remeasured:
-            rerun.replace_record(document, record, kernel_names)
-        document["suite"]["confirmations"] = self.confirmations
+        for record, suite in self.remeasured:
+            rerun.replace_record(document, record, suite)
+        document["suite"]["confirmations"] = []
+        for entry, suite in self.confirmations:
+            rerun.add_confirmation(document, entry, suite)
         if self.verdicts:
             document["suite"]["verdicts"] = self.verdicts
 
@@ -150,9 +153,8 @@ class _Judging:
                 return
             again = parse(measured, THIS_RUN, self.rules.metrics).benchmarks
             calm = [name for name in disturbed if name in again and not again[name].disturbances]
-            names = measured["suite"]["kernels"]
             self.additions.remeasured += [
-                (record, names) for record in measured["benchmarks"] if record["param"] in calm
+                (record, measured["suite"]) for record in measured["benchmarks"] if record["param"] in calm
             ]
             disturbed = [name for name in disturbed if name not in calm]
 
@@ -165,7 +167,8 @@ class _Judging:
                 measured["benchmarks"] = [record for record in measured["benchmarks"] if record["param"] in kept]
                 entry = rerun.confirmation(measured, controls, self.rules.metrics)
                 disturbed = list(parse(measured, THIS_RUN, self.rules.metrics).disturbances)
-                self.additions.confirmations.append(entry | {"disturbed": disturbed} if disturbed else entry)
+                entry |= {"disturbed": disturbed} if disturbed else {}
+                self.additions.confirmations.append((entry, measured["suite"]))
 
     def _repeat(self, run: Run, why: str) -> dict[str, Any] | None:
         """A fresh process with every benchmark that did not fail, whatever is suspected.

@@ -253,11 +253,11 @@ def _drawn(
 
 
 def _seen(judgements: Sequence[Judgement], run: Run, group: Group) -> Seen:
-    for item in judgements:
-        if (item.benchmark, item.metric) == (group.benchmark, SCORED[group.kind]):
-            claimed = (item.detectable_ratio or math.inf) - 1
-            return Seen(size(run, group), claimed, item.verdict is Verdict.SLOWER)
-    return Seen(size(run, group), math.inf, False)
+    """Whether the metric or a part of it was SLOWER; what is claimed is the least that one of them could show."""
+    scored = {metric.key for metric in METRICS if SCORED[group.kind] in (metric.key, metric.part_of)}
+    found = [item for item in judgements if item.benchmark == group.benchmark and item.metric in scored]
+    claimed = min((item.detectable_ratio or math.inf for item in found), default=math.inf) - 1
+    return Seen(size(run, group), claimed, any(item.verdict is Verdict.SLOWER for item in found))
 
 
 def _first_named(run: Run, baseline: Sequence[Run], id_: str) -> Change | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from regression.explain import layers
 from regression.explain.kernels import Change, Explanation, explain
+from regression.explain.operators import OperatorChange, operator_changes
 from regression.judge.verdict import EVERY, Report, Verdict
 from regression.metrics import METRICS, Kind, Metric
 from regression.runs.kernel_table import StoredKernel, kernel_table
@@ -15,6 +16,8 @@ from regression.text import MICROSECOND, microseconds
 
 # The metric that kernel tables add up to: its key.
 EXPLAINED = "kernel_time"
+# Of the whole change, for an operator to be shown.
+LEAST_SHARE = 0.05
 
 
 def changed(report: Report, metrics: Sequence[Metric] = METRICS) -> list[str]:
@@ -54,7 +57,14 @@ def _explanation(benchmark: str, run: Run, baselines: Sequence[Run]) -> Explanat
     if benchmark not in run.benchmarks:
         return told
     before = measured[told.compared].benchmarks[benchmark].extra_info if measured else {}
-    return dataclasses.replace(told, layers=layers.compare(before, run.benchmarks[benchmark].extra_info))
+    now = run.benchmarks[benchmark]
+    return dataclasses.replace(
+        told,
+        layers=layers.compare(before, now.extra_info),
+        operators=operator_changes(
+            [baseline.benchmarks[benchmark].operators for baseline in measured], now.operators, told.change_s
+        ),
+    )
 
 
 def _of_kernels(benchmark: str, run: Run, measured: Sequence[Run]) -> Explanation:
@@ -99,6 +109,11 @@ def worth_showing(explanation: Explanation, limit: int) -> tuple[list[Change], l
     room = limit if len(large) == len(explanation.changes) <= limit else limit - 1
     shown = large[: max(room, 0)]
     return shown, [change for change in explanation.changes if change not in shown]
+
+
+def operators_worth_showing(explanation: Explanation, limit: int) -> list[OperatorChange]:
+    """The operators that account for the change: at most `limit`, each for 5 % of it or more."""
+    return [one for one in explanation.operators if abs(one.share) >= LEAST_SHARE and one.change_s][:limit]
 
 
 def counts(change: Change) -> str:

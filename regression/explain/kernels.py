@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from regression.explain.layers import Layers
 from regression.explain.names import base_name, shorten
+from regression.explain.operators import OperatorChange
 from regression.runs.kernel_table import StoredKernel
 
 # Kernels that a library may pick for a convolution or a matrix product, and the layout changes that come with them.
@@ -68,6 +69,8 @@ class Explanation:
     """Which of the baseline's tables the kernels are compared with."""
     layers: Layers | None = None
     """Of a TensorRT engine, against the same baseline run."""
+    operators: tuple[OperatorChange, ...] = ()
+    """Against all runs of the baseline, the largest change first; empty where they are not known."""
 
     @property
     def change_s(self) -> float:

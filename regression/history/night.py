@@ -38,11 +38,13 @@ def read(path: Path, metrics: Sequence[Metric] = METRICS) -> Night:
         when = datetime.datetime.fromisoformat(run.datetime)
     except ValueError:
         raise runs.UnusableRun(path, "`datetime` is not a date and time, so it has no place in a history.") from None
+    # The parts of kernel time are relative to a baseline; a history has none.
+    parts = {metric.key for metric in metrics if metric.by_operator}
     values = {
         (name, metric): value
         for name, found in run.benchmarks.items()
         for metric, value in found.values.items()
-        if metric not in OF_THE_MACHINE
+        if metric not in OF_THE_MACHINE and metric not in parts
     }
     slug = lookup(run.machine, ("gpu", "slug")) or run.machine.get("slug") or "unknown device"
     mig, policy = lookup(run.machine, ("gpu", "mig")), lookup(run.machine, ("settings", "precision_policy"))
@@ -51,7 +53,9 @@ def read(path: Path, metrics: Sequence[Metric] = METRICS) -> Night:
         when if when.tzinfo else when.replace(tzinfo=datetime.UTC),
         (escaped(str(slug)), escaped(str(mig or "")), escaped(str(policy or ""))),
         values,
-        dataclasses.replace(run, benchmarks={}, suite={"weights": run.suite.get("weights")}, labels={}, problems=()),
+        dataclasses.replace(
+            run, benchmarks={}, confirmations=(), suite={"weights": run.suite.get("weights")}, labels={}, problems=()
+        ),
     )
 
 

@@ -6,10 +6,13 @@ import dataclasses
 import datetime
 import math
 import statistics
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from regression.judge.accepted import Accepted, allowance, stale
 from regression.judge.all_benchmarks import of_all
+from regression.judge.by_operator import notes as notes_by_operator
+from regression.judge.by_operator import told_by_operator
+from regression.judge.choices import Compared, compare
 from regression.judge.counts import judge_counts
 from regression.judge.metric_tests import MetricTests, metric_tests
 from regression.judge.noise import KNOWN_DF
@@ -39,10 +42,12 @@ def judge(
     """
     usable, refused = comparable(run, baselines)
     judged = [metric for metric in metrics if metric.judged]
-    of_benchmarks = _metric_tests(run, usable, judged)
+    compared = _compared(run, usable, judged)
+    of_benchmarks = _metric_tests(run, usable, judged, compared)
     all_tests = [*of_benchmarks, *(tests for one in of_benchmarks if (tests := of_all(one)))]
+    of_tests = [judgement for tests in all_tests for judgement in tests.judgements()]
     judgements = [
-        *(judgement for tests in all_tests for judgement in tests.judgements()),
+        *told_by_operator(of_tests, compared, judged),
         *_counts(run, usable, judged),
         *_new(run, usable, judged),
         *_missing(run, usable, judged),
@@ -52,7 +57,7 @@ def judge(
     keys = {metric.key: number for number, metric in enumerate(judged)}
     judgements.sort(key=lambda item: (rank[item.benchmark], keys[item.metric]))
     day = today or _date(run)
-    judgements, used = _accept(judgements, all_tests, accepted, day)
+    judgements, used = _accept(judgements, all_tests, accepted, day, {metric.key: metric.part_of for metric in judged})
     problems = [*run.problems, *(problem for baseline in usable for problem in baseline.problems)]
     return Report(
         run=run.path,
@@ -101,10 +106,29 @@ def _same(one: Run, other: Run) -> bool:
     )
 
 
-def _metric_tests(run: Run, baselines: Sequence[Run], metrics: Sequence[Metric]) -> list[MetricTests]:
+def _compared(run: Run, baselines: Sequence[Run], metrics: Sequence[Metric]) -> dict[str, Compared]:
+    """The benchmarks whose operators are known now and in some undisturbed baseline run, operator by operator."""
+    parts = [metric for metric in metrics if metric.by_operator]
+    calm = [confirmation for confirmation in run.confirmations if not confirmation.disturbed]
+    return {
+        id_: compare(id_, run.benchmarks[id_], [baseline.benchmarks.get(id_) for baseline in baselines], calm)
+        for id_ in (_in_both(run, baselines, parts[0]) if parts else ())
+        if run.benchmarks[id_].operators
+    }
+
+
+def _metric_tests(
+    run: Run, baselines: Sequence[Run], metrics: Sequence[Metric], compared: Mapping[str, Compared]
+) -> list[MetricTests]:
     tests = [(metric, _in_both(run, baselines, metric)) for metric in metrics if metric.kind is Kind.CONTINUOUS]
-    spent = sum(metric.share for metric, ids in tests if ids)
-    return [metric_tests(metric, run, baselines, ids, metric.share / spent) for metric, ids in tests if ids]
+    shares = {metric.key: metric.share for metric, _ in tests}
+    for metric, ids in tests:
+        if not ids and metric.part_of in shares:
+            shares[metric.part_of] += metric.share  # the whole is judged alone
+    spent = sum(shares[metric.key] for metric, ids in tests if ids)
+    return [
+        metric_tests(metric, run, baselines, ids, shares[metric.key] / spent, compared) for metric, ids in tests if ids
+    ]
 
 
 def _counts(run: Run, baselines: Sequence[Run], metrics: Sequence[Metric]) -> Iterable[Judgement]:
@@ -131,6 +155,8 @@ def _in_baseline(baselines: Sequence[Run], metric: Metric, disturbed: bool = Fal
 
 def _new(run: Run, baselines: Sequence[Run], metrics: Sequence[Metric]) -> Iterable[Judgement]:
     for metric in metrics:
+        if metric.by_operator:
+            continue  # kernel time says so
         before = _in_baseline(baselines, metric)
         only_disturbed = _in_baseline(baselines, metric, disturbed=True)
         for id_, item in run.benchmarks.items():
@@ -149,6 +175,8 @@ def _missing(run: Run, baselines: Sequence[Run], metrics: Sequence[Metric]) -> I
     if run.selected is None:
         return
     for metric in metrics:
+        if metric.by_operator:
+            continue  # kernel time says so, and is judged where operators cannot be told apart
         for id_ in _in_baseline(baselines, metric, disturbed=True):
             item = run.benchmarks.get(id_)
             if (id_ not in run.selected and item is None) or (item and metric.key in item.values):
@@ -180,7 +208,11 @@ def _typical(metric: Metric, values: Sequence[float]) -> float:
 
 
 def _accept(
-    judgements: list[Judgement], all_tests: Sequence[MetricTests], accepted: Sequence[Accepted], today: datetime.date
+    judgements: list[Judgement],
+    all_tests: Sequence[MetricTests],
+    accepted: Sequence[Accepted],
+    today: datetime.date,
+    part_of: Mapping[str, str],
 ) -> tuple[list[Judgement], set[Accepted]]:
     used: set[Accepted] = set()
     noise = {
@@ -190,7 +222,8 @@ def _accept(
     }
     result = []
     for item in judgements:
-        entry = next((entry for entry in accepted if entry.covers(item.benchmark, item.metric, today)), None)
+        keys = (item.metric, part_of.get(item.metric))
+        entry = next((one for one in accepted for key in keys if key and one.covers(item.benchmark, key, today)), None)
         worse = item.ratio is not None and item.ratio > 1
         if entry and worse and (item.failed or item.reason is Reason.UNCONFIRMED):
             assert item.ratio is not None
@@ -257,6 +290,7 @@ def _notes(run: Run, baselines: Sequence[Run]) -> Iterable[str]:
             f"{count(elsewhere, 'run')} of the baseline timed other benchmarks than this run. Engines lie elsewhere in "
             "the GPU's memory then, and the detectable changes allow for that as for another GPU."
         )
+    yield from notes_by_operator(run, baselines)
     disturbed = sum(bool(item.disturbances) for baseline in baselines for item in baseline.benchmarks.values())
     if disturbed:
         yield f"{count(disturbed, 'measurement')} of the baseline were taken on a disturbed GPU and are not used."

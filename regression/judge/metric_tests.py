@@ -5,18 +5,19 @@ from __future__ import annotations
 import dataclasses
 import math
 import statistics
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from regression.judge.calibration import explainable, moved, unexplained
+from regression.judge.choices import Compared
 from regression.judge.common_shift import SHARED_BY, run_shifts, scatter, tests_of, trust, weights
 from regression.judge.controls import shift
 from regression.judge.limits import CONFIRMATIONS, Limits, limits, settled, two_sided
 from regression.judge.noise import Floats, Layout, estimate
 from regression.judge.verdict import EVERY, Judgement, Reason, Verdict
-from regression.metrics import LARGEST_VALUE, Metric
+from regression.metrics import LARGEST_VALUE, ByOperator, Metric
 from regression.runs.run import Benchmark, Confirmation, Run
 from regression.text import count, escaped, percent
 
@@ -178,17 +179,32 @@ class Logs:
     """(B, n): of every confirmation whose GPU was not disturbed."""
 
 
-def metric_tests(metric: Metric, run: Run, baselines: Sequence[Run], ids: Sequence[str], share: float) -> MetricTests:
-    """The tests of `ids`, every one of which has a value now and in at least one baseline."""
+def metric_tests(
+    metric: Metric,
+    run: Run,
+    baselines: Sequence[Run],
+    ids: Sequence[str],
+    share: float,
+    compared: Mapping[str, Compared] | None = None,
+) -> MetricTests:
+    """The tests of `ids`, every one of which has a value now and in at least one baseline.
+
+    `compared` are the benchmarks whose operators are compared one by one, which a metric that is a part of kernel time
+    is judged by.
+    """
     assert metric.spread is not None, "a metric that is only shown has no tests"
     benchmarks = [[baseline.benchmarks.get(id_) for baseline in baselines] for id_ in ids]
     usable = [confirmation for confirmation in run.confirmations if not confirmation.disturbed]
     logs = _logs(metric, run, baselines, usable, ids)
+    if metric.by_operator and compared:
+        logs = _by_operator(metric.by_operator, logs, compared, ids)
     layout = Layout(tuple(b.place for b in baselines), tuple(b.day for b in baselines), run.place)
     measured = [[item for item in row if item] for row in benchmarks]
     rounds = metric.spread.rounds * np.array([_rounds(items) for items in measured])
     choice = metric.spread.choice_s * np.array([_choice(items) for items in measured])
     by_host = np.array([each and each * waiting(items) for each, items in zip(choice, measured, strict=True)])
+    if metric.by_operator is ByOperator.SAME_KERNELS:
+        by_host = np.zeros(len(ids))
     besides = np.hypot(rounds, choice)
     expected = np.hypot(metric.spread.process, besides)
     shifts = run_shifts(logs.baselines, layout, expected)
@@ -227,7 +243,7 @@ def metric_tests(metric: Metric, run: Run, baselines: Sequence[Run], ids: Sequen
     return MetricTests(
         metric,
         tuple(ids),
-        np.array([run.benchmarks[id_].values[metric.key] for id_ in ids]),
+        np.exp(logs.now),
         first,
         again,
         calibration,
@@ -272,6 +288,15 @@ def _logs(metric: Metric, run: Run, baselines: Sequence[Run], calm: Sequence[Con
         _array([[run.benchmarks[id_].values[key]] for id_ in ids])[:, 0],
         _array([[confirmation.values.get(id_, {}).get(key) for confirmation in calm] for id_ in ids]),
     )
+
+
+def _by_operator(part: ByOperator, logs: Logs, compared: Mapping[str, Compared], ids: Sequence[str]) -> Logs:
+    """The logarithms of a part of kernel time, in the place of those of its whole."""
+    chosen = [(row, compared[id_]) for row, id_ in enumerate(ids) if id_ in compared]
+    for row, found in chosen:
+        logs.baselines[row], logs.now[row] = found.baselines[part], found.now[part]
+        logs.again[row] = found.again[part]
+    return logs
 
 
 def _array(rows: list[list[float | None]]) -> Floats:

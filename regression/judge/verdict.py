@@ -27,6 +27,7 @@ class Reason(StrEnum):
     """Why a judgement says so."""
 
     INSIDE_NOISE = "inside-noise"
+    BY_OPERATORS = "by-operators"
     SEEN_BEFORE = "seen-before"
     NEGLIGIBLE = "negligible"
     CONFIRMED = "confirmed"
@@ -34,6 +35,7 @@ class Reason(StrEnum):
     UNCONFIRMED = "unconfirmed"
     ACCEPTED = "accepted"
     NOISY = "noisy"
+    OTHER_KERNELS = "other-kernels"
     DISAGREED = "disagreed"
     BELOW_LIMIT = "below-limit"
     DISTURBED = "disturbed"

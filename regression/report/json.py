@@ -28,7 +28,13 @@ def _plain(value: Any) -> Any:
 def _explanation(explanation: Explanation) -> dict[str, Any]:
     told = dataclasses.asdict(explanation)
     del told["benchmark"], told["compared"]
-    return told | {"change_s": explanation.change_s, "changes": [_change(one) for one in explanation.changes]}
+    return told | {
+        "change_s": explanation.change_s,
+        "changes": [_change(one) for one in explanation.changes],
+        "operators": [
+            dataclasses.asdict(one) | {"change_s": one.change_s} for one in explanation.operators if one.change_s
+        ],
+    }
 
 
 def _change(change: Change) -> dict[str, Any]:

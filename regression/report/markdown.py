@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from regression.explain.explanation import counts, extremes, sentence, worth_showing
+from regression.explain.explanation import counts, extremes, operators_worth_showing, sentence, worth_showing
 from regression.explain.kernels import Explanation
 from regression.explain.layers import Layers
 from regression.report.content import Content
 from regression.report.rows import change_text
-from regression.text import code, count, fit, flattened, microseconds, plain
+from regression.text import LONGEST_NAME, code, count, fit, flattened, microseconds, plain
 
 MOST_ROWS = 20
 MOST_EXPLAINED = 5
@@ -50,6 +50,15 @@ def explanation_text(explanation: Explanation, limit: int = 5) -> str:
     if explanation.missing:
         return f"{code(explanation.benchmark)}: {explanation.missing}\n{engine}"
     out = [f"{code(explanation.benchmark)}: {sentence(explanation)}", ""]
+    operators = operators_worth_showing(explanation, limit)
+    if operators:
+        out += ["| change | share | | operator | kernels |", "| ---: | ---: | --- | --- | --- |"]
+        out += [
+            f"| {microseconds(one.change_s)} | {one.share:.0%} | {one.kind} | {code(fit(flattened(one.operator)))} "
+            f"| {code(fit(flattened(one.said), 2 * LONGEST_NAME))} |"
+            for one in operators
+        ]
+        out.append("")
     out += ["| change | share | | kernel |", "| ---: | ---: | --- | --- |"]
     shown, others = worth_showing(explanation, limit)
     for one in shown:

@@ -11,8 +11,9 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from regression.explain.explanation import worth_showing
+from regression.explain.explanation import operators_worth_showing, worth_showing
 from regression.explain.kernels import Change, Explanation
+from regression.explain.operators import OperatorChange
 from regression.report import figures
 from regression.report.content import DETECTABLE, Changed, Content
 from regression.report.figures import Picture
@@ -24,6 +25,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 # More would make a page that nobody reads to its end, and larger than a mail server takes.
 MOST_CHANGED = 8
 MOST_KERNELS = 12
+MOST_OPERATORS = 8
 MOST_TIMELINES = 6
 LARGEST_SHEET_BYTES = 3 * 2**19
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -38,6 +40,7 @@ class Article:
     kernels: Explanation
     shown: Sequence[Change]
     others: Sequence[Change]
+    operators: Sequence[OperatorChange]
 
 
 def html(content: Content) -> str:
@@ -62,7 +65,9 @@ def html(content: Content) -> str:
 
 def _article(one: Changed) -> Article:
     latency = figures.latencies(one.benchmark, one.latency_s, one.baseline_latencies_s) if one.latency_s else None
-    return Article(one.benchmark, latency, one.explanation, *worth_showing(one.explanation, MOST_KERNELS))
+    told = one.explanation
+    operators = operators_worth_showing(told, MOST_OPERATORS)
+    return Article(one.benchmark, latency, told, *worth_showing(told, MOST_KERNELS), operators)
 
 
 def _speedups(content: Content) -> list[Picture]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from regression.explain.explanation import counts, extremes, sentence, worth_showing
+from regression.explain.explanation import counts, extremes, operators_worth_showing, sentence, worth_showing
 from regression.explain.kernels import Explanation
 from regression.explain.layers import Layers
+from regression.explain.operators import OperatorChange
 from regression.report.content import DETECTABLE, Content
 from regression.report.rows import Row
 from regression.text import WIDTH, count, escaped, fit, flattened, microseconds, wrapped
@@ -15,6 +16,7 @@ HEADINGS = ("benchmark", "metric", "baseline", "now", "change", "detectable", "v
 # A terminal is read from its end; the page has room for more.
 MOST_EXPLAINED = 10
 MOST_LINES = 5
+MOST_OPERATORS = 2
 NARROWEST_KIND = 11
 
 
@@ -63,7 +65,9 @@ def explanation_lines(explanation: Explanation, limit: int = MOST_LINES) -> list
     if explanation.missing:
         return [_columns(f"{explanation.benchmark}: {explanation.missing}"), *engine]
     out = [_columns(f"{explanation.benchmark}: {sentence(explanation)}")]
-    limit -= len(engine)
+    operators = operators_worth_showing(explanation, MOST_OPERATORS)
+    out += [_operator(one) for one in operators]
+    limit -= len(engine) + len(operators)
     shown, others = worth_showing(explanation, limit - 1)
     kinds = max([NARROWEST_KIND, *(len(one.kind) for one in shown)])
     for one in shown:
@@ -80,6 +84,13 @@ def explanation_lines(explanation: Explanation, limit: int = MOST_LINES) -> list
         rest_s, share = sum(other.change_s for other in others), sum(other.share for other in others)
         out.append(f"  {microseconds(rest_s):>12} {share:>6.0%}  the other {len(others)}")
     return out + engine
+
+
+def _operator(one: OperatorChange) -> str:
+    amounts = f"  {microseconds(one.change_s):>12} {one.share:>6.0%}  "
+    room = WIDTH - len(amounts)
+    name = fit(flattened(one.operator), room // 2)
+    return _columns(f"{amounts}{name}: {fit(f'{one.kind}: {flattened(one.said)}', room - len(name) - 2)}")
 
 
 def _header(content: Content) -> Iterable[str]:

@@ -15,6 +15,7 @@ from typing import Any
 from common.schema import RENAMED, SCHEMA
 from regression.metrics import LARGEST_VALUE, METRICS, SMALLEST_VALUE, Kind, Metric, lookup
 from regression.runs.kernel_table import kernel_table
+from regression.runs.operator_table import Lists, StoredOperator, operator_table
 from regression.runs.run import Benchmark, Confirmation, Label, LeftOut, Run, UnusableRun
 from regression.text import escaped, why
 
@@ -27,6 +28,8 @@ DISTURBING = frozenset(
 )
 
 
+# Of a benchmark and of a confirmation: the field of its table of operators.
+OPERATORS = "operators"
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -50,7 +53,8 @@ def parse(document: Mapping[str, Any], path: Path, metrics: Sequence[Metric] = M
         )
     problems: list[str] = []
     renamed = RENAMED.get(schema, {}) if isinstance(schema, int) else {}
-    benchmarks = _benchmarks(records, problems, metrics, suite.get("kernels"), renamed)
+    lists = Lists.of(suite)
+    benchmarks = _benchmarks(records, problems, metrics, lists, renamed)
     selected = _texts(suite.get("selected"))
     if not benchmarks and not selected:
         more = f" ({problems[0]})" if problems else ""
@@ -70,7 +74,7 @@ def parse(document: Mapping[str, Any], path: Path, metrics: Sequence[Metric] = M
         skipped=_sentences(suite.get("skipped")),
         failed=_sentences(suite.get("failed")),
         labels=_labels(suite.get("labels")),
-        confirmations=_confirmations(suite.get("confirmations"), problems, metrics, renamed),
+        confirmations=_confirmations(suite.get("confirmations"), problems, metrics, lists, renamed),
         verdicts={key: _sentences(value) for key, value in _mapping(suite.get("verdicts")).items()},
         suite=suite,
         problems=tuple(LeftOut(path, problem) for problem in problems),
@@ -109,7 +113,7 @@ def _load(path: Path) -> Mapping[str, Any]:
 
 
 def _benchmarks(
-    records: list[Any], problems: list[str], metrics: Sequence[Metric], kernel_names: Any, renamed: Mapping[str, str]
+    records: list[Any], problems: list[str], metrics: Sequence[Metric], lists: Lists, renamed: Mapping[str, str]
 ) -> dict[str, Benchmark]:
     params = Counter(
         record["param"] for record in records if isinstance(record, dict) and isinstance(record.get("param"), str)
@@ -126,7 +130,7 @@ def _benchmarks(
             problems.append(f"`benchmarks[{number}]` has neither `param` nor `name` and is left out.")
             continue
         record = {**record, "extra_info": _renamed(record.get("extra_info"), renamed)}
-        read_ones.append(_benchmark(escaped(id_), record, problems, metrics, kernel_names))
+        read_ones.append(_benchmark(escaped(id_), record, problems, metrics, lists))
     counts = Counter(benchmark.id for benchmark in read_ones)
     problems += [
         f"`benchmarks` holds {id_} {count} times; which one counts is not known, so all are left out."
@@ -137,12 +141,14 @@ def _benchmarks(
 
 
 def _benchmark(
-    id_: str, record: Mapping[str, Any], problems: list[str], metrics: Sequence[Metric], kernel_names: Any
+    id_: str, record: Mapping[str, Any], problems: list[str], metrics: Sequence[Metric], lists: Lists
 ) -> Benchmark:
     values: dict[str, float] = {}
     absent: dict[str, str] = {}
+    extra_info = _mapping(record.get("extra_info"))
+    operators = _operators(id_, extra_info.get(OPERATORS), problems, lists)
     for metric in metrics:
-        raw = lookup(record, metric.path)
+        raw = _sum_s(operators) if metric.by_operator else lookup(record, metric.path)
         number = metric.number(raw)
         if number is not None:
             values[metric.key] = number
@@ -152,14 +158,14 @@ def _benchmark(
             problems.append(f"{id_}: {absent[metric.key]}; left out.")
         elif isinstance(reason := lookup(record, metric.missing) if metric.missing else None, str):
             absent[metric.key] = escaped(reason)
-    extra_info = _mapping(record.get("extra_info"))
     return Benchmark(
         id=id_,
         params={key: escaped(str(value)[:100]) for key, value in _mapping(record.get("params")).items()},
         values=values,
         absent=absent,
         round_spread=_round_spread(_mapping(record.get("stats"))),
-        kernels=_kernels(extra_info, kernel_names),
+        kernels=_kernels(extra_info, lists.kernels),
+        operators=operators,
         disturbances=_disturbances(extra_info.get("gpu_state")),
         extra_info=extra_info,
     )
@@ -173,9 +179,21 @@ def _round_spread(stats: Mapping[str, Any]) -> float | None:
     return math.log(high / low) / 1.349
 
 
-def _kernels(extra_info: Mapping[str, Any], names: Any) -> int | None:
+def _operators(id_: str, stored: Any, problems: list[str], lists: Lists) -> tuple[StoredOperator, ...]:
     try:
-        table = kernel_table(extra_info, names if isinstance(names, list) else [])
+        return operator_table(stored, lists)
+    except ValueError as error:
+        problems.append(f"{id_}: its operators are left out: {escaped(str(error))}.")
+        return ()
+
+
+def _sum_s(operators: Sequence[StoredOperator]) -> float | None:
+    return sum(operator.time_s for operator in operators) or None
+
+
+def _kernels(extra_info: Mapping[str, Any], names: Sequence[str]) -> int | None:
+    try:
+        table = kernel_table(extra_info, names)
     except ValueError:  # the explanation says what is wrong with it
         return None
     return hash(frozenset((kernel.name, kernel.launches) for kernel in table)) if table else None
@@ -202,9 +220,10 @@ def _labels(raw: Any) -> dict[str, Label]:
 
 
 def _confirmations(
-    raw: Any, problems: list[str], metrics: Sequence[Metric], renamed: Mapping[str, str]
+    raw: Any, problems: list[str], metrics: Sequence[Metric], lists: Lists, renamed: Mapping[str, str]
 ) -> tuple[Confirmation, ...]:
-    stored = {metric.confirmation_field: metric for metric in metrics}
+    stored = {metric.confirmation_field: metric for metric in metrics if not metric.by_operator}
+    by_operator = [metric for metric in metrics if metric.by_operator]
     confirmations = []
     for number, item in enumerate(raw if isinstance(raw, list) else []):
         measured = _mapping(_mapping(item).get("benchmarks"))
@@ -212,12 +231,16 @@ def _confirmations(
             problems.append(f"`suite.confirmations[{number}]` has no `benchmarks` and is left out.")
             continue
         values: dict[str, dict[str, float]] = {}
+        operators: dict[str, tuple[StoredOperator, ...]] = {}
         for id_, record in measured.items():
             fields = _renamed(record, renamed).items()
             numbers = {stored[name].key: stored[name].number(value) for name, value in fields if name in stored}
-            values[escaped(id_)] = {key: value for key, value in numbers.items() if value is not None}
+            id_ = escaped(id_)
+            operators[id_] = _operators(f"a confirmation of {id_}", _mapping(record).get(OPERATORS), problems, lists)
+            numbers |= {metric.key: metric.number(_sum_s(operators[id_])) for metric in by_operator}
+            values[id_] = {key: value for key, value in numbers.items() if value is not None}
         controls, disturbed = (tuple(_texts(item.get(field)) or ()) for field in ("controls", "disturbed"))
-        confirmations.append(Confirmation(controls, values, disturbed))
+        confirmations.append(Confirmation(controls, values, disturbed, operators))
     return tuple(confirmations)
 
 

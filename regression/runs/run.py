@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from regression.metrics import lookup
+from regression.runs.operator_table import StoredOperator
 from regression.text import escaped
 
 
@@ -44,6 +45,8 @@ class Benchmark:
     """Spread of the logarithm of the rounds' latency, from their quartiles."""
     kernels: int | None = None
     """Stands for which kernels one inference launches how often; None where that is not known."""
+    operators: tuple[StoredOperator, ...] = dataclasses.field(default=(), repr=False)
+    """Of one inference, in the order of execution; empty where they are not known."""
     disturbances: tuple[str, ...] = ()
     extra_info: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
 
@@ -64,6 +67,8 @@ class Confirmation:
     values: Mapping[str, Mapping[str, float]]
     disturbed: tuple[str, ...] = ()
     """Why the process found the GPU disturbed; then its values say nothing."""
+    operators: Mapping[str, tuple[StoredOperator, ...]] = dataclasses.field(default_factory=dict, repr=False)
+    """Id to operators, where they are known."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

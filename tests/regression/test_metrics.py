@@ -13,13 +13,27 @@ def test_shares_of_the_error_add_up_to_one() -> None:
 
 def test_what_matters_lies_well_below_what_is_claimed_to_be_seen() -> None:
     min_effects = {metric.key: metric.min_effect for metric in METRICS if metric.judged}
-    assert min_effects == {"kernel_time": 0.0025, "latency": 0.05, "peak_memory": 0.01}
+    assert min_effects == {
+        "kernel_time": 0.0025,
+        "same_kernels": 0.0025,
+        "selection": 0.0025,
+        "latency": 0.05,
+        "peak_memory": 0.01,
+    }
 
 
 def test_a_minimum_replaces_one_metric_and_leaves_the_others() -> None:
-    changed = with_min_changes(["kernel_time=3%"])
-    assert changed[0].min_effect == 0.03 and changed[0].worth_knowing == 0.06
-    assert changed[1:] == METRICS[1:]
+    changed = with_min_changes(["latency=3%"])
+    before = [metric for metric in METRICS if metric.key != "latency"]
+    (latency,) = [metric for metric in changed if metric not in before]
+    assert latency.key == "latency" and (latency.min_effect, latency.worth_knowing) == (0.03, 0.2)
+    assert [metric for metric in changed if metric in before] == before
+
+
+def test_a_minimum_of_kernel_time_holds_for_its_parts_unless_they_have_their_own() -> None:
+    changed = {metric.key: metric for metric in with_min_changes(["kernel_time=3%", "selection=40%"])}
+    assert [changed[key].min_effect for key in ("kernel_time", "same_kernels", "selection")] == [0.03, 0.03, 0.4]
+    assert [changed[key].worth_knowing for key in ("kernel_time", "same_kernels", "selection")] == [0.06, 0.06, 0.8]
 
 
 @pytest.mark.parametrize(

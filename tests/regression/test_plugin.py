@@ -334,23 +334,59 @@ def test_a_confirmation_keeps_what_is_judged_and_what_excuses_it():
     assert set(only) == {"kernel_time_s", "latency_s", "peak_memory_bytes"}
 
 
-def benchmark(name: str, kernels: list[int], time_s: float) -> dict[str, Any]:
+def benchmark(name: str, kernels: list[int], time_s: float, calls: int = 0) -> dict[str, Any]:
     table = {"kernel": kernels, "launches": [1] * len(kernels), "time_s": [time_s] * len(kernels)}
-    return {"param": name, "stats": {"median": time_s, "data": [time_s]}, "extra_info": {"kernels": table}}
+    operators = {"operator": [0], "kernels": [kernels], "time_ns": [round(time_s * 1e9)], "api_calls": [calls]}
+    extra_info = {"kernels": table, "operators": operators}
+    return {"param": name, "stats": {"median": time_s, "data": [time_s]}, "extra_info": extra_info}
 
 
-def test_a_benchmark_measured_again_replaces_its_record_and_keeps_its_kernels():
+SUITE: dict[str, Any] = {"kernels": ["conv", "add"], "operators": ["aten::conv2d"], "api_calls": [{"cudaMalloc": 1}]}
+OTHER_SUITE: dict[str, Any] = {
+    "kernels": ["gemm", "conv"],
+    "operators": ["aten::linear"],
+    "api_calls": [{"cuLaunchKernel": 2}, {"cudaMalloc": 1}],
+}
+
+
+def pointed_to(suite: dict[str, Any], operators: dict[str, Any]) -> list[tuple[str, list[str], dict[str, int]]]:
+    return [
+        (suite["operators"][name], [suite["kernels"][kernel] for kernel in kernels], suite["api_calls"][calls])
+        for name, kernels, calls in zip(
+            operators["operator"], operators["kernels"], operators["api_calls"], strict=True
+        )
+    ]
+
+
+def test_a_benchmark_measured_again_replaces_its_record_and_keeps_its_kernels_and_operators():
     first = benchmark("a-b1", [0, 1], 1.0)
     del first["stats"]["data"]
     document: dict[str, Any] = {
-        "suite": {"kernels": ["conv", "add"]},
+        "suite": copy.deepcopy(SUITE),
         "benchmarks": [benchmark("b-b1", [1], 5.0), first],
     }
-    fresh.replace_record(document, benchmark("a-b1", [0, 1], 2.0), ["gemm", "conv"])
+    fresh.replace_record(document, benchmark("a-b1", [0, 1], 2.0, calls=1), OTHER_SUITE)
     other, again = document["benchmarks"]
-    assert other["stats"]["median"] == 5.0
+    assert other == benchmark("b-b1", [1], 5.0)
     assert again["stats"] == {"median": 2.0}
-    assert [document["suite"]["kernels"][number] for number in again["extra_info"]["kernels"]["kernel"]] == [
-        "gemm",
-        "conv",
-    ]
+    assert document["suite"] == {
+        "kernels": ["conv", "add", "gemm"],
+        "operators": ["aten::conv2d", "aten::linear"],
+        "api_calls": [{"cudaMalloc": 1}],
+    }
+    assert again["extra_info"]["kernels"]["kernel"] == [2, 0]
+    told = pointed_to(document["suite"], again["extra_info"]["operators"])
+    assert told == [("aten::linear", ["gemm", "conv"], {"cudaMalloc": 1})]
+
+
+def test_operators_of_a_confirmation_point_into_the_lists_of_the_run_that_stores_it():
+    document: dict[str, Any] = {"suite": {**copy.deepcopy(SUITE), "confirmations": []}, "benchmarks": []}
+    entry = fresh.confirmation({"datetime": "now", "benchmarks": [benchmark("a-b1", [0], 2.0)]}, [], METRICS)
+    before = copy.deepcopy(entry)
+    for _ in range(2):
+        fresh.add_confirmation(document, entry, OTHER_SUITE)
+    assert entry == before, "a session adds it to more than one document"
+    for stored in document["suite"]["confirmations"]:
+        told = pointed_to(document["suite"], stored["benchmarks"]["a-b1"]["operators"])
+        assert told == [("aten::linear", ["gemm"], {"cuLaunchKernel": 2})]
+        assert stored["benchmarks"]["a-b1"]["operators"]["time_ns"] == [2_000_000_000]

@@ -1,0 +1,75 @@
+"""Which operators of the model account for a change of kernel time, and whether they launch other kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from regression.explain.names import shorten
+from regression.judge.choices import learn, placed
+from regression.runs.operator_table import StoredOperator
+
+
+@dataclass(frozen=True)
+class OperatorChange:
+    """What one operator adds to the change of an inference.
+
+    `kind` is `slower` or `faster` (the same kernels), `other kernels` (no baseline run launched them there),
+    `seen before` (other kernels than most runs, and as in one of them), `new` or `gone`. `kernels_before` and
+    `kernels_now` are full names, `said` tells them in short where they differ. Times are seconds per inference.
+    """
+
+    operator: str
+    kind: str
+    before_s: float
+    now_s: float
+    kernels_before: tuple[str, ...]
+    kernels_now: tuple[str, ...]
+    share: float = 0.0
+    said: str = "same kernels"
+
+    @property
+    def change_s(self) -> float:
+        """Seconds per inference that this adds; negative where it takes time away."""
+        return self.now_s - self.before_s
+
+
+def operator_changes(
+    baselines: Sequence[Sequence[StoredOperator]], now: Sequence[StoredOperator], whole_s: float
+) -> tuple[OperatorChange, ...]:
+    """The operators of a run against those of the baseline's runs, the largest change first; none where not known.
+
+    An operator is compared with the baseline's mean time for the kernels that it launches; where most runs launched
+    others, with the mean of all. `whole_s` is the change that the shares are of.
+    """
+    if not now or not any(baselines):
+        return ()
+    known, rows = learn(baselines), placed(now)
+    found = []
+    for place, row in rows.items():
+        usual, mean_s = known.usual.get(place, ((), 0.0))
+        before_s = known.times_s.get((place, row.kernels))
+        if place not in known.usual:
+            kind, before_s = "new", 0.0
+        elif before_s is None:
+            kind, before_s = "other kernels", mean_s
+        elif row.kernels != usual:
+            kind, before_s = "seen before", mean_s
+        else:
+            kind = "slower" if row.time_s >= before_s else "faster"
+        found.append(OperatorChange(row.name, kind, before_s, row.time_s, usual, row.kernels))
+    for place, (usual, mean_s) in known.usual.items():
+        if place not in rows:
+            found.append(OperatorChange(place[0], "gone", mean_s, 0.0, usual, ()))
+    short = shorten(name for one in found for name in (*one.kernels_before, *one.kernels_now))
+    return tuple(
+        replace(one, share=one.change_s / whole_s if whole_s else 0.0, said=_said(one, short))
+        for one in sorted(found, key=lambda one: -abs(one.change_s))
+    )
+
+
+def _said(one: OperatorChange, short: dict[str, str]) -> str:
+    if one.kernels_before == one.kernels_now:
+        return "same kernels"
+    before, now = (" + ".join(short[name] for name in names) for names in (one.kernels_before, one.kernels_now))
+    return f"{before or 'nothing'} -> {now or 'nothing'}"

@@ -1,0 +1,232 @@
+"""Kernel time operator by operator: did the same kernels become slower, and what does the choice of others cost?
+
+`cudnn.benchmark` picks other kernels for some convolutions in each process, so the sum over all operators is restless.
+Each operator is compared with the baseline's times for the very kernels that it launched; docs/method.md derives it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from regression.judge.noise import Floats
+from regression.metrics import ByOperator
+from regression.runs.operator_table import StoredOperator
+from regression.runs.run import Benchmark, Confirmation
+
+Operators = Sequence[StoredOperator]
+Place = tuple[str, int]
+"""An operator of a model: its name, and which of those that are called so."""
+Choice = tuple[Place, tuple[str, ...]]
+"""An operator with the kernels that it launched."""
+
+# With less of its time in operators whose kernels the baseline has seen, a run is not compared by these.
+LEAST_MATCHED = 0.5
+STEPS, PRECISION = 50, 1e-10
+
+
+@dataclasses.dataclass(frozen=True)
+class OtherChoice:
+    """An operator whose kernels no baseline run has seen there; times in seconds at the baseline's speed.
+
+    An operator that is new or gone is no choice of cuDNN's: it belongs to the same kernels.
+    """
+
+    operator: str
+    before: tuple[str, ...]
+    """What most baseline runs launched there; empty where the operator itself is new."""
+    now: tuple[str, ...]
+    """Empty where the operator is gone."""
+    cost_s: float
+    """What it takes more than the baseline's choices do on average."""
+
+    @property
+    def is_selection(self) -> bool:
+        return bool(self.before and self.now)
+
+
+@dataclasses.dataclass(frozen=True)
+class Known:
+    """What the baseline's runs say of the operators of one benchmark.
+
+    Attributes:
+        times_s: of every choice that a run made, at the speed of the mean run.
+        runs: how many runs made it.
+        factors: (K,) how much slower than that each run is; NaN for a run without operators.
+        totals_s: (K,) the sum over its operators.
+    """
+
+    times_s: Mapping[Choice, float]
+    runs: Mapping[Choice, int]
+    factors: Floats
+    totals_s: Floats
+
+    @functools.cached_property
+    def usual(self) -> dict[Place, tuple[tuple[str, ...], float]]:
+        """Of each place the kernels that most runs launched there, and what it takes on average over the runs."""
+        places: dict[Place, list[Choice]] = {}
+        for choice in self.times_s:
+            places.setdefault(choice[0], []).append(choice)
+        return {
+            place: (
+                max(choices, key=lambda choice: self.runs[choice])[1],
+                sum(self.times_s[choice] * self.runs[choice] for choice in choices)
+                / sum(self.runs[choice] for choice in choices),
+            )
+            for place, choices in places.items()
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class Matched:
+    """One process against what is known.
+
+    Attributes:
+        known_s: what the baseline takes for its choices that were seen there, and for operators that are gone.
+        speed: how much slower the choices that were seen are now; 1 where none was.
+        factor: the same, with the time of new operators in the numerator and of gone ones in the denominator.
+        total_s: the sum over its operators.
+        share: how much of that is matched.
+    """
+
+    known_s: float
+    speed: float
+    factor: float
+    total_s: float
+    share: float
+
+
+def placed(operators: Operators) -> dict[Place, StoredOperator]:
+    """The operators that launch something, by their place."""
+    seen: Counter[str] = Counter()
+    found = {}
+    for operator in operators:
+        if operator.kernels:
+            found[operator.name, seen[operator.name]] = operator
+        seen[operator.name] += 1
+    return found
+
+
+def learn(baselines: Sequence[Operators]) -> Known:
+    """What the operators of the baseline's runs (empty where they are not known) say.
+
+    The time of a choice is the mean over the runs that made it, each divided by its run's factor; the factor of a run
+    is what its operators take over those means, as far as other runs made the same choices. Each is found from the
+    other by turns. The factors' logarithms have the mean 0, so where all choices are the same they are the deviations
+    of the runs' sums from their mean.
+    """
+    tables = [{(place, row.kernels): row.time_s for place, row in placed(operators).items()} for operators in baselines]
+    columns = {choice: number for number, choice in enumerate(dict.fromkeys(c for table in tables for c in table))}
+    present = np.zeros((len(tables), len(columns)), dtype=bool)
+    times_s = np.zeros(present.shape)
+    for row, table in enumerate(tables):
+        where = [columns[choice] for choice in table]
+        present[row, where], times_s[row, where] = True, list(table.values())
+    recorded = present.any(axis=1)
+    shared = present.sum(axis=0) > 1
+    factors = np.ones(len(tables))
+    means_s = np.zeros(len(columns))
+    for _ in range(STEPS):
+        means_s = times_s.sum(axis=0) / np.maximum(present.T @ factors, 1e-300)
+        expected_s = (present & shared) @ means_s
+        sums_s = np.where(shared, times_s, 0).sum(axis=1)
+        comparable = (expected_s > 0) & (sums_s > 0)
+        found = np.where(comparable, sums_s / np.where(comparable, expected_s, 1), 1.0)
+        if recorded.any():
+            found /= np.exp(np.log(found[recorded]).mean())
+        moved = np.abs(found - factors).max(initial=0)
+        factors = found
+        if moved < PRECISION:
+            break
+    return Known(
+        dict(zip(columns, means_s.tolist(), strict=True)),
+        dict(zip(columns, present.sum(axis=0).tolist(), strict=True)),
+        np.where(recorded, factors, np.nan),
+        np.where(recorded, times_s.sum(axis=1), np.nan),
+    )
+
+
+def match(known: Known, operators: Operators) -> Matched:
+    """A process's operators against what is known of their choices."""
+    rows = placed(operators)
+    pairs = [(row.time_s, known.times_s.get((place, row.kernels))) for place, row in rows.items()]
+    total_s = sum(time_s for time_s, _ in pairs)
+    matched_s = sum(time_s for time_s, before_s in pairs if before_s)
+    known_s = sum(before_s for _, before_s in pairs if before_s)
+    share = matched_s / total_s if total_s else 0.0
+    if not matched_s or not known_s:
+        return Matched(total_s, 1.0, 1.0, total_s, share)
+    new_s = sum(row.time_s for place, row in rows.items() if place not in known.usual)
+    gone_s = sum(mean_s for place, (_, mean_s) in known.usual.items() if place not in rows)
+    factor = (matched_s + new_s) / (known_s + gone_s)
+    return Matched(known_s + gone_s, matched_s / known_s, factor, total_s, share)
+
+
+def other_choices(known: Known, operators: Operators) -> tuple[OtherChoice, ...]:
+    """The operators whose kernels no baseline run has seen there, and those that are gone, the costliest first."""
+    rows, speed = placed(operators), match(known, operators).speed
+    found = []
+    for place, row in rows.items():
+        if (place, row.kernels) not in known.times_s:
+            before, mean_s = known.usual.get(place, ((), 0.0))
+            found.append(OtherChoice(place[0], before, row.kernels, row.time_s / speed - mean_s))
+    for place, (before, mean_s) in known.usual.items():
+        if place not in rows:
+            found.append(OtherChoice(place[0], before, (), -mean_s))
+    return tuple(sorted(found, key=lambda choice: -choice.cost_s))
+
+
+@dataclasses.dataclass(frozen=True)
+class Compared:
+    """One benchmark: logarithms of both parts of its kernel time; their centres are what the baseline takes in seconds.
+
+    Attributes:
+        baselines: part to (K,), NaN for a run without operators or of a disturbed GPU.
+        now: part to the logarithm.
+        again: part to (n,), of every confirmation.
+        share: how much of this run's time is in operators whose kernels the baseline has seen.
+        others: the operators of this run whose kernels it has not.
+    """
+
+    baselines: Mapping[ByOperator, Floats]
+    now: Mapping[ByOperator, float]
+    again: Mapping[ByOperator, Floats]
+    share: float
+    others: tuple[OtherChoice, ...]
+
+
+def compare(
+    id_: str, now: Benchmark, baselines: Sequence[Benchmark | None], confirmations: Sequence[Confirmation]
+) -> Compared:
+    """Compare a benchmark's operators with the baseline's.
+
+    Args:
+        baselines: the benchmark in every baseline run, None where it has none.
+        confirmations: those that count.
+    """
+    known = learn([item.operators if item and not item.disturbances else () for item in baselines])
+    first = match(known, now.operators)
+    again = [match(known, confirmation.operators.get(id_, ())) for confirmation in confirmations]
+    # Relative to what the baseline takes for this run's choices, so that what is shown is in seconds.
+    same = np.log(first.known_s)
+    return Compared(
+        baselines={
+            ByOperator.SAME_KERNELS: same + np.log(known.factors),
+            ByOperator.SELECTION: np.log(known.totals_s / known.factors),
+        },
+        now={
+            ByOperator.SAME_KERNELS: same + np.log(first.factor),
+            ByOperator.SELECTION: np.log(first.total_s / first.factor),
+        },
+        again={
+            ByOperator.SAME_KERNELS: same
+            + np.log([one.factor if one.share >= LEAST_MATCHED else np.nan for one in again]),
+            ByOperator.SELECTION: np.log([one.total_s / one.factor if one.total_s else np.nan for one in again]),
+        },
+        share=first.share,
+        others=other_choices(known, now.operators),
+    )

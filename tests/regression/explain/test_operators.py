@@ -1,0 +1,141 @@
+"""Operators behind a change: what is said of the same kernels, of others, of what came and went, in every form."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from regression.explain.explanation import explanations, operators_worth_showing
+from regression.explain.operators import operator_changes
+from regression.judge.judge import judge
+from regression.report import json as json_form
+from regression.report import markdown, page, terminal
+from regression.report.content import content
+from regression.runs.operator_table import StoredOperator
+from regression.runs.run import Benchmark, Run
+from regression.text import WIDTH
+
+ID = "net-eager-fp32-b128"
+US = 1e-6
+CONV, GEMM = "void cudnn::implicit_gemm_128x64<float>(int)", "sm90_xmma_fprop_f32_nhwc_tilesize64"
+ADD = "void at::native::vectorized_elementwise_kernel<4, at::native::CUDAFunctor_add<float>>(int)"
+
+
+def operator(name: str, us: float, *kernels: str) -> StoredOperator:
+    return StoredOperator(name, kernels or (CONV,), us * US)
+
+
+def run(name: str, rows: list[StoredOperator], day: int = 1) -> Run:
+    names = list(dict.fromkeys(kernel for row in rows for kernel in row.kernels))
+    table = {
+        "kernel": list(range(len(names))),
+        "launches": [sum(kernel == name for row in rows for kernel in row.kernels) for name in names],
+        "time_s": [sum(row.time_s for row in rows if row.kernels[0] == name) for name in names],
+    }
+    total_s = sum(row.time_s for row in rows)
+    values = dict.fromkeys(("kernel_time", "same_kernels", "selection"), total_s)
+    benchmark = Benchmark(id=ID, values=values, operators=tuple(rows), extra_info={"kernels": table})
+    return Run(
+        path=Path(name),
+        datetime=f"2026-03-{day:02d}",
+        benchmarks={ID: benchmark},
+        selected=frozenset([ID]),
+        suite={"kernels": names},
+    )
+
+
+BASELINE = [
+    operator("stem aten::conv2d", 100),
+    operator("blocks.3.0.conv_dw aten::conv2d", 40),
+    operator("aten::add", 20, ADD),
+]
+
+
+def changes(*now: StoredOperator, baselines=((BASELINE,) * 3)):
+    found = operator_changes(baselines, now, sum(row.time_s for row in now) - 160 * US)
+    return [
+        (one.operator, one.kind, round(one.change_s / US, 6), one.said) for one in found if round(one.change_s / US, 6)
+    ]
+
+
+def test_the_same_kernels_are_slower_or_faster():
+    found = changes(operator("stem aten::conv2d", 112), operator("blocks.3.0.conv_dw aten::conv2d", 39), BASELINE[2])
+    assert found == [
+        ("stem aten::conv2d", "slower", 12, "same kernels"),
+        ("blocks.3.0.conv_dw aten::conv2d", "faster", -1, "same kernels"),
+    ]
+
+
+def test_other_kernels_are_told_with_the_old_and_the_new():
+    ((name, kind, change_us, said),) = changes(BASELINE[0], operator(BASELINE[1].name, 55, GEMM, ADD), BASELINE[2])
+    assert (name, kind, change_us) == (BASELINE[1].name, "other kernels", 15)
+    assert said.startswith("implicit_gemm_128x64 -> sm90_xmma_fprop") and " + vectorized_elementwise_kernel" in said
+
+
+def test_kernels_that_another_run_launched_are_seen_before():
+    chosen = [BASELINE[0], operator(BASELINE[1].name, 70, GEMM), BASELINE[2]]
+    found = changes(*chosen, baselines=[BASELINE, BASELINE, chosen])
+    assert [(kind, change_us) for _, kind, change_us, _ in found] == [("seen before", 20)]
+
+
+def test_what_came_and_what_went():
+    found = changes(*BASELINE[:2], operator("blocks.3.0.se aten::mul", 30, ADD))
+    assert [(name, kind, change_us) for name, kind, change_us, _ in found] == [
+        ("blocks.3.0.se aten::mul", "new", 30),
+        ("aten::add", "gone", -20),
+    ]
+    assert found[0][3].startswith("nothing -> ") and found[1][3].endswith(" -> nothing")
+
+
+def test_without_operators_nothing_is_said():
+    assert operator_changes([(), ()], BASELINE, 0.0) == () == operator_changes([BASELINE], (), 0.0)
+
+
+@pytest.fixture(scope="module")
+def slower():
+    """A run whose depthwise convolution takes 12 us more, and its baseline."""
+    now = run("now.json", [BASELINE[0], operator(BASELINE[1].name, 52), BASELINE[2]], day=2)
+    baselines = [run(f"{number}.json", BASELINE) for number in range(5)]
+    return now, baselines, judge(now, baselines)
+
+
+def test_an_explanation_names_the_operator(slower):
+    now, baselines, _ = slower
+    (told,) = explanations([ID], now, baselines)
+    (one,) = operators_worth_showing(told, 5)
+    assert (one.operator, round(one.share, 6)) == ("blocks.3.0.conv_dw aten::conv2d", 1.0)
+    assert operators_worth_showing(dataclasses.replace(told, operators=(one,) * 9), 5) == [one] * 5
+
+
+def test_every_form_names_it_before_the_kernels(slower):
+    now, baselines, report = slower
+    said = content(report, now, baselines)
+    name, kernel = "blocks.3.0.conv_dw aten::conv2d", "implicit_gemm_128x64"
+    for form in (terminal.text, markdown.text, page.html):
+        text = form(said)
+        text = (
+            text[text.rindex(ID) :]
+            if form is not page.html
+            else text[text.index('id="changed"') :].replace("<wbr>", "")
+        )
+        assert 0 <= text.index(name) < text.index(kernel), form
+    lines = terminal.text(said).splitlines()
+    (line,) = [line for line in lines if name in line]
+    assert "+12.00 us" in line and line.endswith("slower: same kernels") and max(map(len, lines)) <= WIDTH
+    (told,) = json.loads(json_form.text(said))["kernels"].values()
+    assert told["operators"][0]["operator"] == name and told["operators"][0]["change_s"] == pytest.approx(12e-6)
+
+
+def test_names_from_a_stored_file_do_nothing(slower):
+    """Neither a terminal's escape nor a tag or Markdown of an operator's or a kernel's name reaches the reader."""
+    bad = "<b onmouseover=x>`[a](javascript:x)\x1b[31m\n| @everyone"
+    now = run("now.json", [BASELINE[0], operator(bad, 30, bad), BASELINE[2]], day=2)
+    baselines = slower[1]
+    said = content(judge(now, baselines), now, baselines)
+    assert "\x1b" not in terminal.text(said) and "\x1b" not in markdown.text(said)
+    assert "<b onmouseover" not in page.html(said)
+    for line in markdown.text(said).splitlines():
+        assert "<b" not in line or "`" in line

@@ -1,0 +1,267 @@
+"""Operators are compared given the kernels chosen: what is learned from a baseline, and what is said of a run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from regression.judge.choices import OtherChoice, learn, match, other_choices
+from regression.judge.judge import judge
+from regression.judge.verdict import Judgement, Reason, Report, Verdict
+from regression.metrics import METRICS, with_min_changes
+from regression.runs.operator_table import StoredOperator
+from regression.runs.run import Benchmark, Confirmation, Run
+
+# The operators of a model: at each place the choices of kernels, each with its true time in microseconds.
+CONVOLUTIONS, OTHERS = 60, 120
+US = 1e-6
+ID = "net-eager-fp32-b1"
+
+
+def operator(name: str, kernel: str, us: float) -> StoredOperator:
+    return StoredOperator(name, (kernel,), us * US)
+
+
+def sums(rows: Sequence[StoredOperator]) -> float:
+    return sum(row.time_s for row in rows)
+
+
+def test_a_factor_is_the_deviation_of_a_runs_sum_where_all_choices_are_the_same():
+    runs = [[operator("a", "x", 10 * f), operator("b", "y", 90 * f)] for f in (1.0, 1.01, 0.99, 1.02)]
+    known = learn(runs)
+    logs = np.log([sums(rows) for rows in runs])
+    np.testing.assert_allclose(np.log(known.factors), logs - logs.mean(), atol=1e-9)
+    assert match(known, runs[1]).share == 1
+
+
+def test_a_factor_does_not_know_what_other_kernels_cost():
+    """The second operator has a slow kernel in two of four runs; but for that they are equal."""
+    runs = [[operator("a", "x", 50), operator("b", kernel, us)] for kernel, us in [("y", 10), ("z", 30)] * 2]
+    known = learn(runs)
+    np.testing.assert_allclose(known.factors, 1)
+    slower = match(known, [operator("a", "x", 51), operator("b", "z", 30.6)])
+    assert slower.factor == pytest.approx(1.02) and slower.share == 1
+
+
+def test_a_choice_that_one_run_alone_made_says_nothing_of_that_run():
+    runs = [[operator("a", "x", 50), operator("b", "y", 10)]] * 3 + [
+        [operator("a", "x", 51), operator("b", "z", 500)],
+    ]
+    known = learn(runs)
+    assert known.factors[3] / known.factors[0] == pytest.approx(1.02)
+
+
+def test_a_gpu_that_is_slower_does_not_make_its_own_choices_look_slow():
+    quick = [[operator("a", "x", 100), operator("b", "y", 10)]] * 3
+    slow = [[operator("a", "x", 110), operator("b", "z", 11)]] * 3
+    known = learn([*quick, *slow])
+    assert known.times_s[("b", 0), ("z",)] == pytest.approx(known.times_s[("b", 0), ("y",)])
+
+
+def test_a_run_without_operators_is_not_known():
+    known = learn([[operator("a", "x", 50)], (), [operator("a", "x", 50)]])
+    assert np.isnan(known.factors).tolist() == [False, True, False]
+    nothing = learn([(), ()])
+    assert match(nothing, [operator("a", "x", 1)]).share == 0 and np.isnan(nothing.factors).all()
+
+
+def test_equal_names_are_told_apart_by_their_order():
+    runs = [[operator("a", "x", 10), operator("a", "y", 20)]] * 2
+    assert match(learn(runs), [operator("a", "y", 10), operator("a", "x", 20)]).share == 0
+
+
+def rounded(others: Sequence[OtherChoice]) -> list[tuple[str, tuple[str, ...], tuple[str, ...], float]]:
+    return [(other.operator, other.before, other.now, round(other.cost_s / US, 6)) for other in others]
+
+
+def test_other_choices_are_named_with_what_they_cost():
+    runs = [[operator("a", "x", 50), operator("b", kernel, us)] for kernel, us in [("y", 10), ("y", 10), ("z", 16)]]
+    now = [operator("a", "x", 55), operator("b", "w", 22), operator("c", "v", 11)]
+    assert rounded(other_choices(learn(runs), now)) == [("c", (), ("v",), 10), ("b", ("y",), ("w",), 8)]
+    assert rounded(other_choices(learn(runs), now[:1])) == [("b", ("y",), (), -12)]
+
+
+class Machine:
+    """A GPU on which `cudnn.benchmark` picks one of three kernels for every third operator, in each process anew."""
+
+    def __init__(self, seed: int = 3, noise: float = 0.0005, restless: bool = True) -> None:
+        self.random, self.noise, self.restless = np.random.default_rng(seed), noise, restless
+        self.times_us = self.random.uniform(2, 6, (CONVOLUTIONS + OTHERS, 3))
+
+    def operators(self, slower: Mapping[int, float] | None = None, chosen: Mapping[int, int] | None = None):
+        """One process: `slower` are factors by place, `chosen` are choices by place."""
+        factor = math.exp(self.noise * self.random.standard_normal())
+        rows = []
+        for place, choices in enumerate(self.times_us.tolist()):
+            free = self.restless and place % 3 == 0
+            choice = int(self.random.integers(3)) if free else 0
+            choice = (chosen or {}).get(place, choice)
+            us = choices[choice] if choice < 3 else 5 * choices[0]
+            us *= factor * (slower or {}).get(place, 1.0)
+            rows.append(operator(f"blocks.{place}", f"kernel_{choice}", us))
+        return tuple(rows)
+
+    def run(self, name: str, rows: tuple[StoredOperator, ...], day: int = 1, again: Sequence[object] = ()) -> Run:
+        benchmark = Benchmark(
+            id=ID,
+            values=dict.fromkeys(("kernel_time", "same_kernels", "selection"), sums(rows)) | {"launches": len(rows)},
+            kernels=hash(tuple(row.kernels for row in rows)),
+            operators=rows,
+        )
+        return Run(
+            path=Path(name),
+            datetime=f"2026-03-{day:02d}",
+            benchmarks={ID: benchmark},
+            selected=frozenset([ID]),
+            confirmations=tuple(
+                Confirmation((), {ID: dict.fromkeys(benchmark.values, sums(rows_))}, (), {ID: rows_})  # type: ignore
+                for rows_ in again
+            ),
+        )
+
+    def judged(self, *again, now, baselines: int = 5, metrics=METRICS) -> Report:
+        before = [self.run(f"{number}.json", self.operators()) for number in range(baselines)]
+        return judge(self.run("now.json", now, 2, again), before, metrics=metrics)
+
+
+def of(report: Report, metric: str) -> Judgement:
+    (found,) = (item for item in report.judgements if item.metric == metric)
+    return found
+
+
+def test_the_same_kernels_show_what_the_sum_cannot():
+    """2 % in every kernel, whose choice moves the sum by 3 %."""
+    machine = Machine()
+    everywhere = dict.fromkeys(range(CONVOLUTIONS + OTHERS), 1.02)
+    report = machine.judged(
+        machine.operators(everywhere), machine.operators(everywhere), now=machine.operators(everywhere)
+    )
+    found = of(report, "same_kernels")
+    assert (found.verdict, found.reason) == (Verdict.SLOWER, Reason.WITHOUT_CONTROLS)
+    assert found.ratio == pytest.approx(1.02, abs=0.002)
+    assert found.detectable_ratio is not None and found.detectable_ratio < 1.02
+    assert of(report, "selection").verdict is Verdict.SAME
+    whole = of(report, "kernel_time")
+    assert (whole.verdict, whole.reason) == (Verdict.UNSURE, Reason.NOISY)
+    assert whole.detectable_ratio is not None and whole.detectable_ratio > 1.05
+
+
+def test_an_unchanged_night_is_same_in_all_three():
+    machine = Machine()
+    for _ in range(20):
+        report = machine.judged(now=machine.operators())
+        assert {item.verdict for item in report.judgements} == {Verdict.SAME}
+        assert of(report, "kernel_time").reason is Reason.BY_OPERATORS
+
+
+def test_what_is_shown_are_seconds():
+    machine = Machine(noise=0.0, restless=False)
+    report = machine.judged(now=machine.operators({5: 1.01}))
+    same = of(report, "same_kernels")
+    assert same.baseline == pytest.approx(machine.times_us[:, 0].sum() * US)
+    assert same.now == pytest.approx(same.baseline + 0.01 * machine.times_us[5, 0] * US)
+    selection = of(report, "selection")
+    assert selection.baseline == pytest.approx(same.baseline) == selection.now
+
+
+def test_kernels_that_do_not_vary_make_the_parts_equal_to_the_whole():
+    """As with TensorRT, which is one operator."""
+    rows = [(operator("tensorrt::execute_engine", "k", 500 * f),) for f in (1.0, 1.0004, 0.9997, 1.0002, 0.9999)]
+    machine = Machine()
+    before = [machine.run(f"{number}.json", row) for number, row in enumerate(rows)]
+    report = judge(machine.run("now.json", (operator("tensorrt::execute_engine", "k", 510),), 2), before)
+    same, whole = of(report, "same_kernels"), of(report, "kernel_time")
+    assert same.ratio == pytest.approx(whole.ratio) and same.verdict is whole.verdict is Verdict.SLOWER
+    assert of(report, "selection").ratio == pytest.approx(1)
+
+
+def test_a_costly_new_choice_is_named_with_operator_and_kernels():
+    """A kernel of 5 times the time at ten places, of a model whose choices are otherwise the same."""
+    machine = Machine(restless=False, noise=0.0005)
+    new = dict.fromkeys(range(0, 100, 10), 3)
+    report = machine.judged(*(machine.operators(chosen=new) for _ in range(2)), now=machine.operators(chosen=new))
+    same, selection = of(report, "same_kernels"), of(report, "selection")
+    assert same.verdict is Verdict.SAME
+    assert selection.verdict is Verdict.SLOWER
+    costliest = max(new, key=lambda place: machine.times_us[place, 0])
+    assert f"blocks.{costliest} +{4 * machine.times_us[costliest, 0]:.2f} us: kernel_0 -> kernel_3" in selection.detail
+    assert selection.detail.count("->") == 3, "the costliest three"
+    assert of(report, "kernel_time").verdict is Verdict.SLOWER
+
+
+def test_a_run_that_launches_mostly_other_kernels_is_unsure_and_says_so():
+    machine = Machine(restless=False)
+    report = machine.judged(now=machine.operators(chosen=dict.fromkeys(range(CONVOLUTIONS + OTHERS - 10), 2)))
+    same = of(report, "same_kernels")
+    assert (same.verdict, same.reason) == (Verdict.UNSURE, Reason.OTHER_KERNELS)
+    assert "% of the time is in operators whose kernels the baseline has seen" in same.detail
+
+
+def test_an_added_operator_is_no_choice_and_shows_as_the_same_kernels_do():
+    """1 %, which the selection could not show."""
+    machine = Machine(noise=0.0003)
+    added = (operator("blocks.new aten::add", "add", 8.0),)
+    now, *again = (machine.operators() + added for _ in range(3))
+    report = machine.judged(*again, now=now)
+    assert of(report, "selection").verdict is Verdict.SAME
+    same = of(report, "same_kernels")
+    assert same.verdict is Verdict.SLOWER and same.ratio == pytest.approx(1.01, abs=0.003)
+    assert "blocks.new aten::add +" in same.detail and "nothing -> add" in same.detail
+
+
+def test_an_operator_that_is_gone_makes_it_faster():
+    machine = Machine(noise=0.0003)
+    now, *again = (machine.operators()[:-2] for _ in range(3))
+    report = machine.judged(*again, now=now)
+    same = of(report, "same_kernels")
+    assert same.verdict is Verdict.FASTER and "kernel_0 -> nothing" in same.detail
+    share = machine.times_us[-2:, 0].sum() / np.mean([sums(machine.operators()) for _ in range(50)]) * US
+    assert same.ratio == pytest.approx(1 - share, abs=0.003)
+
+
+def test_a_disturbed_baseline_run_teaches_nothing():
+    machine = Machine(restless=False)
+    slow = machine.run("slow.json", machine.operators(dict.fromkeys(range(180), 2.0)))
+    disturbed = Benchmark(**{**vars(slow.benchmarks[ID]), "disturbances": ("hw_slowdown",)})
+    calm = [machine.run(f"{number}.json", machine.operators()) for number in range(5)]
+    now = machine.run("now.json", machine.operators(), 2)
+    alone = of(judge(now, calm), "same_kernels")
+    with_it = judge(now, [*calm, Run(path=Path("slow.json"), datetime="2026-03-01", benchmarks={ID: disturbed})])
+    assert of(with_it, "same_kernels").ratio == pytest.approx(alone.ratio)
+
+
+def test_runs_without_operators_are_judged_as_wholes_and_named():
+    machine = Machine(restless=False)
+    silent = []
+    for number in range(5):
+        rows = machine.operators()
+        values = {"kernel_time": sums(rows)}
+        benchmarks = {ID: Benchmark(id=ID, values=values)}
+        silent.append(Run(path=Path(f"{number}.json"), datetime="2026-03-01", benchmarks=benchmarks))
+    report = judge(machine.run("now.json", machine.operators(), 2), silent)
+    assert {item.metric for item in report.judgements} == {"kernel_time"}
+    assert any("5 runs of the baseline cannot speak of operators" in note for note in report.notes)
+    backwards = judge(silent[0], [machine.run(f"b{number}.json", machine.operators()) for number in range(5)])
+    assert {item.metric for item in backwards.judgements} == {"kernel_time"} and not backwards.failed
+
+
+def test_a_minimum_effect_of_kernel_time_holds_for_its_parts():
+    machine = Machine(restless=False)
+    slow = dict.fromkeys(range(180), 1.03)
+    again = [machine.operators(slow) for _ in range(2)]
+    report = machine.judged(*again, now=machine.operators(slow), metrics=with_min_changes(["kernel_time=5%"]))
+    assert {item.verdict for item in report.judgements} == {Verdict.SAME}
+
+
+def test_unchanged_nights_fail_no_more_often_than_they_may():
+    """200 nights whose processes spread as the priors say; each fails with a probability of 1 % at most."""
+    failed = 0
+    for night in range(200):
+        machine = Machine(seed=night, noise=0.0016)
+        rows = [machine.operators() for _ in range(3)]
+        failed += machine.judged(*rows[1:], now=rows[0]).failed
+    assert failed <= 6

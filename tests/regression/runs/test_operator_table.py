@@ -1,0 +1,97 @@
+"""Tables of operators: what is read, and what is left out with a sentence."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from regression.judge.judge import judge
+from regression.runs.operator_table import Lists, StoredOperator, operator_table
+from regression.runs.read import parse, read
+from tests.regression.recorder import IDS, Recorder
+
+SUITE: dict[str, Any] = {
+    "operators": ["conv aten::conv2d", "aten::item"],
+    "kernels": ["gemm", "add"],
+    "api_calls": [{"cudaLaunchKernel": 2}, {"cudaStreamSynchronize": 1}],
+}
+TABLE: dict[str, Any] = {"operator": [0, 1], "kernels": [[0, 1], []], "time_ns": [1500, 0], "api_calls": [0, 1]}
+
+
+def test_a_table_is_read_in_the_order_of_execution():
+    assert operator_table(TABLE, Lists.of(SUITE)) == (
+        StoredOperator("conv aten::conv2d", ("gemm", "add"), 1.5e-6, {"cudaLaunchKernel": 2}),
+        StoredOperator("aten::item", (), 0.0, {"cudaStreamSynchronize": 1}),
+    )
+    assert operator_table(None, Lists.of(SUITE)) == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"operator": [0]}, "differ in length"),
+        ({"operator": [0, 2]}, "place '2' of 'suite.operators', which has 2"),
+        ({"operator": [0, -1]}, "place '-1'"),
+        ({"operator": [0, True]}, "place 'True'"),
+        ({"kernels": [[0, 9], []]}, "place '9' of 'suite.kernels'"),
+        ({"kernels": [0, []]}, "where the kernels of an operator should be"),
+        ({"api_calls": [0, "x"]}, "place 'x' of 'suite.api_calls'"),
+        ({"time_ns": [1500, -1]}, "not a number of nanoseconds"),
+        ({"time_ns": [1500, float("nan")]}, "not a number of nanoseconds"),
+        ({"time_ns": [1500, "1"]}, "not a number of nanoseconds"),
+        ({"time_ns": [0, 0]}, "no time at all"),
+        ({"time_ns": None}, "not the four lists"),
+    ],
+)
+def test_a_malformed_table_is_left_out_with_a_sentence(recorder: Recorder, change, said):
+    with pytest.raises(ValueError, match=said):
+        operator_table(TABLE | change, Lists.of(SUITE))
+    document = recorder.document()
+    document["suite"] |= SUITE
+    for item in document["benchmarks"]:
+        item["extra_info"]["operators"] = TABLE | (change if item["param"] == IDS[0] else {})
+    document["suite"]["confirmations"] = [{"benchmarks": {IDS[0]: {"operators": TABLE | change}}}]
+    run = parse(document, Path("run.json"))
+    assert run.benchmarks[IDS[0]].operators == () and "same_kernels" not in run.benchmarks[IDS[0]].values
+    assert run.benchmarks[IDS[0]].values["kernel_time"] > 0, "the rest of the benchmark is used"
+    assert run.benchmarks[IDS[1]].values["same_kernels"] == pytest.approx(1.5e-6)
+    first, second = map(str, run.problems)
+    assert f"{IDS[0]}: its operators are left out: " in first and "a confirmation of" in second
+
+
+@pytest.mark.parametrize("api_calls", [None, 3, [3], [{"cudaMalloc": "x"}], [{"cudaMalloc": -1}]])
+def test_a_list_that_is_malformed_is_pointed_to_by_no_table(api_calls):
+    with pytest.raises(ValueError, match=r"of 'suite.api_calls', which has 0"):
+        operator_table(TABLE, Lists.of(SUITE | {"api_calls": api_calls}))
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 3) | st.floats() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(list(TABLE)), inner, max_size=4),
+    max_leaves=8,
+)
+
+
+@given(
+    where=st.sampled_from([("suite", "operators"), ("suite", "api_calls"), *(("table", name) for name in TABLE)]),
+    value=ANYTHING,
+)
+@settings(max_examples=60, deadline=None)
+def test_no_mangled_table_is_a_traceback(where, value):
+    suite, table = copy.deepcopy(SUITE), copy.deepcopy(TABLE)
+    {"suite": suite, "table": table}[where[0]][where[1]] = value
+    record = {"param": "a-b1", "extra_info": {"kernel_time_s": 1.0, "operators": table}, "stats": {"median": 1.0}}
+    document = {"datetime": "2026-03-01", "benchmarks": [record], "suite": {**suite, "schema": 2}}
+    run = parse(json.loads(json.dumps(document)), Path("run.json"))
+    judge(run, [parse(document | {"datetime": "2026-02-01"}, Path("before.json"))])
+
+
+def test_a_run_of_schema_1_has_no_operators(recorder: Recorder):
+    run = read(recorder.store(recorder.document()))
+    assert all(item.operators == () for item in run.benchmarks.values()) and not run.problems
