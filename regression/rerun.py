@@ -64,11 +64,13 @@ def confirmation(run: dict[str, Any], controls: Sequence[str], metrics: Sequence
     """
     excusing = {metric.excused_by for metric in metrics}
     kept = [metric for metric in metrics if metric.judged or metric.key in excusing]
+    paths = {metric.confirmation_field: metric.path for metric in kept}
+    paths |= {metric.visited[-1]: metric.visited for metric in kept if metric.visited}
     return {
         "datetime": run.get("datetime"),
         "controls": list(controls),
         "benchmarks": {
-            record["param"]: {metric.confirmation_field: lookup(record, metric.path) for metric in kept}
+            record["param"]: {field: lookup(record, path) for field, path in paths.items()}
             for record in run["benchmarks"]
         },
     }

@@ -12,7 +12,9 @@ from regression.judge.accepted import Accepted, allowance, stale
 from regression.judge.counts import judge_counts
 from regression.judge.metric_tests import MetricTests, metric_tests
 from regression.judge.noise import KNOWN_DF
+from regression.judge.tail import tail_notes
 from regression.judge.verdict import Judgement, Reason, Report, Shown, Verdict
+from regression.judge.visited import by_visits
 from regression.metrics import METRICS, Kind, Metric
 from regression.runs.environment import differences, refusal
 from regression.runs.run import LeftOut, Run
@@ -34,6 +36,7 @@ def judge(
     `today` decides which accepted changes still hold; by default the day of the run, so that judging is repeatable.
     """
     usable, refused = comparable(run, baselines)
+    run, usable, said = by_visits(run, usable)
     judged = [metric for metric in metrics if metric.judged]
     all_tests = _metric_tests(run, usable, judged)
     judgements = [
@@ -57,7 +60,7 @@ def judge(
         differences=differences(usable, run),
         left_out=(*left_out, *problems, *refused),
         labels=tuple((id_, label) for id_, label in sorted(run.labels.items()) if not label.passed),
-        notes=(*notes, *_notes(run, usable), *stale(accepted, used, set(known), day)),
+        notes=(*notes, *_notes(run, usable), *said, *tail_notes(run, usable), *stale(accepted, used, set(known), day)),
         tests=sum(len(tests.ids) for tests in all_tests),
         controls=tuple(_controls(judgements, {metric.key for metric in judged if metric.kind is Kind.CONTINUOUS})),
         deselected=run.deselected,

@@ -140,7 +140,10 @@ def metric_tests(metric: Metric, run: Run, baselines: Sequence[Run], ids: Sequen
     measured = [[item for item in row if item] for row in benchmarks]
     rounds = metric.spread.rounds * np.array([_rounds(items) for items in measured])
     choice = metric.spread.choice_s * np.array([_choice(items) for items in measured])
+    visited = np.array([any(item.by_visits for item in items) and waiting(items) for items in measured])
     by_host = np.array([each and each * waiting(items) for each, items in zip(choice, measured, strict=True)])
+    by_host = np.hypot(by_host, metric.spread.visits_day * visited)
+    rounds = np.hypot(rounds, metric.spread.visits * visited)
     noise = estimate(logs.baselines, layout, metric.spread, np.hypot(rounds, choice), by_host)
     first, again = logs.now - noise.centre, logs.again - noise.centre[:, None]
     disturbed = tuple(", ".join(run.benchmarks[id_].disturbances) for id_ in ids)

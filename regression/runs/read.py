@@ -152,11 +152,19 @@ def _benchmark(
             problems.append(f"{id_}: {absent[metric.key]}; left out.")
         elif isinstance(reason := lookup(record, metric.missing) if metric.missing else None, str):
             absent[metric.key] = escaped(reason)
+    visited = {metric.key: lookup(record, metric.visited) for metric in metrics if metric.visited}
+    from_visits = _numbers(visited, metrics)
+    for metric in metrics:
+        raw = visited.get(metric.key)
+        if raw is not None and metric.key not in from_visits:
+            where = ".".join(metric.visited)
+            problems.append(f"{id_}: `{where}` is {escaped(str(raw)[:40])}, not a positive number; left out.")
     extra_info = _mapping(record.get("extra_info"))
     return Benchmark(
         id=id_,
         params={key: escaped(str(value)[:100]) for key, value in _mapping(record.get("params")).items()},
         values=values,
+        visited=from_visits,
         absent=absent,
         round_spread=_round_spread(_mapping(record.get("stats"))),
         kernels=_kernels(extra_info, kernel_names),
@@ -204,7 +212,8 @@ def _labels(raw: Any) -> dict[str, Label]:
 def _confirmations(
     raw: Any, problems: list[str], metrics: Sequence[Metric], renamed: Mapping[str, str]
 ) -> tuple[Confirmation, ...]:
-    stored = {metric.confirmation_field: metric for metric in metrics}
+    stored = {metric.confirmation_field: metric.key for metric in metrics}
+    from_visits = {metric.visited[-1]: metric.key for metric in metrics if metric.visited}
     confirmations = []
     for number, item in enumerate(raw if isinstance(raw, list) else []):
         measured = _mapping(_mapping(item).get("benchmarks"))
@@ -212,13 +221,21 @@ def _confirmations(
             problems.append(f"`suite.confirmations[{number}]` has no `benchmarks` and is left out.")
             continue
         values: dict[str, dict[str, float]] = {}
+        visited: dict[str, dict[str, float]] = {}
         for id_, record in measured.items():
             fields = _renamed(record, renamed).items()
-            numbers = {stored[name].key: stored[name].number(value) for name, value in fields if name in stored}
-            values[escaped(id_)] = {key: value for key, value in numbers.items() if value is not None}
+            for names, numbers in ((stored, values), (from_visits, visited)):
+                found = {names[name]: value for name, value in fields if name in names}
+                numbers[escaped(id_)] = _numbers(found, metrics)
         controls, disturbed = (tuple(_texts(item.get(field)) or ()) for field in ("controls", "disturbed"))
-        confirmations.append(Confirmation(controls, values, disturbed))
+        confirmations.append(Confirmation(controls, values, disturbed, visited))
     return tuple(confirmations)
+
+
+def _numbers(raw: Mapping[str, Any], metrics: Sequence[Metric]) -> dict[str, float]:
+    """Metric to number, of those that the metric may have."""
+    numbers = {metric.key: metric.number(raw[metric.key]) for metric in metrics if metric.key in raw}
+    return {key: number for key, number in numbers.items() if number is not None}
 
 
 def _number(raw: Any) -> float | None:

@@ -35,7 +35,7 @@ def first_runs():
 
 @pytest.fixture
 def record_baseline(run_suite, pytester, first_runs):
-    """Stores five baseline runs, made from a real one by scaling its latencies.
+    """Stores five baseline runs, made from a real one by scaling its latencies, visited and in a window.
 
     They have no host calibration, which a busy machine moves by up to fifty times: it would excuse any latency.
     """
@@ -53,11 +53,14 @@ def record_baseline(run_suite, pytester, first_runs):
         run["benchmarks"][0]["extra_info"]["gpu_state"] = []
         (benchmark,) = run["benchmarks"]
         median = benchmark["stats"]["median"]
-        del benchmark["extra_info"]["host_calibration_s"]
+        info = benchmark["extra_info"]
+        visited = info["visited_latency_s"]
+        del info["host_calibration_s"], info["visited_calibration_s"]
         for number in range(5):
             run["datetime"] = f"2026-01-0{number + 1}T03:00:00+00:00"
             for name in ("min", "q1", "median", "q3", "max", "mean"):
                 benchmark["stats"][name] = median * scale * (1 + 0.001 * number)
+            info["visited_latency_s"] = visited * scale * (1 + 0.001 * number)
             first.with_name(f"000{number + 2}_baseline.json").write_text(json.dumps(run))
 
     return record
