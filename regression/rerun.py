@@ -13,6 +13,7 @@ from typing import Any
 
 from common.schema import OWN_PROCESSES
 from regression.metrics import Metric, lookup
+from regression.runs.read import OPERATORS
 
 
 class NotMeasured(Exception):
@@ -65,14 +66,16 @@ def confirmation(run: dict[str, Any], controls: Sequence[str], metrics: Sequence
     """
     excusing = {metric.excused_by for metric in metrics}
     kept = [metric for metric in metrics if metric.judged or metric.key in excusing]
+    paths = {metric.confirmation_field: metric.path for metric in kept}
+    paths |= {metric.visited[-1]: metric.visited for metric in kept if metric.visited}
     return {
         "datetime": run.get("datetime"),
         "controls": list(controls),
         "benchmarks": {
             record["param"]: {
-                metric.confirmation_field: value
-                for metric in kept
-                if (value := lookup(record, metric.path)) is not None or not metric.by_operator
+                field: value
+                for field, path in paths.items()
+                if (value := lookup(record, path)) is not None or field != OPERATORS
             }
             for record in run["benchmarks"]
         },

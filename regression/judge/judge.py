@@ -16,7 +16,9 @@ from regression.judge.choices import Compared, compare
 from regression.judge.counts import judge_counts
 from regression.judge.metric_tests import MetricTests, metric_tests
 from regression.judge.noise import KNOWN_DF
+from regression.judge.tail import tail_notes
 from regression.judge.verdict import EVERY, Judgement, Reason, Report, Shown, Verdict
+from regression.judge.visited import by_visits
 from regression.metrics import METRICS, Kind, Metric
 from regression.runs.environment import differences, refusal
 from regression.runs.run import LeftOut, Run
@@ -41,6 +43,7 @@ def judge(
     `today` decides which accepted changes still hold; by default the day of the run, so that judging is repeatable.
     """
     usable, refused = comparable(run, baselines)
+    run, usable, said = by_visits(run, usable)
     judged = [metric for metric in metrics if metric.judged]
     compared = _compared(run, usable, judged)
     of_benchmarks = _metric_tests(run, usable, judged, compared)
@@ -70,6 +73,8 @@ def judge(
         notes=(
             *notes,
             *_notes(run, usable),
+            *said,
+            *tail_notes(run, usable),
             *(note for tests in all_tests for note in tests.notes),
             *stale(accepted, used, set(known), day),
         ),

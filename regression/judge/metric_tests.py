@@ -202,9 +202,12 @@ def metric_tests(
     measured = [[item for item in row if item] for row in benchmarks]
     rounds = metric.spread.rounds * np.array([_rounds(items) for items in measured])
     choice = metric.spread.choice_s * np.array([_choice(items) for items in measured])
+    visited = np.array([any(item.by_visits for item in items) and waiting(items) for items in measured])
     by_host = np.array([each and each * waiting(items) for each, items in zip(choice, measured, strict=True)])
     if metric.by_operator is ByOperator.SAME_KERNELS:
         by_host = np.zeros(len(ids))
+    by_host = np.hypot(by_host, metric.spread.visits_day * visited)
+    rounds = np.hypot(rounds, metric.spread.visits * visited)
     besides = np.hypot(rounds, choice)
     expected = np.hypot(metric.spread.process, besides)
     shifts = run_shifts(logs.baselines, layout, expected)

@@ -158,10 +158,18 @@ def _benchmark(
             problems.append(f"{id_}: {absent[metric.key]}; left out.")
         elif isinstance(reason := lookup(record, metric.missing) if metric.missing else None, str):
             absent[metric.key] = escaped(reason)
+    visited = {metric.key: lookup(record, metric.visited) for metric in metrics if metric.visited}
+    from_visits = _numbers(visited, metrics)
+    for metric in metrics:
+        raw = visited.get(metric.key)
+        if raw is not None and metric.key not in from_visits:
+            where = ".".join(metric.visited)
+            problems.append(f"{id_}: `{where}` is {escaped(str(raw)[:40])}, not a positive number; left out.")
     return Benchmark(
         id=id_,
         params={key: escaped(str(value)[:100]) for key, value in _mapping(record.get("params")).items()},
         values=values,
+        visited=from_visits,
         absent=absent,
         round_spread=_round_spread(_mapping(record.get("stats"))),
         kernels=_kernels(extra_info, lists.kernels),
@@ -222,8 +230,9 @@ def _labels(raw: Any) -> dict[str, Label]:
 def _confirmations(
     raw: Any, problems: list[str], metrics: Sequence[Metric], lists: Lists, renamed: Mapping[str, str]
 ) -> tuple[Confirmation, ...]:
-    stored = {metric.confirmation_field: metric for metric in metrics if not metric.by_operator}
+    stored = {metric.confirmation_field: metric.key for metric in metrics if not metric.by_operator}
     by_operator = [metric for metric in metrics if metric.by_operator]
+    from_visits = {metric.visited[-1]: metric.key for metric in metrics if metric.visited}
     confirmations = []
     for number, item in enumerate(raw if isinstance(raw, list) else []):
         measured = _mapping(_mapping(item).get("benchmarks"))
@@ -232,16 +241,25 @@ def _confirmations(
             continue
         values: dict[str, dict[str, float]] = {}
         operators: dict[str, tuple[StoredOperator, ...]] = {}
+        visited: dict[str, dict[str, float]] = {}
         for id_, record in measured.items():
             fields = _renamed(record, renamed).items()
-            numbers = {stored[name].key: stored[name].number(value) for name, value in fields if name in stored}
             id_ = escaped(id_)
+            for names, numbers in ((stored, values), (from_visits, visited)):
+                found = {names[name]: value for name, value in fields if name in names}
+                numbers[id_] = _numbers(found, metrics)
             operators[id_] = _operators(f"a confirmation of {id_}", _mapping(record).get(OPERATORS), problems, lists)
-            numbers |= {metric.key: metric.number(_sum_s(operators[id_])) for metric in by_operator}
-            values[id_] = {key: value for key, value in numbers.items() if value is not None}
+            total_s = {metric.key: metric.number(_sum_s(operators[id_])) for metric in by_operator}
+            values[id_] |= {key: value for key, value in total_s.items() if value is not None}
         controls, disturbed = (tuple(_texts(item.get(field)) or ()) for field in ("controls", "disturbed"))
-        confirmations.append(Confirmation(controls, values, disturbed, operators))
+        confirmations.append(Confirmation(controls, values, disturbed, operators, visited))
     return tuple(confirmations)
+
+
+def _numbers(raw: Mapping[str, Any], metrics: Sequence[Metric]) -> dict[str, float]:
+    """Metric to number, of those that the metric may have."""
+    numbers = {metric.key: metric.number(raw[metric.key]) for metric in metrics if metric.key in raw}
+    return {key: number for key, number in numbers.items() if number is not None}
 
 
 def _number(raw: Any) -> float | None:
