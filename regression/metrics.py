@@ -68,6 +68,10 @@ class Spread:
     """Between fresh processes, for a benchmark with fewer than three baseline runs."""
     day: float
     """Between days, on one GPU."""
+    visits: float = 0.0
+    """Between fresh processes besides `process`, of a value from visits, as far as the GPU waits for the host."""
+    visits_day: float = 0.0
+    """Between days besides `day`, likewise."""
     gpu: float
     """Between GPUs of one model."""
 
@@ -82,6 +86,9 @@ class Metric:
     """`s` and `B` are scaled when shown (ms, MiB); without a unit a value is shown as it is."""
     path: tuple[str, ...]
     """Where the value is in a stored benchmark."""
+    visited: tuple[str, ...] = ()
+    """Where a value from visits is; it is compared in the place of the other where both sides have one. A confirmation
+    holds it under the last part."""
     missing: tuple[str, ...] = ()
     """Where the stored benchmark says why there is no value."""
     confirmed_as: str = ""
@@ -230,9 +237,12 @@ METRICS: tuple[Metric, ...] = (
         title="latency",
         unit="s",
         path=("stats", "median"),
+        visited=("extra_info", "visited_latency_s"),
         confirmed_as="latency_s",
         judged=True,
-        spread=Spread(process=0.003, process_df=3, rounds=3, unseen=0.05, day=0.003, gpu=0.003),
+        spread=Spread(
+            process=0.003, process_df=3, rounds=3, unseen=0.05, day=0.003, visits=0.02, visits_day=0.01, gpu=0.003
+        ),
         min_effect=0.05,
         worth_knowing=0.2,
         excused_by="host_calibration",
@@ -425,7 +435,21 @@ METRICS: tuple[Metric, ...] = (
         history_noise=0.05,
         history_min_effect=0.25,
     ),
-    Metric(key="host_calibration", title="host calibration", unit="s", path=("extra_info", "host_calibration_s")),
+    Metric(
+        key="latency_p99",
+        title="latency p99",
+        unit="s",
+        path=("extra_info", "latency_quantiles_s", "99"),
+        history_noise=0.2,
+        history_min_effect=0.5,
+    ),
+    Metric(
+        key="host_calibration",
+        title="host calibration",
+        unit="s",
+        path=("extra_info", "host_calibration_s"),
+        visited=("extra_info", "visited_calibration_s"),
+    ),
 )
 
 # What is measured of the machine, and has no history of its own: it is the same beside every benchmark.
@@ -497,10 +521,13 @@ def named_counts(raw: Any) -> dict[str, int] | None:
 
 
 def lookup(record: Mapping[str, Any], path: Iterable[str]) -> Any:
-    """The value at `path` in nested mappings, or None where the path ends early."""
+    """The value at `path` in nested mappings and lists, or None where the path ends early."""
     here: Any = record
     for key in path:
-        if not isinstance(here, Mapping):
+        if isinstance(here, list) and key.isdecimal() and int(key) < len(here):
+            here = here[int(key)]
+        elif isinstance(here, Mapping):
+            here = here.get(key)
+        else:
             return None
-        here = here.get(key)
     return here

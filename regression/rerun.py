@@ -65,14 +65,14 @@ def confirmation(run: dict[str, Any], controls: Sequence[str], metrics: Sequence
     """
     excusing = {metric.excused_by for metric in metrics}
     kept = [metric for metric in metrics if metric.is_confirmed or metric.key in excusing]
+    paths = {metric.confirmation_field: metric.confirmed_path for metric in kept}
+    paths |= {metric.visited[-1]: metric.visited for metric in kept if metric.visited}
     return {
         "datetime": run.get("datetime"),
         "controls": list(controls),
         "benchmarks": {
             record["param"]: {
-                metric.confirmation_field: field
-                for metric in kept
-                if (field := lookup(record, metric.confirmed_path)) is not None
+                field: value for field, path in paths.items() if (value := lookup(record, path)) is not None
             }
             for record in run["benchmarks"]
         },

@@ -13,7 +13,7 @@ from regression.judge.accepted import Accepted
 from regression.judge.judge import judge
 from regression.judge.limits import CONFIRMATIONS
 from regression.judge.patience import recent, sentences, unwatched
-from regression.judge.verdict import Report, suspects, verdicts
+from regression.judge.verdict import EVERY, Report, suspects, verdicts
 from regression.metrics import Metric
 from regression.report import terminal
 from regression.report.content import content
@@ -159,7 +159,7 @@ class _Judging:
             disturbed = [name for name in disturbed if name not in calm]
 
     def _confirm(self, run: Run, suspected: Sequence[str], controls: Sequence[str]) -> None:
-        kept = {*suspected, *controls}
+        kept = {*suspected, *controls, *(run.benchmarks if EVERY in suspected else ())}
         what = f"{len(suspected)} suspected and {len(controls)} controls"
         for number in range(1, CONFIRMATIONS + 1):
             measured = self._repeat(run, f"{what}, {number} of {CONFIRMATIONS}")

@@ -18,7 +18,7 @@ from proof.score.stored import injected, night, read_all
 from proof.simulation import BASELINE_RUNS, judge_twice
 from regression.explain.kernels import Change, explain
 from regression.judge.limits import CONFIRMATIONS
-from regression.judge.verdict import Judgement, Verdict
+from regression.judge.verdict import EVERY, Judgement, Verdict
 from regression.metrics import METRICS
 from regression.runs.kernel_table import StoredKernel, kernel_table
 from regression.runs.run import Run
@@ -146,7 +146,9 @@ def score(runs: Sequence[Run], draws: int, seed: int) -> Scores:
                 (detection.draws if number else detection.runs).append(_seen(judgements, run, group))
                 if not number and id(run) not in done:
                     done.add(id(run))
-                    untouched = [item for item in judgements if item.benchmark not in (injected(run) or {})]
+                    # What all benchmarks share is partly what was slowed.
+                    touched = {EVERY, *(injected(run) or {})}
+                    untouched = [item for item in judgements if item.benchmark not in touched]
                     others += len(untouched)
                     others_slower += sum(item.verdict is Verdict.SLOWER for item in untouched)
     return Scores(detections, others, others_slower, too_few)
@@ -251,11 +253,11 @@ def _drawn(
 
 
 def _seen(judgements: Sequence[Judgement], run: Run, group: Group) -> Seen:
-    for item in judgements:
-        if (item.benchmark, item.metric) == (group.benchmark, SCORED[group.kind]):
-            claimed = (item.detectable_ratio or math.inf) - 1
-            return Seen(size(run, group), claimed, item.verdict is Verdict.SLOWER)
-    return Seen(size(run, group), math.inf, False)
+    """Whether the metric or a part of it was SLOWER; what is claimed is the least that one of them could show."""
+    scored = {metric.key for metric in METRICS if SCORED[group.kind] in (metric.key, metric.part_of)}
+    found = [item for item in judgements if item.benchmark == group.benchmark and item.metric in scored]
+    claimed = min((item.detectable_ratio or math.inf for item in found), default=math.inf) - 1
+    return Seen(size(run, group), claimed, any(item.verdict is Verdict.SLOWER for item in found))
 
 
 def _first_named(run: Run, baseline: Sequence[Run], id_: str) -> Change | None:

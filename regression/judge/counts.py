@@ -166,7 +166,7 @@ def _verdict(
         return Verdict.CHANGED, Reason.NEW_VALUE, f"{detail}; the software is not the baseline's"
     if len(again) < CONFIRMATIONS:
         return Verdict.CHANGED, Reason.UNCONFIRMED, f"{detail}; not measured again"
-    detail += f"; again {_listed([measure(value, value, metric.unit) for value in again])}"
+    detail += f"; again {_listed([_written(value, metric) for value in again])}"
     if all(_failing(metric, reference, value) for value in again):
         return Verdict.CHANGED, Reason.CONFIRMED, detail
     return Verdict.UNSURE, Reason.DISAGREED, detail
@@ -192,8 +192,13 @@ def _software(run: Run) -> tuple[object, ...]:
 def _seen(metric: Metric, reference: Reference) -> str:
     values = reference.values
     if reference.exact or len(values) == 1:
-        return _listed([measure(value, value, metric.unit) for value in values])
-    return " to ".join(measure(value, values[-1], metric.unit) for value in (values[0], values[-1]))
+        return _listed([_written(value, metric) for value in values])
+    return " to ".join(_written(value, metric) for value in (values[0], values[-1]))
+
+
+def _written(value: float, metric: Metric) -> str:
+    """A value with all its digits: what is compared exactly may differ in the last."""
+    return f"{measure(value, None, '')} {metric.unit}".rstrip()
 
 
 def _listed(texts: Sequence[str]) -> str:

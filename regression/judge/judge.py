@@ -9,17 +9,23 @@ import statistics
 from collections.abc import Container, Iterable, Mapping, Sequence
 
 from regression.judge.accepted import Accepted, allowance, stale
+from regression.judge.all_benchmarks import of_all
 from regression.judge.by_operator import notes as notes_by_operator
 from regression.judge.by_operator import told_by_operator
 from regression.judge.choices import Compared, compare
 from regression.judge.counts import judge_counts, not_compared
 from regression.judge.metric_tests import MetricTests, metric_tests
 from regression.judge.noise import KNOWN_DF
-from regression.judge.verdict import Judgement, Reason, Report, Shown, Verdict
+from regression.judge.tail import tail_notes
+from regression.judge.verdict import EVERY, Judgement, Reason, Report, Shown, Verdict
+from regression.judge.visited import by_visits
 from regression.metrics import METRICS, Kind, Metric
 from regression.runs.environment import differences, refusal
 from regression.runs.run import LeftOut, Run
 from regression.text import count, percent
+
+# Reasons of a verdict that says neither SAME nor that something changed, of which a control must have none.
+SUSPICIOUS = (Reason.UNCONFIRMED, Reason.DISAGREED, Reason.BELOW_LIMIT, Reason.DISTURBED)
 
 
 def judge(
@@ -37,9 +43,11 @@ def judge(
     `today` decides which accepted changes still hold; by default the day of the run, so that judging is repeatable.
     """
     usable, refused = comparable(run, baselines)
+    run, usable, said = by_visits(run, usable)
     judged = [metric for metric in metrics if metric.judged]
     compared = _compared(run, usable, judged)
-    all_tests = _metric_tests(run, usable, judged, compared)
+    of_benchmarks = _metric_tests(run, usable, judged, compared)
+    all_tests = [*of_benchmarks, *(tests for one in of_benchmarks if (tests := of_all(one)))]
     of_tests = [judgement for tests in all_tests for judgement in tests.judgements()]
     judgements = [
         *told_by_operator(of_tests, compared, judged),
@@ -47,7 +55,7 @@ def judge(
         *_new(run, usable, judged),
         *_missing(run, usable, judged),
     ]
-    known = list(dict.fromkeys([*run.benchmarks, *(id_ for baseline in usable for id_ in baseline.benchmarks)]))
+    known = list(dict.fromkeys([*run.benchmarks, *(id_ for baseline in usable for id_ in baseline.benchmarks), EVERY]))
     rank = {id_: number for number, id_ in enumerate(known)}
     keys = {metric.key: number for number, metric in enumerate(judged)}
     judgements.sort(key=lambda item: (rank[item.benchmark], keys[item.metric]))
@@ -66,6 +74,9 @@ def judge(
             *notes,
             *_notes(run, usable),
             *not_compared(judged, run, usable),
+            *said,
+            *tail_notes(run, usable),
+            *(note for tests in all_tests for note in tests.notes),
             *stale(accepted, used, set(known), day),
         ),
         tests=sum(len(tests.ids) for tests in all_tests),
@@ -257,15 +268,15 @@ def _shown(run: Run, baselines: Sequence[Run], metrics: Sequence[Metric]) -> Ite
 
 
 def _controls(judgements: Sequence[Judgement], continuous: Container[str]) -> Iterable[str]:
-    """Benchmarks of which a time or size came out SAME, and nothing changed or would be measured again."""
-    unfit = {item.benchmark for item in judgements if item.verdict not in (Verdict.SAME, Verdict.UNSURE, Verdict.NEW)}
-    unfit |= {
-        item.benchmark for item in judgements if item.reason in (Reason.UNCONFIRMED, Reason.DISAGREED, Reason.DISTURBED)
-    }
+    """Benchmarks of which a time or size came out SAME, and no time or size changed or would be measured again.
+
+    Each is a control for the metrics in which it came out SAME (`metric_tests`).
+    """
+    judged = [item for item in judgements if item.metric in continuous and item.benchmark != EVERY]
+    unfit = {item.benchmark for item in judged if item.verdict not in (Verdict.SAME, Verdict.UNSURE, Verdict.NEW)}
+    unfit |= {item.benchmark for item in judged if item.reason in SUSPICIOUS}
     return dict.fromkeys(
-        item.benchmark
-        for item in judgements
-        if item.verdict is Verdict.SAME and item.metric in continuous and item.benchmark not in unfit
+        item.benchmark for item in judged if item.verdict is Verdict.SAME and item.benchmark not in unfit
     )
 
 

@@ -67,6 +67,16 @@ class Limits:
         each = (missing | (toward > self.each[:, None])).all(axis=1)
         return np.asarray((count >= CONFIRMATIONS) & each & (mean > self.final))
 
+    def disagreed(self, first: Floats, again: Floats) -> Bools:
+        """Which confirmations (B, n), NaN where not measured, speak against a suspicious initial run.
+
+        Some confirmation has the other sign, or lies nearer to the baseline by more than two processes differ.
+        """
+        toward = again * np.sign(first)[:, None]
+        nearer = quantile(AGREEMENT_ERROR, self.noise.df) * np.sqrt(2) * self.noise.process
+        lost = np.abs(first)[:, None] - toward > nearer[:, None]
+        return np.asarray((np.isfinite(again) & ((toward <= 0) | lost)).any(axis=1))
+
     def reported(self, first: Floats, again: Floats) -> Bools:
         """Which changes are reported as confirmed: suspicious, agreed on, and large enough to matter."""
         large = np.abs(settled(again)) > self.min_effect

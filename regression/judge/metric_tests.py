@@ -5,22 +5,49 @@ from __future__ import annotations
 import dataclasses
 import math
 import statistics
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from regression.judge.calibration import explainable, moved, unexplained
 from regression.judge.choices import Compared
+from regression.judge.common_shift import SHARED_BY, run_shifts, scatter, tests_of, trust, weights
 from regression.judge.controls import shift
-from regression.judge.limits import CONFIRMATIONS, Limits, inside, limits, settled, two_sided
+from regression.judge.limits import CONFIRMATIONS, Limits, limits, settled, two_sided
 from regression.judge.noise import Floats, Layout, estimate
-from regression.judge.verdict import Judgement, Reason, Verdict
+from regression.judge.verdict import EVERY, Judgement, Reason, Verdict
 from regression.metrics import LARGEST_VALUE, ByOperator, Metric
 from regression.runs.run import Benchmark, Confirmation, Run
-from regression.text import count, percent
+from regression.text import count, escaped, percent
 
 # Noise without any bound makes every change undetectable; a number stays one that JSON can hold.
 LARGEST_LOG = math.log(LARGEST_VALUE)
+
+RATIOS = ("ratio", "first_ratio", "detectable_ratio", "raw_ratio")
+NO_VALUES = {"baseline": None, "now": None}
+
+
+@dataclasses.dataclass(frozen=True)
+class Evidence:
+    """What a metric's tests were made from, for the test of what all benchmarks share."""
+
+    before: Floats
+    """(B, K): logarithm of each baseline run over the baseline's centre, NaN where not measured."""
+    again: Floats
+    """(B, confirmations): the same of every confirmation, before anything is subtracted; NaN where not measured."""
+    layout: Layout
+    trusted: Floats
+    """(K,): how much each baseline run counts."""
+    process: Floats
+    """(B,): what else the stored runs say of the spread between processes."""
+    day: Floats
+    """(B,): the same of days."""
+    variants: tuple[Hashable, ...]
+    """(B,): of which there may be several benchmarks."""
+    widened: float
+    """By how much the run's own scatter widens the limits."""
+    share: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,11 +72,19 @@ class MetricTests:
     """Why the benchmark was disturbed, empty where it was not."""
     disturbed_again: tuple[str, ...]
     """Why confirmations of it were disturbed, which are not among `again`; empty where none was."""
+    evidence: Evidence
+    notes: tuple[str, ...] = ()
+    """What must be said of the baseline's runs and of this run as a whole, in sentences."""
 
     @property
     def detectable(self) -> Floats:
         """The smallest true change that would have been reported although the calibration excuses some."""
         return np.asarray(self.limits.detectable + np.maximum(self.explained, 0).max(axis=1))
+
+    @property
+    def _corrected(self) -> npt.NDArray[np.bool_]:
+        """Of which benchmarks (B,) the controls' shift was subtracted in some confirmation."""
+        return np.asarray((np.nan_to_num(self.again - self.evidence.again) != 0).any(axis=1))
 
     def judgements(self) -> list[Judgement]:
         """One judgement for every test."""
@@ -63,19 +98,22 @@ class MetricTests:
         # The initial run was selected for being far away; the confirmations were not.
         ratio = np.where(reported, settled_, self.first)
         p_value = np.where(reported, looks / known.final_deviation, self.first / noise.deviation(1))
-        found = np.column_stack([suspect, excused, certain, agreed, reported]).tolist()
+        disagreed = known.disagreed(self.first, self.again)
+        found = np.column_stack([suspect, excused, certain, disagreed, agreed, reported]).tolist()
         said = [self._verdict(row, *flags) for row, flags in enumerate(found)]
+        raws = np.exp(settled(self.evidence.again)).tolist()
         numbers = zip(
-            noise.runs.tolist(),
+            np.rint(noise.runs).astype(int).tolist(),
             np.exp(noise.centre).tolist(),
             np.where(reported, np.exp(noise.centre + settled_), self.now).tolist(),
             np.exp(ratio).tolist(),
             np.exp(self.first).tolist(),
             np.exp(np.minimum(self.detectable, LARGEST_LOG)).tolist(),
+            [raw if corrected else None for raw, corrected in zip(raws, self._corrected, strict=True)],
             two_sided(p_value, noise.df).tolist(),
             strict=True,
         )
-        fields = ("baseline_runs", "baseline", "now", "ratio", "first_ratio", "detectable_ratio", "p_value")
+        fields = ("baseline_runs", "baseline", "now", *RATIOS, "p_value")
         return [
             Judgement(
                 benchmark=id_,
@@ -83,13 +121,13 @@ class MetricTests:
                 verdict=verdict,
                 reason=reason,
                 detail=detail,
-                **dict(zip(fields, values, strict=True)),
+                **dict(zip(fields, values, strict=True)) | (NO_VALUES if id_ == EVERY else {}),
             )
             for id_, (verdict, reason, detail), values in zip(self.ids, said, numbers, strict=True)
         ]
 
     def _verdict(
-        self, row: int, suspect: bool, excused: bool, certain: bool, agreed: bool, reported: bool
+        self, row: int, suspect: bool, excused: bool, certain: bool, disagreed: bool, agreed: bool, reported: bool
     ) -> tuple[Verdict, Reason, str]:
         first = float(self.first[row])
         direction = Verdict.SLOWER if first > 0 else Verdict.FASTER
@@ -110,13 +148,23 @@ class MetricTests:
             return Verdict.UNSURE, Reason.DISTURBED, f"while it was measured again: {self.disturbed_again[row]}"
         if len(again) < CONFIRMATIONS:
             return direction if certain else Verdict.UNSURE, Reason.UNCONFIRMED, "not measured again"
-        beside = f"beside {count(self.controls, 'control')}" if self.controls else "without any control"
-        detail = f"first {percent(first)}, again {', '.join(map(percent, again))} {beside}"
+        detail = f"first {percent(first)}, again {', '.join(map(percent, again))} {self._beside(row)}"
         if reported:
-            return direction, Reason.CONFIRMED if self.controls else Reason.WITHOUT_CONTROLS, detail
+            alone = not self.controls and self.ids[row] != EVERY
+            return direction, Reason.WITHOUT_CONTROLS if alone else Reason.CONFIRMED, detail
         if agreed:
             return Verdict.SAME, Reason.NEGLIGIBLE, detail
-        return Verdict.UNSURE, Reason.DISAGREED, detail
+        return Verdict.UNSURE, Reason.DISAGREED if disagreed else Reason.BELOW_LIMIT, detail
+
+    def _beside(self, row: int) -> str:
+        if self.ids[row] == EVERY:
+            return f"in {SHARED_BY:.0%} of the weight of all benchmarks"
+        if not self.controls:
+            return "without any control"
+        raw = self.evidence.again[row]
+        raws = ", ".join(map(percent, raw[np.isfinite(raw)].tolist()))
+        before = f" ({raws} before their shift is subtracted)" if self._corrected[row] else ""
+        return f"beside {count(self.controls, 'control')}{before}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,34 +194,55 @@ def metric_tests(
     """
     assert metric.spread is not None, "a metric that is only shown has no tests"
     benchmarks = [[baseline.benchmarks.get(id_) for baseline in baselines] for id_ in ids]
-    calm = [confirmation for confirmation in run.confirmations if not confirmation.disturbed]
-    logs = _logs(metric, run, baselines, calm, ids)
+    usable = [confirmation for confirmation in run.confirmations if not confirmation.disturbed]
+    logs = _logs(metric, run, baselines, usable, ids)
     if metric.by_operator and compared:
         logs = _by_operator(metric.by_operator, logs, compared, ids)
     layout = Layout(tuple(b.place for b in baselines), tuple(b.day for b in baselines), run.place)
     measured = [[item for item in row if item] for row in benchmarks]
     rounds = metric.spread.rounds * np.array([_rounds(items) for items in measured])
     choice = metric.spread.choice_s * np.array([_choice(items) for items in measured])
+    visited = np.array([any(item.by_visits for item in items) and waiting(items) for items in measured])
     by_host = np.array([each and each * waiting(items) for each, items in zip(choice, measured, strict=True)])
     if metric.by_operator is ByOperator.SAME_KERNELS:
         by_host = np.zeros(len(ids))
-    noise = estimate(logs.baselines, layout, metric.spread, np.hypot(rounds, choice), by_host)
-    first, again = logs.now - noise.centre, logs.again - noise.centre[:, None]
+    by_host = np.hypot(by_host, metric.spread.visits_day * visited)
+    rounds = np.hypot(rounds, metric.spread.visits * visited)
+    besides = np.hypot(rounds, choice)
+    expected = np.hypot(metric.spread.process, besides)
+    shifts = run_shifts(logs.baselines, layout, expected)
+    trusted = trust(shifts, layout, metric.spread, expected)
+    noise = estimate(logs.baselines, layout, metric.spread, besides, by_host, trusted)
+    first, raw = logs.now - noise.centre, logs.again - noise.centre[:, None]
     disturbed = tuple(", ".join(run.benchmarks[id_].disturbances) for id_ in ids)
+    calm = np.array([not text for text in disturbed])
 
     own = metric.excused_by
     calibration = moved(
         _array([[item.values.get(own) if item else None for item in row] for row in benchmarks]),
-        _array([[run.benchmarks[id_].values.get(own), *(c.values.get(id_, {}).get(own) for c in calm)] for id_ in ids]),
+        _array(
+            [[run.benchmarks[id_].values.get(own), *(c.values.get(id_, {}).get(own) for c in usable)] for id_ in ids]
+        ),
     )
-    steady = np.array([not text for text in disturbed]) & (np.abs(first) <= inside(noise, share, len(ids)))
-    variances = noise.deviation(1) ** 2
-    added, controls = 0.0, 0
-    if calm:
-        listed = [steady & np.isin(ids, c.controls) & np.isfinite(again[:, j]) for j, c in enumerate(calm)]
-        shifted, variance = shift(again.T, np.where(listed, 1 / variances, 0), choice > 0)
-        again, added = again - shifted, float(variance.max())
-        controls = min(int(chosen.sum()) for chosen in listed)
+    explained = explainable(calibration, np.exp(noise.centre), *_on_the_gpu(measured, noise.centre))
+    variants = tuple(_variant(items[0]) for items in measured)
+    looked = np.where(calm, unexplained(first, explained[:, 0]), np.nan)
+    widened = float(scatter(looked, weights(noise.deviation(1), variants), noise))
+    noise = noise.widened(widened)
+    evidence = Evidence(
+        logs.baselines - noise.centre[:, None], raw, layout, trusted, besides, by_host, variants, widened, share
+    )
+
+    again, controls, tests = raw, 0, tests_of(len(ids))
+    known = limits(noise, metric.min_effect, share, tests)
+    if usable:
+        # What cannot show a change that is worth knowing did not come out SAME, and says nothing about a shift.
+        able = known.detectable + np.maximum(explained[:, 0], 0) <= math.log1p(metric.worth_knowing)
+        steady = calm & (np.abs(first) <= known.inside) & able
+        listed = [steady & np.isin(ids, c.controls) & np.isfinite(raw[:, j]) for j, c in enumerate(usable)]
+        shifted, variance = shift(raw.T, np.where(listed, 1 / noise.deviation(1) ** 2, 0), choice > 0)
+        again, controls = raw - shifted, min(int(chosen.sum()) for chosen in listed)
+        known = limits(noise, metric.min_effect, share, tests, float(variance.max()))
     return MetricTests(
         metric,
         tuple(ids),
@@ -181,12 +250,31 @@ def metric_tests(
         first,
         again,
         calibration,
-        explainable(calibration, np.exp(noise.centre), *_on_the_gpu(measured, noise.centre)),
+        explained,
         controls,
-        limits(noise, metric.min_effect, share, len(ids), added),
+        known,
         disturbed,
         tuple(_disturbed_again(run, id_, metric.key) for id_ in ids),
+        evidence,
+        (*_distrusted(metric, baselines, shifts, trusted), *_scattered(metric, widened)),
     )
+
+
+def _scattered(metric: Metric, widened: float) -> Iterable[str]:
+    if widened > 1:
+        yield (
+            f"The {metric.title}s of this run scatter {widened:.1f} times as much as expected, so their limits are "
+            f"{widened:.1f} times as wide."
+        )
+
+
+def _distrusted(metric: Metric, baselines: Sequence[Run], shifts: Floats, trusted: Floats) -> Iterable[str]:
+    for baseline, moved_by, part in zip(baselines, shifts.tolist(), trusted.tolist(), strict=True):
+        if part < 1:
+            yield (
+                f"The baseline run {escaped(baseline.path.name)} lies {percent(moved_by)} from the other runs in "
+                f"{metric.title}, over all benchmarks, and counts for {part:.0%} of a run; replace it."
+            )
 
 
 def _disturbed_again(run: Run, id_: str, key: str) -> str:
@@ -254,6 +342,10 @@ def _on_the_gpu(measured: Sequence[Sequence[Benchmark]], centre: Floats) -> tupl
     for key, latency in zip(alike, latencies, strict=True):
         smallest[key] = min(smallest.get(key, math.inf), latency)
     return kernel_times, np.array([smallest[key] for key in alike])
+
+
+def _variant(benchmark: Benchmark) -> Hashable:
+    return benchmark.params.get("variant", benchmark.id)
 
 
 def _but_for_the_batch(benchmark: Benchmark) -> Hashable:

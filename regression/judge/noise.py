@@ -18,7 +18,7 @@ Floats = npt.NDArray[np.float64]
 
 # A prior between days or GPUs is worth this many degrees of freedom against what a baseline shows.
 GROUP_PRIOR_DF = 12.0
-# Own spreads that the prior would produce less often than this are not shrunk towards it.
+# Own spreads that the prior would produce less often than this are shrunk towards it less and less.
 OUTLYING = 0.05
 # With fewer degrees of freedom of its own nothing can tell a quiet benchmark from an overdispersed one: three runs.
 KNOWN_DF = 2
@@ -48,7 +48,8 @@ class Layout:
 class Noise:
     """Per benchmark (arrays of one length): the centre of the logarithm and the parts of its noise."""
 
-    runs: npt.NDArray[np.int64]
+    runs: Floats
+    """How many baseline runs the centre is worth; those that count less make it a fraction."""
     centre: Floats
     process: Floats
     """Standard deviation between processes, after shrinkage."""
@@ -62,74 +63,89 @@ class Noise:
         own = self.process**2 * (1 / np.maximum(self.runs, 1) + 1 / processes)
         return np.sqrt(own + self.shared)
 
+    def widened(self, factor: Floats | float) -> Noise:
+        """The same with every standard deviation times `factor`."""
+        return dataclasses.replace(self, process=self.process * factor, shared=self.shared * factor**2)
+
 
 def estimate(
-    logs: Floats, layout: Layout, spread: Spread, process: Floats | float = 0.0, day: Floats | float = 0.0
+    logs: Floats,
+    layout: Layout,
+    spread: Spread,
+    process: Floats | float = 0.0,
+    day: Floats | float = 0.0,
+    trust: Floats | float = 1.0,
 ) -> Noise:
     """Noise of B benchmarks from `logs` (B, K), NaN where a run has no value.
 
     `process` and `day` (B,) are what else the stored runs say of a benchmark's spread between processes and days; they
     widen the priors. Where at least three runs come from this run's own GPU, the centre is theirs alone, since a
     GPU's offset is larger than the noise of its processes. The spread between processes is that of all runs.
+    `trust` (K,) or (B, K) is how much each run counts, from 0 to 1; a benchmark with hardly any trusted run uses all.
     """
-    present = np.isfinite(logs)
-    own_gpu = present & layout.mine
+    finite = np.isfinite(logs)
+    present = finite * np.broadcast_to(trust, logs.shape)
+    present = np.where(present.sum(axis=1, keepdims=True) < KNOWN_DF, finite, present)
+    own_gpu = present * layout.mine
     same_gpu = own_gpu.sum(axis=1) > KNOWN_DF
     # Without a run of another GPU there is no choice to make, however few the runs are.
     same_gpu |= own_gpu.sum(axis=1) == present.sum(axis=1)
     used = np.where(same_gpu[:, None], own_gpu, present)
     count = used.sum(axis=1)
-    runs = np.maximum(count, 1)
-    offset = np.where(used, logs, 0).sum(axis=1) / runs
-    strayed = np.where(present, logs - offset[:, None], 0.0)
+    total = np.where(count > 0, count, 1)
+    offset = (used * np.where(finite, logs, 0)).sum(axis=1) / total
+    strayed = np.where(finite, logs - offset[:, None], 0.0)
 
     by_day, by_gpu = layout.groups()
     prior = np.hypot(spread.process, np.broadcast_to(process, len(logs)))
-    deviation, df = _process(strayed, present @ by_day, present @ by_gpu, by_day, by_gpu, spread, prior)
-    values, days, gpus = np.where(used, strayed, 0.0), used @ by_day, used @ by_gpu
-    of_day = _days(values, days, gpus, by_day, by_gpu, deviation, np.hypot(spread.day, day))
-    of_gpu = _gpus(values, days, gpus, by_gpu, deviation, of_day, spread)
-    shared = of_day * (1 + (days**2).sum(axis=1) / runs**2)
-    shared += np.where(same_gpu, 0, of_gpu * (1 + (gpus**2).sum(axis=1) / runs**2))
-    return Noise(runs=count, centre=np.where(count > 0, offset, np.nan), process=deviation, shared=shared, df=df)
+    deviation, df = _process(strayed, present, by_day, by_gpu, spread, prior)
+    of_day = _days(strayed, used, by_day, by_gpu, deviation, np.hypot(spread.day, day))
+    of_gpu = _gpus(strayed, used, by_gpu, deviation, of_day, spread)
+    shared = of_day * (1 + ((used @ by_day) ** 2).sum(axis=1) / total**2)
+    shared += np.where(same_gpu, 0, of_gpu * (1 + ((used @ by_gpu) ** 2).sum(axis=1) / total**2))
+    worth = total**2 / np.maximum((used**2).sum(axis=1), 1e-300)
+    return Noise(
+        runs=np.where(count > 0, worth, 0.0),
+        centre=np.where(count > 0, offset, np.nan),
+        process=deviation,
+        shared=shared,
+        df=df,
+    )
 
 
 def _process(
-    values: Floats, days: Floats, gpus: Floats, by_day: Floats, by_gpu: Floats, spread: Spread, prior: Floats
+    values: Floats, weight: Floats, by_day: Floats, by_gpu: Floats, spread: Spread, prior: Floats
 ) -> tuple[Floats, Floats]:
     """Standard deviation between processes and its degrees of freedom: runs of one GPU and day, pooled and shrunk."""
-    total = (values**2).sum(axis=1)
-    runs = days.sum(axis=1)
-    of_days, of_gpus = runs - (days > 0).sum(axis=1), runs - (gpus > 0).sum(axis=1)
+    of_days, of_gpus = _within(weight, by_day), _within(weight, by_gpu)
     # Runs of as many days as runs say nothing within a day; then days count as processes, which overstates the noise.
     by_days = of_days >= KNOWN_DF
     own_df = np.maximum(np.where(by_days, of_days, of_gpus), 0)
-    squares = total - np.where(by_days, _between(values, days, by_day), _between(values, gpus, by_gpu))
+    squares = (weight * values**2).sum(axis=1)
+    squares -= np.where(by_days, _between(values, weight, by_day), _between(values, weight, by_gpu))
 
     prior = np.where(own_df < KNOWN_DF, np.maximum(prior, spread.unseen), prior)
     own = np.maximum(squares, 0) / np.maximum(own_df, 1)
     odds = special.fdtrc(np.maximum(own_df, 1), spread.process_df, own / prior**2)
-    prior_df = np.where((own_df > 0) & (odds < OUTLYING), 0, spread.process_df)
+    # The square root lets the prior's weight fade as slowly as the own spread grows.
+    pooled = np.where(own_df > 0, np.minimum(np.sqrt(odds / OUTLYING), 1), 1)
+    prior_df = spread.process_df * pooled
     df = own_df + prior_df
     return np.sqrt((own_df * own + prior_df * prior**2) / df), df
 
 
-def _days(
-    values: Floats, days: Floats, gpus: Floats, by_day: Floats, by_gpu: Floats, process: Floats, prior: Floats
-) -> Floats:
+def _days(values: Floats, weight: Floats, by_day: Floats, by_gpu: Floats, process: Floats, prior: Floats) -> Floats:
     """Variance between days of one GPU: the prior, moved by what several days of the baseline show."""
-    squares = _between(values, days, by_day) - _between(values, gpus, by_gpu)
-    df = np.maximum((days > 0).sum(axis=1) - (gpus > 0).sum(axis=1), 0)
-    return _moved(squares, df, process**2, _size(days), prior)
+    squares = _between(values, weight, by_day) - _between(values, weight, by_gpu)
+    df = np.maximum(_groups(weight, by_day) - _groups(weight, by_gpu), 0)
+    return _moved(squares, df, process**2, _size(weight, by_day), prior)
 
 
-def _gpus(
-    values: Floats, days: Floats, gpus: Floats, by_gpu: Floats, process: Floats, day: Floats, spread: Spread
-) -> Floats:
+def _gpus(values: Floats, weight: Floats, by_gpu: Floats, process: Floats, day: Floats, spread: Spread) -> Floats:
     """Variance between GPUs: the prior, moved by what several GPUs of the baseline show."""
-    df = np.maximum((gpus > 0).sum(axis=1) - 1, 0)
-    within = process**2 + day * _size(days)
-    return _moved(_between(values, gpus, by_gpu), df, within, _size(gpus), spread.gpu)
+    df = np.maximum(_groups(weight, by_gpu) - 1, 0)
+    size = _size(weight, by_gpu)
+    return _moved(_between(values, weight, by_gpu), df, process**2 + day * size, size, spread.gpu)
 
 
 def _moved(squares: Floats, df: Floats, within: Floats, size: Floats, prior: Floats | float) -> Floats:
@@ -139,16 +155,30 @@ def _moved(squares: Floats, df: Floats, within: Floats, size: Floats, prior: Flo
     return moved
 
 
-def _between(values: Floats, counts: Floats, groups: Floats) -> Floats:
+def _between(values: Floats, weight: Floats, groups: Floats) -> Floats:
     """Sum of squares of the groups' means about zero, weighted by their runs."""
-    sums = values @ groups
-    squares: Floats = (sums**2 / np.maximum(counts, 1)).sum(axis=1)
+    sums, counts = (weight * values) @ groups, weight @ groups
+    squares: Floats = (sums**2 / np.where(counts > 0, counts, 1)).sum(axis=1)
     return squares
 
 
-def _size(counts: Floats) -> Floats:
+def _within(weight: Floats, groups: Floats) -> Floats:
+    """Degrees of freedom within groups; the runs less their groups, where every run counts fully."""
+    counts = weight @ groups
+    found = (counts - (weight**2 @ groups) / np.where(counts > 0, counts, 1)).sum(axis=1)
+    # Rounded, so that whole numbers of runs stay whole numbers.
+    return np.asarray(np.round(found, 9))
+
+
+def _groups(weight: Floats, groups: Floats) -> Floats:
+    """How many groups have a run; one that hardly counts makes a fraction of a group."""
+    found: Floats = np.minimum(weight @ groups, 1).sum(axis=1)
+    return found
+
+
+def _size(weight: Floats, groups: Floats) -> Floats:
     """Typical runs per group: the total over the number of groups that have any."""
-    size: Floats = counts.sum(axis=1) / np.maximum((counts > 0).sum(axis=1), 1)
+    size: Floats = weight.sum(axis=1) / np.maximum(_groups(weight, groups), 1)
     return size
 
 

@@ -37,6 +37,7 @@ class Reason(StrEnum):
     NOISY = "noisy"
     OTHER_KERNELS = "other-kernels"
     DISAGREED = "disagreed"
+    BELOW_LIMIT = "below-limit"
     DISTURBED = "disturbed"
     NEW_VALUE = "new-value"
     NO_BASELINE = "no-baseline"
@@ -45,12 +46,17 @@ class Reason(StrEnum):
     NOT_TIMED = "not-timed"
 
 
+# Stands for a benchmark in the judgement of what all of a metric's benchmarks share.
+EVERY = "all benchmarks"
 FAILING = frozenset({Verdict.SLOWER, Verdict.MISSING})
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Judgement:
-    """What is said of one benchmark and metric. Values are in the metric's unit, ratios are now over baseline."""
+    """What is said of one benchmark and metric. Values are in the metric's unit, ratios are now over baseline.
+
+    The benchmark EVERY stands for all of them; it has ratios and no values.
+    """
 
     benchmark: str
     metric: str
@@ -62,6 +68,8 @@ class Judgement:
     first_ratio: float | None = None
     detectable_ratio: float | None = None
     p_value: float | None = None
+    raw_ratio: float | None = None
+    """Of the confirmations' mean before their controls' shift is subtracted, where one is."""
     verdict: Verdict
     reason: Reason
     detail: str = ""

@@ -21,7 +21,7 @@ ORDER = (
     Verdict.SAME,
 )
 ALL_METRICS = "all metrics"
-QUIET = (Reason.INSIDE_NOISE, Reason.NOISY, Reason.NO_BASELINE, Reason.SEEN_BEFORE)
+QUIET = (Reason.INSIDE_NOISE, Reason.BY_OPERATORS, Reason.NOISY, Reason.NO_BASELINE, Reason.SEEN_BEFORE)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -159,18 +159,26 @@ def _benchmark(
             if metric.kind is Kind.COUNT and (named := named_counts(raw)) is not None:
                 parts[metric.key] = named
         elif raw is not None and metric.judged and not (metric.empty_is_none and raw == []):
-            where, what = metric.path, raw
+            path, what = metric.path, raw
             if metric.number(raw) is not None:
-                where, what = metric.per, lookup(record, metric.per)
+                path, what = metric.per, lookup(record, metric.per)
             a_number = "whole number" if metric.kind is Kind.COUNT else "positive number"
-            absent[metric.key] = f"`{'.'.join(where)}` is {escaped(str(what)[:40])}, not a {a_number}"
+            absent[metric.key] = f"`{'.'.join(path)}` is {escaped(str(what)[:40])}, not a {a_number}"
             problems.append(f"{id_}: {absent[metric.key]}; left out.")
         elif isinstance(reason := lookup(record, metric.missing) if metric.missing else None, str):
             absent[metric.key] = escaped(reason)
+    visited = {metric.key: lookup(record, metric.visited) for metric in metrics if metric.visited}
+    from_visits = _numbers(visited, metrics)
+    for metric in metrics:
+        raw = visited.get(metric.key)
+        if raw is not None and metric.key not in from_visits:
+            where = ".".join(metric.visited)
+            problems.append(f"{id_}: `{where}` is {escaped(str(raw)[:40])}, not a positive number; left out.")
     return Benchmark(
         id=id_,
         params={key: escaped(str(value)[:100]) for key, value in _mapping(record.get("params")).items()},
         values=values,
+        visited=from_visits,
         absent=absent,
         parts=parts,
         alike=alike,
@@ -234,6 +242,7 @@ def _confirmations(
     raw: Any, problems: list[str], metrics: Sequence[Metric], lists: Lists, renamed: Mapping[str, str]
 ) -> tuple[Confirmation, ...]:
     by_operator = [metric for metric in metrics if metric.by_operator]
+    from_visits = {metric.visited[-1]: metric.key for metric in metrics if metric.visited}
     confirmations = []
     for number, item in enumerate(raw if isinstance(raw, list) else []):
         measured = _mapping(_mapping(item).get("benchmarks"))
@@ -242,16 +251,25 @@ def _confirmations(
             continue
         values: dict[str, dict[str, float]] = {}
         operators: dict[str, tuple[StoredOperator, ...]] = {}
+        visited: dict[str, dict[str, float]] = {}
         for id_, record in measured.items():
             fields = _renamed(record, renamed)
-            numbers = {metric.key: metric.confirmed(fields) for metric in metrics if not metric.by_operator}
             id_ = escaped(id_)
+            numbers = {metric.key: metric.confirmed(fields) for metric in metrics if not metric.by_operator}
             operators[id_] = _operators(f"a confirmation of {id_}", fields.get(OPERATORS), problems, lists)
             numbers |= {metric.key: metric.number(_sum_s(operators[id_])) for metric in by_operator}
             values[id_] = {key: value for key, value in numbers.items() if value is not None}
+            found = {key: fields[name] for name, key in from_visits.items() if name in fields}
+            visited[id_] = _numbers(found, metrics)
         controls, disturbed = (tuple(_texts(item.get(field)) or ()) for field in ("controls", "disturbed"))
-        confirmations.append(Confirmation(controls, values, disturbed, operators))
+        confirmations.append(Confirmation(controls, values, disturbed, operators, visited))
     return tuple(confirmations)
+
+
+def _numbers(raw: Mapping[str, Any], metrics: Sequence[Metric]) -> dict[str, float]:
+    """Metric to number, of those that the metric may have."""
+    numbers = {metric.key: metric.number(raw[metric.key]) for metric in metrics if metric.key in raw}
+    return {key: number for key, number in numbers.items() if number is not None}
 
 
 def _number(raw: Any) -> float | None:

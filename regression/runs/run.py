@@ -39,6 +39,10 @@ class Benchmark:
     params: Mapping[str, str] = dataclasses.field(default_factory=dict)
     values: Mapping[str, float] = dataclasses.field(default_factory=dict)
     """Metric to value, valid ones only."""
+    visited: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    """Metric to value from visits, valid ones only."""
+    by_visits: bool = False
+    """Whether `values` are those from visits, where there are two (`regression.judge.visited`)."""
     absent: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Metric to the reason why there is no valid value."""
     parts: Mapping[str, Mapping[str, int]] = dataclasses.field(default_factory=dict, repr=False)
@@ -73,6 +77,8 @@ class Confirmation:
     """Why the process found the GPU disturbed; then its values say nothing."""
     operators: Mapping[str, tuple[StoredOperator, ...]] = dataclasses.field(default_factory=dict, repr=False)
     """Id to operators, where they are known."""
+    visited: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
+    """Id to metric to value from visits."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -10,14 +10,16 @@ from regression.judge.limits import FAMILY_WISE_ERROR, SCREEN_ERROR
 from regression.metrics import with_min_changes
 from tests.regression.recorder import IDS, Recorder
 
-# Three standard errors of 600 nights above the claim.
-BOUND = FAMILY_WISE_ERROR + 3 * (FAMILY_WISE_ERROR * (1 - FAMILY_WISE_ERROR) / 600) ** 0.5
+
+def bound(claimed: float = FAMILY_WISE_ERROR, nights: int = 600) -> float:
+    """Three standard errors of so many nights above the claim."""
+    return claimed + 3 * (claimed * (1 - claimed) / nights) ** 0.5
 
 
 @pytest.mark.parametrize("world", WORLDS, ids=lambda world: world.name)
 def test_unchanged_code_fails_no_more_nights_than_claimed_and_claims_hold(world: World) -> None:
     found = simulate(world, nights=600, benchmarks=24)
-    assert found.failed <= BOUND
+    assert found.failed <= bound(world.claimed)
     assert found.detected is not None and found.detected >= 0.93
 
 
@@ -25,7 +27,13 @@ def test_the_simulation_would_notice_a_judge_that_is_too_eager(monkeypatch: pyte
     for name in ("FAMILY_WISE_ERROR", "SCREEN_ERROR", "AGREEMENT_ERROR"):
         monkeypatch.setattr(f"regression.judge.limits.{name}", 0.5)
     metrics = with_min_changes(["kernel_time=0%", "latency=0%"])
-    assert simulate(WORLDS[1], nights=300, benchmarks=24, metrics=metrics).failed > BOUND
+    assert simulate(WORLDS[1], nights=300, benchmarks=24, metrics=metrics).failed > bound()
+
+
+def test_days_beyond_their_prior_would_fail_nights_without_the_scatter(monkeypatch: pytest.MonkeyPatch) -> None:
+    (world,) = [world for world in WORLDS if world.days > 1]
+    monkeypatch.setattr("regression.judge.common_shift.TRIGGER", 99)
+    assert simulate(world, nights=600, benchmarks=24).failed > 0.15
 
 
 def test_the_screen_measures_again_no_more_nights_than_it_may() -> None:
@@ -35,7 +43,7 @@ def test_the_screen_measures_again_no_more_nights_than_it_may() -> None:
 def test_nights_are_drawn_from_stored_runs(recorder: Recorder) -> None:
     runs = recorder.baselines(10)
     found = resample(runs, nights=40)
-    assert (found.nights, found.tests, found.failed) == (40, 2 * len(IDS), 0)
+    assert (found.nights, found.tests, found.failed) == (40, 2 * (len(IDS) + 1), 0)
 
 
 def test_drawn_nights_with_a_slow_run_are_suspected_and_not_confirmed(recorder: Recorder) -> None:

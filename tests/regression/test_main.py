@@ -28,7 +28,7 @@ def test_exit_statuses_of_same_and_slower(
     recorder: Recorder, baseline: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert judged(recorder, baseline) == 0
-    assert capsys.readouterr().out.endswith("passed: 36 SAME\n")
+    assert capsys.readouterr().out.endswith("passed: 38 SAME\n")
     assert judged(recorder, baseline, factors={ONE: 1.02}) == 1
     assert judged(recorder, baseline, "--judge-min-change", "kernel_time=5%", factors={ONE: 1.02}) == 0
 
@@ -39,7 +39,7 @@ def test_formats(recorder: Recorder, baseline: Path, style: str, capsys: pytest.
     out = capsys.readouterr().out
     assert "SLOWER" in out and ONE in out.replace("\\", "")
     assert (style == "json") == out.startswith("{")
-    assert style != "json" or json.loads(out)["judgements"][-4]["reason"] == "unconfirmed"
+    assert style != "json" or json.loads(out)["judgements"][-6]["reason"] == "unconfirmed"
 
 
 def test_json_names_the_kernels_of_what_changed_and_nothing_else(

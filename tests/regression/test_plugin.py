@@ -35,7 +35,7 @@ def first_runs():
 
 @pytest.fixture
 def record_baseline(run_suite, pytester, first_runs):
-    """Stores five baseline runs, made from a real one by scaling its latencies.
+    """Stores five baseline runs, made from a real one by scaling its latencies, visited and in a window.
 
     They have no host calibration, which a busy machine moves by up to fifty times: it would excuse any latency.
     """
@@ -53,11 +53,14 @@ def record_baseline(run_suite, pytester, first_runs):
         run["benchmarks"][0]["extra_info"]["gpu_state"] = []
         (benchmark,) = run["benchmarks"]
         median = benchmark["stats"]["median"]
-        del benchmark["extra_info"]["host_calibration_s"]
+        info = benchmark["extra_info"]
+        visited = info["visited_latency_s"]
+        del info["host_calibration_s"], info["visited_calibration_s"]
         for number in range(5):
             run["datetime"] = f"2026-01-0{number + 1}T03:00:00+00:00"
             for name in ("min", "q1", "median", "q3", "max", "mean"):
                 benchmark["stats"][name] = median * scale * (1 + 0.001 * number)
+            info["visited_latency_s"] = visited * scale * (1 + 0.001 * number)
             first.with_name(f"000{number + 2}_baseline.json").write_text(json.dumps(run))
 
     return record
@@ -320,18 +323,19 @@ def test_bad_options_are_refused_before_anything_runs(run_suite, arguments, said
 
 def test_a_confirmation_keeps_what_is_judged_and_what_excuses_it():
     info = {"kernel_time_s": 1.0, "peak_memory_bytes": 2, "host_calibration_s": 3.0, "launches": 4, "build_s": 5.0}
-    record = {"param": ID, "stats": {"median": 6.0}, "extra_info": info}
+    visits = {"visited_latency_s": 7.0, "visited_calibration_s": 8.0}
+    record = {"param": ID, "stats": {"median": 6.0}, "extra_info": info | visits | {"visits": {"calls": 20}}}
     kept = fresh.confirmation({"datetime": "now", "benchmarks": [record]}, ["control"], METRICS)
     assert kept == {
         "datetime": "now",
         "controls": ["control"],
         "benchmarks": {
-            ID: {"kernel_time_s": 1.0, "latency_s": 6.0, "peak_memory_bytes": 2, "host_calibration_s": 3.0},
+            ID: {"kernel_time_s": 1.0, "latency_s": 6.0, "peak_memory_bytes": 2, "host_calibration_s": 3.0} | visits,
         },
     }
     judged_alone = [dataclasses.replace(metric, excused_by="") for metric in METRICS]
     (only,) = fresh.confirmation({"benchmarks": [record]}, [], judged_alone)["benchmarks"].values()
-    assert set(only) == {"kernel_time_s", "latency_s", "peak_memory_bytes"}
+    assert set(only) == {"kernel_time_s", "latency_s", "visited_latency_s", "peak_memory_bytes"}
 
 
 def benchmark(name: str, kernels: list[int], time_s: float, calls: int = 0) -> dict[str, Any]:

@@ -196,7 +196,7 @@ def test_values_that_are_no_times_are_left_out_of_a_history(tmp_path, capsys):
         save(tmp_path, run([record], night), f"{night:04d}")
     (found,) = changes(tmp_path, capsys)
     assert found["runs"] == 8
-    assert found["series"] == 4  # latency, memory, launches and build time
+    assert found["series"] == 5  # latency and its 99 % quantile, memory, launches and build time
 
 
 def test_the_history_of_one_run_is_that_of_its_gpu(tmp_path):

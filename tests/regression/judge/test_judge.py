@@ -7,12 +7,13 @@ import statistics
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 
 from regression.judge.accepted import Accepted
 from regression.judge.judge import judge
 from regression.judge.metric_tests import metric_tests
-from regression.judge.verdict import Judgement, Reason, Report, Verdict, suspects, verdicts
+from regression.judge.verdict import EVERY, Judgement, Reason, Report, Verdict, suspects, verdicts
 from regression.metrics import METRICS, with_min_changes
 from regression.runs.read import read
 from regression.runs.run import Label, Run
@@ -31,7 +32,8 @@ def test_unchanged_code_is_same_and_passes(recorder: Recorder) -> None:
     report = judge(recorder.run(), recorder.baselines())
     assert {item.verdict for item in report.judgements} == {Verdict.SAME}
     assert not report.failed and not suspects(report)
-    assert report.tests == 2 * len(IDS) and len(report.judgements) == 4 * len(IDS)
+    assert report.tests == 2 * (len(IDS) + 1)
+    assert len(report.judgements) == report.tests + 2 * len(IDS), "peak memory and launches are counts"
 
 
 def test_a_slowdown_without_confirmations_is_slower_unconfirmed_and_fails(recorder: Recorder) -> None:
@@ -58,6 +60,9 @@ def test_a_small_slowdown_without_confirmations_is_unsure_until_it_is_measured_a
         (0.99, (0.99, 0.99), Verdict.FASTER, Reason.CONFIRMED),
         (1.01, (1.01, 1.0), Verdict.UNSURE, Reason.DISAGREED),
         (1.01, (0.99, 0.99), Verdict.UNSURE, Reason.DISAGREED),
+        (1.0027, (1.0023, 1.0021), Verdict.UNSURE, Reason.BELOW_LIMIT),
+        (1.0027, (1.0016, 1.0024), Verdict.UNSURE, Reason.BELOW_LIMIT),
+        (1.0027, (1.0023, 0.9999), Verdict.UNSURE, Reason.DISAGREED),
         (1.006, (1.0023, 1.0023), Verdict.SAME, Reason.NEGLIGIBLE),
         (1.002, (), Verdict.SAME, Reason.INSIDE_NOISE),
     ],
@@ -115,6 +120,122 @@ def test_a_slowdown_of_everything_leaves_no_controls_and_still_fails(recorder: R
     again = [recorder.again(everything) for _ in range(2)]
     report = judge(recorder.run(everything, confirmations=again), baselines)
     assert {of(report, id_).reason for id_ in IDS} == {Reason.WITHOUT_CONTROLS} and report.failed
+
+
+def test_what_is_the_same_in_one_metric_is_no_control_for_another(recorder: Recorder) -> None:
+    """Kernel times that are too noisy to come out SAME say nothing, however equal their peak memory is."""
+    noisy = IDS[1:]
+    random = np.random.default_rng(3)
+
+    def document(factor: float = 1.0, day: int = 1) -> dict[str, Any]:
+        factors = {id_: factor * float(np.exp(0.02 * random.standard_normal())) for id_ in noisy} | {IDS[0]: factor}
+        return recorder.document(factors, day=day)
+
+    baselines = [read(recorder.store(document())) for _ in range(5)]
+    again = [recorder.again(dict.fromkeys(IDS, 1.025), controls=noisy) for _ in range(2)]
+    slow = document(1.025, day=2)
+    slow["suite"]["confirmations"] = again
+    report = judge(read(recorder.store(slow, "now/0099_nightly.json")), baselines)
+    assert {of(report, id_, "peak_memory").verdict for id_ in noisy} == {Verdict.SAME}
+    assert {of(report, id_).reason for id_ in noisy} == {Reason.NOISY}
+    found = of(report, IDS[0])
+    assert (found.verdict, found.reason) == (Verdict.SLOWER, Reason.WITHOUT_CONTROLS)
+    assert found.ratio == pytest.approx(1.025, abs=0.001)
+
+
+@pytest.mark.parametrize("factor, verdict", [(1.01, Verdict.SLOWER), (0.99, Verdict.FASTER), (1.001, Verdict.SAME)])
+def test_what_all_benchmarks_share_is_a_judgement_of_its_own(
+    recorder: Recorder, factor: float, verdict: Verdict
+) -> None:
+    baselines = recorder.baselines()
+    everything = dict.fromkeys(IDS, factor)
+    alone = judge(recorder.run(everything), baselines)
+    moved = verdict is not Verdict.SAME
+    assert ((EVERY, "kernel_time") in suspects(alone)) == moved and EVERY not in alone.controls
+    again = [recorder.again(everything) for _ in range(2)] if moved else []
+    report = judge(recorder.run(everything, confirmations=again), baselines)
+    found = of(report, EVERY)
+    assert found.verdict is verdict and report.failed == (verdict is Verdict.SLOWER)
+    assert found.reason is (Reason.CONFIRMED if moved else Reason.INSIDE_NOISE)
+    assert (found.baseline, found.now, found.baseline_runs) == (None, None, 5)
+    assert found.ratio == pytest.approx(factor, abs=5e-4)
+    assert found.detectable_ratio is not None and 1.002 < found.detectable_ratio < 1.005
+    assert {item.metric for item in report.judgements if item.benchmark == EVERY} == {"kernel_time", "latency"}
+
+
+def test_a_shift_that_no_benchmark_shows_by_itself_is_seen_in_all_of_them(recorder: Recorder) -> None:
+    """Each strays by 0.2 %, and all of them are 0.6 % slower."""
+    baselines = recorder.baselines(noise=0.002)
+    everything = dict.fromkeys(IDS, 1.006)
+    again = [recorder.again(everything, IDS, noise=0.002) for _ in range(2)]
+    report = judge(recorder.run(everything, noise=0.002, confirmations=again), baselines)
+    assert {item.benchmark for item in report.judgements if item.verdict is Verdict.SLOWER} == {EVERY}
+    assert of(report, EVERY).verdict is Verdict.SLOWER and report.failed
+
+
+def test_what_two_of_three_variants_show_is_no_shift_of_all(recorder: Recorder) -> None:
+    slow = {id_: 1.02 for id_ in IDS if "tensorrt" not in id_}
+    again = [recorder.again(slow, tuple(id_ for id_ in IDS if id_ not in slow)) for _ in range(2)]
+    report = judge(recorder.run(slow, confirmations=again), recorder.baselines())
+    assert of(report, EVERY).verdict is Verdict.SAME
+    assert {of(report, id_).verdict for id_ in slow} == {Verdict.SLOWER}
+
+
+def test_a_shift_of_all_on_a_disturbed_gpu_fails_nothing(recorder: Recorder) -> None:
+    baselines = recorder.baselines()
+    document = recorder.document(dict.fromkeys(IDS, 1.002), day=2, noise=1e-5)
+    for record in document["benchmarks"]:
+        record["extra_info"]["kernel_time_s"] *= 1.02 / 1.002
+    document["benchmarks"][0]["extra_info"]["gpu_state"].append({"throttle_reasons": ["hw_thermal_slowdown"]})
+    found = of(judge(read(recorder.store(document, "now/0099_nightly.json")), baselines), EVERY)
+    assert (found.verdict, found.reason) == (Verdict.UNSURE, Reason.DISTURBED)
+    assert "hw_thermal_slowdown" in found.detail
+    calm = recorder.document(day=2)
+    calm["benchmarks"][0]["extra_info"]["gpu_state"].append({"throttle_reasons": ["hw_thermal_slowdown"]})
+    assert of(judge(read(recorder.store(calm, "now/0099_nightly.json")), baselines), EVERY).verdict is Verdict.SAME
+
+
+def test_a_shift_of_all_is_not_confirmed_by_a_few_of_them(recorder: Recorder) -> None:
+    """The confirmations of another baseline's judge may hold some benchmarks only."""
+    everything = dict.fromkeys(IDS, 1.01)
+    few = [recorder.again(everything, ids=IDS[:4]) for _ in range(2)]
+    report = judge(recorder.run(everything, confirmations=few), recorder.baselines())
+    assert of(report, EVERY).reason is Reason.UNCONFIRMED
+
+
+def test_fewer_than_four_benchmarks_share_nothing(recorder: Recorder) -> None:
+    report = judge(recorder.run(ids=IDS[:3]), recorder.baselines(ids=IDS[:3]))
+    assert EVERY not in {item.benchmark for item in report.judgements} and report.tests == 6
+
+
+def test_what_is_subtracted_from_a_confirmation_is_said(recorder: Recorder) -> None:
+    hour = dict.fromkeys(IDS, 1.012) | {ONE: 1.012 * 1.02}
+    again = [recorder.again(hour, IDS[:4], noise=1e-6) for _ in range(2)]
+    found = of(judge(recorder.run({ONE: 1.02}, confirmations=again), recorder.baselines(noise=1e-5)))
+    assert found.ratio == pytest.approx(1.02, abs=1e-3) and found.raw_ratio == pytest.approx(1.012 * 1.02, abs=1e-3)
+    assert "beside 4 controls (+3.22 %, +3.22 % before their shift is subtracted)" in found.detail
+    calm = [recorder.again({ONE: 1.02}, IDS[:4]) for _ in range(2)]
+    unmoved = of(judge(recorder.run({ONE: 1.02}, confirmations=calm), recorder.baselines()))
+    assert unmoved.raw_ratio is None and unmoved.detail.endswith("beside 4 controls")
+
+
+def test_more_scatter_than_expected_widens_the_limits_and_says_so(recorder: Recorder) -> None:
+    ids = (*IDS, *(id_.replace("efficientnet_b0", "tf_efficientnet_lite0") for id_ in IDS))
+    baselines = recorder.baselines(ids=ids)
+    quiet, wild = (judge(recorder.run(ids=ids, noise=noise), baselines) for noise in (0.0003, 0.002))
+    assert not any("scatter" in note for note in quiet.notes)
+    (note,) = [note for note in wild.notes if "kernel times of this run scatter" in note]
+    factor = float(note.partition("scatter ")[2].partition(" times")[0])
+    assert factor > 1.5 and f"limits are {factor} times as wide" in note
+    detectable = [math.log(of(report).detectable_ratio or 0) for report in (quiet, wild)]
+    assert detectable[1] / detectable[0] == pytest.approx(factor, rel=0.1)
+
+
+def test_what_all_share_or_one_shows_is_no_scatter(recorder: Recorder) -> None:
+    ids = (*IDS, *(id_.replace("efficientnet_b0", "tf_efficientnet_lite0") for id_ in IDS))
+    everything = dict.fromkeys(ids, 1.02) | {ONE: 1.1, IDS[0]: 1.05}
+    report = judge(recorder.run(everything, ids=ids), recorder.baselines(ids=ids))
+    assert not any("scatter" in note for note in report.notes)
 
 
 def test_a_control_that_is_slow_itself_does_not_count(recorder: Recorder) -> None:
@@ -215,6 +336,32 @@ def test_a_disturbed_baseline_measurement_is_not_used(recorder: Recorder) -> Non
     report = judge(recorder.run(), baselines)
     assert of(report).baseline_runs == 5 and of(report).verdict is Verdict.SAME
     assert any("disturbed" in note for note in report.notes)
+
+
+def test_one_bad_baseline_run_is_named_and_hides_nothing(recorder: Recorder) -> None:
+    """However far it is off, and in either direction; in the middle it counts for a part."""
+    good = recorder.baselines(4)
+    tonight = recorder.run()
+    without = of(judge(tonight, good)).detectable_ratio
+    assert without is not None
+    for change in (0.0, 0.001, 0.002, 0.003, 0.004, 0.006, 0.01, -0.01, 0.1):
+        (bad,) = recorder.baselines(1, factors=dict.fromkeys(IDS, 1 + change))
+        report = judge(tonight, [*good, bad])
+        named = [note for note in report.notes if bad.path.name in note and "kernel time" in note]
+        assert len(named) == (abs(change) >= 0.003), (change, report.notes)
+        detectable = of(report).detectable_ratio
+        assert detectable is not None and detectable - 1 < 0.006, change
+        if abs(change) >= 0.01:
+            assert "counts for 0% of a run" in named[0]
+            said = float(named[0].partition("lies ")[2].partition(" %")[0]) / 100
+            assert said == pytest.approx(change, abs=0.001)
+            assert detectable == pytest.approx(without) and of(report).baseline_runs == 4
+
+
+def test_a_run_of_another_day_or_gpu_is_not_bad_for_being_elsewhere(recorder: Recorder) -> None:
+    other = recorder.baselines(2, uuid="GPU-2", factors=dict.fromkeys(IDS, 1.01))
+    report = judge(recorder.run(), [*recorder.baselines(), *other])
+    assert not any("replace it" in note for note in report.notes)
 
 
 def test_noise_that_would_hide_what_is_worth_knowing_is_unsure(recorder: Recorder) -> None:
@@ -348,7 +495,7 @@ def test_a_cpu_is_judged_by_its_latency_alone(new_recorder: Callable[[str], Reco
     report = judge(run, baselines)
     assert {item.metric for item in report.judgements} == {"latency"}
     assert {item.verdict for item in report.judgements} == {Verdict.SAME}
-    assert report.tests == len(IDS)
+    assert report.tests == len(IDS) + 1
     # The metrics that a CPU lacks leave their share of the error to the one that it has.
     (latency,) = [metric for metric in METRICS if metric.key == "latency"]
     alone = judge(run, baselines, metrics=[dataclasses.replace(latency, share=1.0)])

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from regression.judge.limits import limits
 from regression.judge.noise import Layout, estimate
 from regression.metrics import METRICS, Spread
 
@@ -32,8 +33,46 @@ def test_one_morning_of_one_gpu_by_hand() -> None:
 def test_a_spread_that_the_prior_would_not_produce_stands_for_itself() -> None:
     overdispersed = np.log([1.0, 1.04, 0.97, 1.01, 1.05])
     noise = estimate(overdispersed[None], layout(*["a1"] * 5), SPREAD)
-    assert noise.df[0] == 4
-    assert noise.process[0] == pytest.approx(statistics.stdev(overdispersed))
+    assert noise.df[0] == pytest.approx(4, abs=0.001)
+    assert noise.process[0] == pytest.approx(statistics.stdev(overdispersed), rel=1e-3)
+
+
+def test_the_prior_fades_without_a_step() -> None:
+    """One of five runs moves away from the others by 0.01 % at a time; the noise grows along, and by no jump."""
+    rows = np.array([FIVE + np.array([0, 0, 0, 0, step * 0.0001]) for step in range(-200, 201)])
+    for metric in METRICS:
+        if metric.spread is None:
+            continue
+        scale = metric.spread.process / 0.0006
+        noise = estimate((rows - FIVE.mean()) * scale, layout(*["a1"] * 5), metric.spread)
+        detectable = limits(noise, 0.0, metric.share, 24).detectable
+        assert detectable.max() > 10 * detectable.min()
+        assert np.abs(np.diff(np.log(detectable))).max() < 0.06
+        assert np.abs(np.diff(noise.df)).max() < 1
+
+
+def test_a_run_that_is_not_trusted_is_as_if_it_were_not_there() -> None:
+    five = np.vstack([np.append(FIVE, 9.0), np.append(FIVE, np.nan)])
+    places = layout(*["a1"] * 5, "a2")
+    noise, plain = (
+        estimate(five, places, SPREAD, trust=np.array([1, 1, 1, 1, 1, 0])),
+        estimate(FIVE[None], layout(*["a1"] * 5), SPREAD),
+    )
+    for field in ("runs", "centre", "process", "shared", "df"):
+        assert getattr(noise, field) == pytest.approx(getattr(plain, field)[[0, 0]])
+
+
+def test_a_run_that_is_half_trusted_moves_the_centre_less() -> None:
+    six, places = np.append(FIVE, FIVE.mean() + 0.01)[None], layout(*["a1"] * 6)
+    full, half = (estimate(six, places, SPREAD, trust=np.array([1, 1, 1, 1, 1, part])) for part in (1, 0.5))
+    assert full.centre[0] - FIVE.mean() == pytest.approx(0.01 / 6)
+    assert half.centre[0] - FIVE.mean() == pytest.approx(0.005 / 5.5)
+    assert half.process[0] < full.process[0] and 5 < half.runs[0] < 6
+
+
+def test_a_benchmark_that_only_distrusted_runs_measured_keeps_them() -> None:
+    noise = estimate(np.array([[np.nan] * 4 + [0.5]]), layout(*["a1"] * 5), SPREAD, trust=np.array([1, 1, 1, 1, 0]))
+    assert noise.centre[0] == 0.5 and noise.runs[0] == 1
 
 
 @pytest.mark.parametrize("runs", [1, 2])

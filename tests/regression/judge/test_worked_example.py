@@ -28,7 +28,7 @@ def by_hand() -> dict[str, float]:
     pooled = math.sqrt((4 * own**2 + 8 * 0.0006**2) / 12)
     day = 2 * 0.0003**2
     one, three = (math.sqrt(pooled**2 * (1 / 5 + 1 / processes) + day) for processes in (1, 3))
-    alpha = 0.01 * 0.7 / 72
+    alpha = 0.01 * 0.7 / 73
     looks = [math.log(value) - centre for value in (FIRST, *AGAIN)]
     return {
         "centre": centre,
@@ -57,7 +57,7 @@ def test_the_page_says_what_comes_out_by_hand() -> None:
         assert percent(found[name], 4) in PAGE, name
     for name in ("screen", "shift", "each", "final", "alone", "x0", "x1", "x2", "mean", "settled"):
         assert percent(found[name], 3) in PAGE, name
-    assert f"{(found['own'] / 0.0006) ** 2:.3f}`, exceeded with probability" in PAGE
+    assert f"{(found['own'] / 0.0006) ** 2:.3f}`, exceeded with probability `p` = " in PAGE
     assert f"{stats.f.sf((found['own'] / 0.0006) ** 2, 4, 8):.2f} | no: pool" in PAGE
     for error, df in ((20 * found["alpha"] / 2, 12), (0.05, 12), (found["alpha"] / 2, 12), (found["alpha"] / 2, 5)):
         assert f"= {stats.t.isf(error, df):.3f}`" in PAGE

@@ -140,6 +140,7 @@ def test_json_holds_every_judgement_with_all_its_numbers() -> None:
         "now": 0.0004954,
         "ratio": 1.0,
         "first_ratio": None,
+        "raw_ratio": None,
         "detectable_ratio": 1.0044,
         "p_value": None,
         "verdict": "SAME",
