@@ -13,6 +13,8 @@ from regression.explain.kernels import Explanation
 from regression.judge.verdict import Report, Verdict
 from regression.metrics import METRICS, Metric
 from regression.report.answer import answer, look_first, summary
+from regression.report.coverage import Coverage, coverage
+from regression.report.groups import Group, Place, groups, places
 from regression.report.measured import (
     Disagreement,
     SpeedUp,
@@ -61,7 +63,13 @@ class Content:
     """Everything that can be said of one judged run."""
 
     answer: str
-    """One sentence of plain text."""
+    """The headline, one sentence of plain text."""
+    status: str
+    """`passed`, `incomplete` or `FAILED`; see `coverage`."""
+    coverage: Coverage
+    places: Mapping[str, Place]
+    """Where each benchmark of this suite stands in its matrix."""
+    groups: tuple[Group, ...]
     look_first: str
     """One sentence; empty where nothing is slower."""
     summary: str
@@ -120,10 +128,17 @@ def content(
     ordered = rows(report.judgements, metrics)
     names = explanation.changed(report, metrics)
     changed = tuple(_changed(told, run, judged) for told in explanation.explanations(names, run, judged))
+    at = places(run, judged)
+    covered = coverage(ordered, run, judged, report.labels)
+    status = covered.status(failed=report.failed)
     return Content(
-        answer=answer(report, ordered),
+        answer=answer(report, ordered, covered, at),
+        status=status,
+        coverage=covered,
+        places=at,
+        groups=groups(ordered, at, metrics),
         look_first=look_first(ordered, [one.explanation for one in changed]),
-        summary=summary(report),
+        summary=summary(report, status),
         rows=ordered,
         changed=changed,
         differences=report.differences,

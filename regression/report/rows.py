@@ -21,6 +21,8 @@ ORDER = (
     Verdict.SAME,
 )
 ALL_METRICS = "all metrics"
+# The id of a judgement of what all benchmarks share.
+ALL_BENCHMARKS = "all benchmarks"
 QUIET = (Reason.INSIDE_NOISE, Reason.NOISY, Reason.NO_BASELINE, Reason.SEEN_BEFORE)
 
 

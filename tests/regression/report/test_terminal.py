@@ -150,5 +150,5 @@ def test_json_holds_every_judgement_with_all_its_numbers() -> None:
 
 def test_a_passing_report_says_so() -> None:
     passing = dataclasses.replace(report(), judgements=report().judgements[:3], labels=())
-    assert printed(passing).splitlines()[-1] == "passed: 1 accepted, 2 SAME"
-    assert printed(dataclasses.replace(passing, judgements=())).endswith("\npassed: nothing to judge")
+    assert printed(passing).splitlines()[-1] == "incomplete: 1 accepted, 2 SAME"
+    assert printed(dataclasses.replace(passing, judgements=())).endswith("\nincomplete: nothing to judge")
