@@ -15,7 +15,7 @@ from regression.judge.accepted import ACCEPTED_FILE, Accepted, WrongAccepted, re
 from regression.judge.judge import judge
 from regression.judge.patience import DEFAULT_PATIENCE, recent, sentences, unwatched
 from regression.metrics import METRICS, WrongChange, with_min_changes
-from regression.report import json, markdown, terminal
+from regression.report import json, markdown, terminal, verdict_file
 from regression.report.content import Content, content
 from regression.runs.find import collect, is_folder
 from regression.runs.read import read
@@ -63,8 +63,11 @@ def _judge(options: argparse.Namespace) -> int:
         from regression.report import page
 
         output.write(options.report, page.html(said))
+    status = REGRESSION if report.failed else PASSED
+    if options.verdict_json is not None:
+        output.write(options.verdict_json, verdict_file.text(said, exit_status=status, page=options.report))
     _print(FORMS[options.format](said).rstrip("\n"))
-    return REGRESSION if report.failed else PASSED
+    return status
 
 
 def _print(text: str) -> None:
@@ -121,5 +124,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--report", type=option_types.output_file, metavar="FILE.html", help="write the report as one page, too"
+    )
+    parser.add_argument(
+        "--verdict-json",
+        type=option_types.output_file,
+        metavar="FILE.json",
+        help="write the headline, what failed and the command that repeats it as a small JSON file, too",
     )
     return parser

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from regression.explain import explanation
 from regression.explain.kernels import Explanation
 from regression.judge.verdict import Report, Verdict
-from regression.metrics import METRICS, Metric
+from regression.metrics import METRICS, Metric, lookup
 from regression.report.answer import answer, look_first, summary
 from regression.report.coverage import Coverage, coverage
 from regression.report.groups import Group, Place, groups, places
@@ -23,6 +23,7 @@ from regression.report.measured import (
     latency_quantiles,
     speedups,
 )
+from regression.report.repeat import COMPARE, command
 from regression.report.rows import Row, rows
 from regression.runs import environment
 from regression.runs.environment import Difference
@@ -70,6 +71,8 @@ class Content:
     places: Mapping[str, Place]
     """Where each benchmark of this suite stands in its matrix."""
     groups: tuple[Group, ...]
+    repeat: str
+    """The command that measures and judges again what failed; empty where nothing did."""
     look_first: str
     """One sentence; empty where nothing is slower."""
     summary: str
@@ -102,6 +105,8 @@ class Content:
     baselines: tuple[Path, ...]
     path: Path
     """Of the run, as are the following."""
+    gpu_name: str
+    gpu_uuid: str
     datetime: str
     commit: Mapping[str, Any]
     environment: tuple[Difference, ...]
@@ -122,8 +127,12 @@ def content(
     history: History | None = None,
     label_sheet: bytes | None = None,
     page: str = "",
+    compare: str = COMPARE,
 ) -> Content:
-    """The content of a report on `run`. `baselines` may hold runs that the report left out; they explain nothing."""
+    """The content of a report on `run`. `baselines` may hold runs that the report left out; they explain nothing.
+
+    `compare` is the option by which the verdict was asked for, as the command that repeats it says it.
+    """
     judged = [baseline for baseline in baselines if baseline.path in report.baselines]
     ordered = rows(report.judgements, metrics)
     names = explanation.changed(report, metrics)
@@ -137,6 +146,7 @@ def content(
         coverage=covered,
         places=at,
         groups=groups(ordered, at, metrics),
+        repeat=_repeat(report, run, judged, at, compare),
         look_first=look_first(ordered, [one.explanation for one in changed]),
         summary=summary(report, status),
         rows=ordered,
@@ -160,6 +170,8 @@ def content(
         deselected=report.deselected,
         baselines=report.baselines,
         path=run.path,
+        gpu_name=str(lookup(run.machine, ("gpu", "name")) or ""),
+        gpu_uuid=run.gpu,
         datetime=run.datetime,
         commit=run.commit,
         environment=environment.differences([Run(path=run.path)], dataclasses.replace(run, commit={})),
@@ -171,6 +183,14 @@ def content(
         report=report,
         page=page,
     )
+
+
+def _repeat(report: Report, run: Run, baselines: Sequence[Run], at: Mapping[str, Place], compare: str) -> str:
+    failed = [item.benchmark for item in report.judgements if item.failed]
+    failed += [id_ for id_, _ in report.labels]
+    known = {*run.benchmarks, *run.failed, *run.labels, *(id_ for baseline in baselines for id_ in baseline.benchmarks)}
+    # Only this suite's runs say which tests they are of.
+    return command(list(dict.fromkeys(failed)), known, at, compare, "benchmarks/" if run.suite else "")
 
 
 def _changed(told: Explanation, run: Run, baselines: Sequence[Run]) -> Changed:

@@ -62,6 +62,19 @@ def test_a_page_is_refused_before_anything_is_read(
         assert str(bad) in captured.err and "gone" not in captured.err and not captured.out
 
 
+def test_the_verdict_is_a_small_file_as_well(recorder: Recorder, baseline: Path, tmp_path: Path) -> None:
+    file = tmp_path / "made" / "verdict.json"
+    assert judged(recorder, baseline, "--verdict-json", str(file), factors={ONE: 1.02}) == 1
+    told = json.loads(file.read_text())
+    assert (told["status"], told["exit_status"]) == ("failed", 1)
+    assert {row["benchmark"] for row in told["failures"]["listed"]} == {ONE}
+    assert judged(recorder, baseline, "--verdict-json", str(file)) == 0
+    assert json.loads(file.read_text())["status"] == "incomplete"
+    with pytest.raises(SystemExit) as stopped:
+        command.main(["gone.json", "--baseline", "gone", "--verdict-json", str(tmp_path)])
+    assert stopped.value.code == 2
+
+
 def test_the_page_and_the_markdown_carry_the_history_and_the_commit(
     recorder: Recorder, baseline: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

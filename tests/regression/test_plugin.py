@@ -70,7 +70,8 @@ def verdict_lines(result):
 
 def test_slower_is_measured_again_stored_and_fails(run_suite, record_baseline, pytester, fresh_processes):
     record_baseline(scale=1 / 500)
-    result = run_suite("--benchmark-compare", "--benchmark-save=night", "--report=reports/page.html", *ONE)
+    written = ("--report=reports/page.html", "--verdict-json=reports/verdict.json")
+    result = run_suite("--benchmark-compare", "--benchmark-save=night", *written, *ONE)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.assert_outcomes(passed=2)
     for number in (1, 2):
@@ -91,6 +92,13 @@ def test_slower_is_measured_again_stored_and_fails(run_suite, record_baseline, p
     page = (pytester.path / "reports/page.html").read_text()
     assert ID in page and "<script" not in page
     assert night.name in page
+    told = json.loads((pytester.path / "reports/verdict.json").read_text())
+    assert (told["status"], told["exit_status"], told["page"]) == ("failed", 1, "reports/page.html")
+    assert [(row["benchmark"], row["metric"], row["verdict"]) for row in told["failures"]["listed"]] == [
+        (ID, "latency", "SLOWER")
+    ]
+    assert told["run"]["path"] == str(night)
+    assert told["repeat"] == f"pytest benchmarks/ -k '[{ID}]' --benchmark-compare"
 
 
 def test_report_mode_prints_and_off_says_nothing(run_suite, record_baseline, monkeypatch):
@@ -283,17 +291,22 @@ def test_what_no_longer_runs_is_missing(run_suite, record_baseline, monkeypatch)
     assert any("no such operator" in line for line in lines)
 
 
-def test_without_a_baseline_only_require_fails(run_suite):
-    assert run_suite("--benchmark-compare", *ONE).ret == 0
+def test_without_a_baseline_only_require_fails(run_suite, pytester):
+    assert run_suite("--benchmark-compare", "--verdict-json=verdict.json", *ONE).ret == 0
+    told = json.loads((pytester.path / "verdict.json").read_text())
+    assert (told["status"], told["exit_status"], told["baselines"]["count"]) == ("incomplete", 0, 0)
+    assert "no baseline" in told["headline"]
     result = run_suite("--benchmark-compare", "--judge=require", *ONE)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert any("there is no baseline to judge against" in line for line in result.outlines)
 
 
-def test_a_session_without_benchmarks_has_nothing_to_judge(run_suite, record_baseline):
+def test_a_session_without_benchmarks_has_nothing_to_judge(run_suite, record_baseline, pytester):
     record_baseline(scale=1)
-    result = run_suite("--benchmark-compare", "--variants=eager-fp32", "-k", "readable")
+    verdict = pytester.path / "verdict.json"
+    result = run_suite("--benchmark-compare", f"--verdict-json={verdict}", "--variants=eager-fp32", "-k", "readable")
     assert result.ret == 0
+    assert json.loads(verdict.read_text())["headline"] == "nothing to judge: this session selected no benchmark"
     assert any("this session selected no benchmark" in line for line in result.outlines)
 
 
@@ -304,6 +317,7 @@ def test_a_session_without_benchmarks_has_nothing_to_judge(run_suite, record_bas
         (["--judge-min-change=latency=fast"], "fast"),
         (["--report=."], "--report: . is a folder"),
         (["--report=/proc/page.html"], "--report: /proc/page.html cannot be written"),
+        (["--verdict-json=."], "--verdict-json: . is a folder"),
         (["--judge-patience=-3"], "--judge-patience: '-3' is not a whole number from 1"),
         (["--judge-patience", "-3"], "--judge-patience: '-3' is not a whole number from 1"),
         (["--judge-patience=0"], "--judge-patience: '0' is not a whole number from 1"),
