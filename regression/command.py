@@ -66,7 +66,8 @@ def _judge(options: argparse.Namespace) -> int:
     status = REGRESSION if report.failed else PASSED
     if options.verdict_json is not None:
         output.write(options.verdict_json, verdict_file.text(said, exit_status=status, page=options.report))
-    _print(FORMS[options.format](said).rstrip("\n"))
+    form = terminal.every_row if options.verbose and options.format == "table" else FORMS[options.format]
+    _print(form(said).rstrip("\n"))
     return status
 
 
@@ -105,6 +106,7 @@ def _parser() -> argparse.ArgumentParser:
         help="stored runs, or folders of runs saved as `baseline`",
     )
     parser.add_argument("--format", choices=FORMS, default="table")
+    parser.add_argument("-v", "--verbose", action="store_true", help="print every row of the table")
     parser.add_argument(
         "--judge-min-change",
         action="append",

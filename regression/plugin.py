@@ -77,7 +77,7 @@ def pytest_configure(config: pytest.Config) -> None:
     except (WrongChange, WrongAccepted) as error:
         raise pytest.UsageError(str(error)) from None
     asked = f"{COMPARE}={shlex.quote(compare)}" if isinstance(compare, str) else COMPARE
-    rules = Rules(mode, metrics, accepted, wrong, config.option.judge_patience, asked)
+    rules = Rules(mode, metrics, accepted, wrong, config.option.judge_patience, asked, config.get_verbosity() > 0)
     plugin = JudgePlugin(rules, every_baseline=compare is True, page=page, verdict=verdict)
     config.pluginmanager.register(plugin, "inference-judge")
 

@@ -40,6 +40,8 @@ class Rules:
     patience: int
     compare: str = COMPARE
     """The option by which the verdict was asked for."""
+    every_row: bool = False
+    """Print every row of the verdict."""
 
 
 @dataclasses.dataclass
@@ -123,7 +125,7 @@ class _Judging:
         failed = self.rules.mode in ("fail", "require") and report.failed
         if report.baselines:
             said = content(report, run, self.stored.baselines, self.rules.metrics, compare=self.rules.compare)
-            lines = [terminal.text(said)]
+            lines = [terminal.every_row(said) if self.rules.every_row else terminal.text(said)]
         else:
             lines = ["nothing to judge against", *report.notes]
             if self.rules.mode == "require":

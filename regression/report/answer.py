@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from regression.explain.kernels import Explanation
 from regression.judge.verdict import Reason, Report, Verdict
@@ -37,13 +37,13 @@ def summary(report: Report, status: str) -> str:
     return f"{status}: {', '.join(parts) or 'nothing to judge'}"
 
 
-def look_first(rows: Sequence[Row], explanations: Iterable[Explanation]) -> str:
+def look_first(rows: Sequence[Row], explain: Callable[[str], Explanation | None]) -> str:
     """Where to look when something is slower: the worst benchmark and its first kernel; empty where nothing is."""
     worst = next((row for row in rows if row.failed and row.verdict in (Verdict.SLOWER, Verdict.CHANGED)), None)
     if worst is None:
         return ""
     said = f"Look first at {worst.title} of {worst.benchmark}, {worst.moved}"
-    explanation = next((one for one in explanations if one.benchmark == worst.benchmark), None)
+    explanation = explain(worst.benchmark)
     if explanation is not None and explanation.changes and explanation.change_s > 0:
         first = explanation.changes[0]
         named = first.short if first.lead is first else f"{first.short}, most of all {first.lead.short}"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from regression.explain import explanation
 from regression.explain.kernels import Explanation
@@ -49,6 +50,26 @@ class Changed:
     baseline_latencies_s: Sequence[Sequence[float]]
 
 
+class _Explained(Sequence[Changed]):
+    """What is known of benchmarks, found out when it is asked for."""
+
+    def __init__(self, benchmarks: Sequence[str], explain: Callable[[str], Changed]) -> None:
+        self._benchmarks, self._explain = benchmarks, functools.cache(explain)
+
+    def __len__(self) -> int:
+        return len(self._benchmarks)
+
+    @overload
+    def __getitem__(self, at: int) -> Changed: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> list[Changed]: ...
+
+    def __getitem__(self, at: int | slice) -> Changed | list[Changed]:
+        wanted = self._benchmarks[at]
+        return self._explain(wanted) if isinstance(wanted, str) else [self._explain(one) for one in wanted]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Timeline:
     """One metric of one benchmark over all stored runs, with its lasting changes."""
@@ -79,8 +100,13 @@ class Content:
     """One line with the number of each verdict."""
     rows: tuple[Row, ...]
     """Worst first; see `rows.rows`."""
-    changed: tuple[Changed, ...]
-    """Benchmarks that became slower or faster or launch other counts, the largest change first."""
+    changed: Sequence[Changed]
+    """Benchmarks that became slower or faster, then those of which a shown count is another; the largest change first.
+
+    Each is explained when it is looked at, since most forms show a few of many.
+    """
+    moved: int
+    """How many of them, from the first, have a verdict that says so."""
     differences: tuple[Difference, ...]
     """Of the environment, since the baseline."""
     speedups: tuple[SpeedUp, ...]
@@ -135,8 +161,12 @@ def content(
     """
     judged = [baseline for baseline in baselines if baseline.path in report.baselines]
     ordered = rows(report.judgements, metrics)
-    names = explanation.changed(report, metrics)
-    changed = tuple(_changed(told, run, judged) for told in explanation.explanations(names, run, judged))
+    known = {id_ for one in (run, *judged) for id_ in one.benchmarks}
+    # What all benchmarks share has no kernels of its own.
+    names = [id_ for id_ in explanation.changed(report, metrics) if id_ in known]
+    moved = {row.benchmark for row in ordered if row.verdict in MOVED}
+    names.sort(key=lambda id_: id_ not in moved)
+    changed = _Explained(names, lambda id_: _changed(explanation.explanations([id_], run, judged)[0], run, judged))
     at = places(run, judged)
     covered = coverage(ordered, run, judged, report.labels)
     status = covered.status(failed=report.failed)
@@ -147,10 +177,13 @@ def content(
         places=at,
         groups=groups(ordered, at, metrics),
         repeat=_repeat(report, run, judged, at, compare),
-        look_first=look_first(ordered, [one.explanation for one in changed]),
+        look_first=look_first(
+            ordered, lambda benchmark: changed[names.index(benchmark)].explanation if benchmark in names else None
+        ),
         summary=summary(report, status),
         rows=ordered,
         changed=changed,
+        moved=sum(id_ in moved for id_ in names),
         differences=report.differences,
         speedups=speedups(run, judged),
         colours=colours(run),

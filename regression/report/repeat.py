@@ -51,6 +51,6 @@ def command(
         "--batch-sizes": sorted({str(place.batch_size) for place in at}, key=int),
     }
     if len(at) == len(benchmarks) and all(WORD.fullmatch(name) for names in options.values() for name in names):
-        selected = " ".join(f"{option} {','.join(names)}" for option, names in options.items())
+        selected = " ".join(f"{option}={','.join(names)}" for option, names in options.items())
         return f"{pytest} {selected} {compare}"
-    return by_name if nameable and len(words) <= 10 else f"{pytest} {compare}"
+    return f"{pytest} {compare}"

@@ -29,7 +29,7 @@ LONG = {
         ),
         (
             list(IDS)[:4],
-            "pytest benchmarks/ --models m --variants eager-fp32,tensorrt-fp16 --batch-sizes 1,128 --benchmark-compare",
+            "pytest benchmarks/ --models=m --variants=eager-fp32,tensorrt-fp16 --batch-sizes=1,128 --benchmark-compare",
         ),
         (["all benchmarks"], "pytest benchmarks/ --benchmark-compare"),
         (["all benchmarks", "m-eager-fp32-b1"], "pytest benchmarks/ --benchmark-compare"),
@@ -41,14 +41,14 @@ def test_it_names_what_failed(benchmarks, said):
 
 def test_long_names_are_said_by_what_they_are_made_of():
     said = command(list(LONG)[:2], LONG, LONG)
-    assert said == "pytest benchmarks/ --models long_m --variants eager-fp32 --batch-sizes 1,128 --benchmark-compare"
+    assert said == "pytest benchmarks/ --models=long_m --variants=eager-fp32 --batch-sizes=1,128 --benchmark-compare"
 
 
 def test_another_suite_has_no_matrix():
     assert command(["test_x"], {"test_x"}, {}, tests="") == "pytest -k test_x --benchmark-compare"
-    many = [f"test_{'x' * 20}_{number}" for number in range(11)]
+    many = [f"test_{'x' * 20}_{number}" for number in range(3)]
     assert command(many, many, {}, tests="") == "pytest --benchmark-compare"
-    assert " or test_" in command(many[:10], many, {}, tests="")
+    assert " or test_" in command(many[:2], many, {}, tests="")
 
 
 @pytest.mark.parametrize("name", ["a b", "a(b)", "not", "$(boo)", "caf\u00e9", "a\nb", "a'b"])
