@@ -19,7 +19,7 @@ from regression.report import json, markdown, terminal, verdict_file
 from regression.report.content import Content, content
 from regression.runs.find import collect, is_folder
 from regression.runs.read import read
-from regression.runs.run import UnusableRun
+from regression.runs.run import Run, UnusableRun
 
 if TYPE_CHECKING:
     from regression.history.series import History
@@ -55,7 +55,11 @@ def _judge(options: argparse.Namespace) -> int:
         return UNUSABLE
     found = unwatched(report, recent(stored.history, run, options.judge_patience), options.judge_patience)
     report = dataclasses.replace(report, notes=(*report.notes, *sentences(found, options.judge_patience)))
-    found_in = _history(options) if options.report is not None or options.format == "markdown" else None
+    found_in = (
+        _history(options, (run, *stored.baselines))
+        if options.report is not None or options.format == "markdown"
+        else None
+    )
     link = options.report.name if options.report is not None else ""
     said = content(report, run, stored.baselines, metrics, history=found_in, page=link)
     if options.report is not None:
@@ -79,11 +83,11 @@ def _print(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _history(options: argparse.Namespace) -> History | None:
+def _history(options: argparse.Namespace, known: Sequence[Run]) -> History | None:
     """The history that the run is part of, in the first folder given as a baseline that holds it."""
     from regression.history import series as history
 
-    found = (history.of(options.run, folder) for folder in options.baseline if is_folder(folder))
+    found = (history.of(options.run, folder, known=known) for folder in options.baseline if is_folder(folder))
     return next((past for past in found if past is not None), None)
 
 

@@ -219,7 +219,7 @@ def _content(
         # By its file the history finds the run among the others, and rings it.
         run = dataclasses.replace(run, path=saved)
     if with_history:
-        past = history.of(saved, saved.parent.parent) if saved is not None else None
+        past = history.of(saved, saved.parent.parent, known=outcome.baselines) if saved is not None else None
         sheet = config.hook.pytest_judge_label_sheet(config=config)
     return content(
         outcome.report, run, outcome.baselines, rules.metrics, history=past, label_sheet=sheet, compare=rules.compare

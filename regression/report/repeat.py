@@ -50,7 +50,8 @@ def command(
         "--variants": list(dict.fromkeys(place.variant for place in at)),
         "--batch-sizes": sorted({str(place.batch_size) for place in at}, key=int),
     }
-    if len(at) == len(benchmarks) and all(WORD.fullmatch(name) for names in options.values() for name in names):
-        selected = " ".join(f"{option}={','.join(names)}" for option, names in options.items())
-        return f"{pytest} {selected} {compare}"
+    selected = [f"{option}={','.join(names)}" for option, names in options.items()]
+    sayable = all(WORD.fullmatch(name) for names in options.values() for name in names)
+    if len(at) == len(benchmarks) and sayable and max(map(len, selected)) <= WIDTH - 10:
+        return " ".join([pytest, *selected, compare])
     return f"{pytest} {compare}"

@@ -44,6 +44,11 @@ def test_long_names_are_said_by_what_they_are_made_of():
     assert said == "pytest benchmarks/ --models=long_m --variants=eager-fp32 --batch-sizes=1,128 --benchmark-compare"
 
 
+def test_what_is_too_much_for_a_line_is_the_whole():
+    many = {f"model{number}-v-b1": Place(f"model{number}", "v", 1) for number in range(40)}
+    assert command(list(many), many, many) == "pytest benchmarks/ --benchmark-compare"
+
+
 def test_another_suite_has_no_matrix():
     assert command(["test_x"], {"test_x"}, {}, tests="") == "pytest -k test_x --benchmark-compare"
     many = [f"test_{'x' * 20}_{number}" for number in range(3)]
