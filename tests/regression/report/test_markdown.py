@@ -168,7 +168,9 @@ def test_the_markdown_has_the_page_s_content_and_is_short(case):
         "report.html",
     ):
         assert part in text
-    assert text.index("SLOWER") < text.index("MISSING") < text.index("UNSURE") < text.index("FASTER")
+    parts = ("**SLOWER**", "**MISSING**", "To repeat just that: `pytest benchmarks/ ", "`spin_kernel` (0", "**FASTER**")
+    places = [text.index(part) for part in (*parts, "1 UNSURE (noisy): batch-128 latency")]
+    assert places == sorted(places)
     assert len(text) < 6000
 
 
@@ -191,14 +193,23 @@ def test_the_markdown_stays_short_whatever_happened(case):
     assert "280 more not shown" in text and "- and 290 more" in text
 
 
-def test_what_is_same_is_only_counted_and_every_row_has_its_columns(case):
+def test_what_did_not_change_is_counted_and_every_row_has_its_columns(case):
     this, baselines, _ = case
-    odd = judgement("a|b_c<i>", "latency", Verdict.UNSURE, Reason.NOISY, 0.012, 0.013)
-    empty = dataclasses.replace(this, benchmarks={})
-    text = markdown(reported.content(empty, baselines, judgements=(odd, *[SAME_AGAIN] * 3), shown=()))
-    assert "`a\\|b_c<i>`" in text and SAME not in text and "3 SAME." in text
-    tables = [line for line in text.splitlines() if line.startswith("|")]
-    assert len(tables) == 3 and {line.replace("\\|", "").count("|") for line in tables} == {8}
+    odd = judgement("a|b_c<i>", "latency", Verdict.SLOWER, Reason.CONFIRMED, 0.012, 0.013)
+    text = markdown(reported.content(this, baselines, judgements=(odd, *[SAME_AGAIN] * 3), shown=(), labels=()))
+    assert "`a\\|b_c<i>`" in text and f"`{SAME}`" not in text and "| SAME |" in text
+    rows = [line for line in text.partition("Speed-up")[0].splitlines() if line.startswith("|")]
+    widths = [line.replace("\\|", "").count("|") for line in rows]
+    assert widths == [8, 8, 8, 5, 5, 5, 5]
+
+
+def test_a_quiet_run_is_folded(case):
+    text = markdown(told(case, SAME_AGAIN, NOISY))
+    outside = re.sub(r"<details>.*?</details>", "", text, flags=re.DOTALL)
+    assert "UNSURE (noisy)" in text and "UNSURE (noisy)" not in outside
+    assert "software.driver" in text and "software.driver" not in outside
+    assert "Speed-up" in text and "Speed-up" not in outside
+    assert "1 UNSURE, 1 SAME" in outside
 
 
 @pytest.mark.parametrize("stored_value", [None, "fast", float("nan"), float("inf"), -1, 0, True, 10**400, [2.0]])
@@ -221,6 +232,7 @@ def test_nothing_in_the_markdown_acts(case):
         notes=(nasty,),
     )
     text = markdown(told)
-    bare = re.sub(r"`[^`]*`", "", re.sub(r"\\.", "", text))
+    own = re.sub(r"^</?details>(<summary>[ \w-]+</summary>)?$", "", text, flags=re.MULTILINE)
+    bare = re.sub(r"`[^`]*`", "", re.sub(r"\\.", "", own))
     assert "<" not in bare and "@everyone" not in bare and "](" not in bare
     assert "\n# heading" not in text
