@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from regression.judge.verdict import Verdict
 from regression.metrics import Kind, Metric
-from regression.report.rows import ORDER, Row
+from regression.report.rows import ALL_BENCHMARKS, ORDER, Row
 from regression.runs.run import Run
 from regression.text import change, count
 
@@ -31,7 +31,7 @@ class Group:
     title: str
     benchmarks: int
     noun: str
-    """What its benchmarks are: variants, or benchmarks where they have no place in the matrix."""
+    """What its benchmarks are: variants, or benchmarks where they have no place in the matrix; a shift of all."""
     verdicts: tuple[tuple[str, int], ...]
     """How many rows have each verdict, worst first; not SAME alone."""
     detects: tuple[str, ...]
@@ -63,13 +63,17 @@ def places(run: Run, baselines: Iterable[Run] = ()) -> dict[str, Place]:
 
 
 def groups(rows: Sequence[Row], places: Mapping[str, Place], metrics: Sequence[Metric]) -> tuple[Group, ...]:
-    """One group for each model and batch size, in the order of the names; last what has no place in the matrix."""
+    """One group for each model and batch size, in the order of the names; last what has no place in the matrix.
+
+    What all benchmarks share is a group of its own.
+    """
     found: dict[tuple[str, int], list[Row]] = {}
     order_of = {metric.key: number for number, metric in enumerate(metrics)}
     for row in sorted(rows, key=lambda row: order_of[row.metric.key]):
         place = places.get(row.benchmark)
-        found.setdefault((place.model, place.batch_size) if place else ("", 0), []).append(row)
-    order = sorted(found, key=lambda key: (not key[0], key))
+        outside = (ALL_BENCHMARKS if row.benchmark == ALL_BENCHMARKS else OTHERS, 0)
+        found.setdefault((place.model, place.batch_size) if place else outside, []).append(row)
+    order = sorted(found, key=lambda key: (not key[1], key))
     return tuple(_group(key, found[key]) for key in order)
 
 
@@ -78,9 +82,9 @@ def _group(key: tuple[str, int], rows: Sequence[Row]) -> Group:
     words = Counter(row.word for row in rows)
     known = [*dict.fromkeys([*map(str, ORDER), *words])]
     return Group(
-        title=f"{model} b{batch_size}" if model else OTHERS,
+        title=f"{model} b{batch_size}" if batch_size else model,
         benchmarks=len({row.benchmark for row in rows}),
-        noun="variant" if model else "benchmark",
+        noun="variant" if batch_size else "shift" if model == ALL_BENCHMARKS else "benchmark",
         verdicts=tuple((word, words[word]) for word in known if words[word]),
         detects=tuple(_detects(rows)),
     )

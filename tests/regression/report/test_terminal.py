@@ -272,7 +272,8 @@ def test_another_suites_benchmarks_have_no_model() -> None:
     told = dataclasses.replace(report(), judgements=judgements, labels=())
     run = Run(path=told.run, benchmarks={id_: Benchmark(id=id_) for id_ in ("test_sort", "test_sum")})
     lines = terminal.text(content(told, run)).splitlines()
-    assert any(line.startswith("other benchmarks  3 benchmarks SAME  detects kernel time 0.44 %") for line in lines)
+    assert "other benchmarks  2 benchmarks SAME  detects kernel time 0.44 %, latency 0.44 %" in lines
+    assert "all benchmarks         1 shift SAME  detects kernel time 0.44 %" in lines
 
 
 def test_a_shift_of_all_benchmarks_fails_and_repeats_everything() -> None:
