@@ -83,6 +83,12 @@ def _unfailed(rows: Sequence[Row], covered: Coverage, places: Mapping[str, Place
             f"{count(measured, 'measurement')} ({where(covered.blind, places)})"
         )
         yield f"there is none in the other {seen}"
+    elif covered.mostly_blind_continuous and covered.blind_continuous:
+        yield (
+            f"Most times and sizes could not have shown a regression: {len(covered.blind_continuous)} of "
+            f"{covered.continuous} ({where(covered.blind_continuous, places)})"
+        )
+        yield f"there is none in {seen} of {count(measured, 'measurement')}"
     else:
         yield f"No regression in {'' if seen == measured else f'{seen} of '}{count(measured, 'measurement')}"
         yield from _blind(covered, places, "could not have shown one")

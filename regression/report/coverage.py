@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from regression.judge.verdict import Reason, Verdict
+from regression.metrics import Kind
 from regression.report.groups import Place
 from regression.report.rows import Row
 from regression.runs.run import Run
@@ -24,6 +25,8 @@ class Coverage:
     """What was measured, and what of it could have shown a regression; a measurement is one benchmark and metric."""
 
     measured: int
+    continuous: int
+    """Of them, times and sizes that vary: exact counts never hide a change, however many there are."""
     blind: tuple[Row, ...]
     """Measurements that could not have shown a regression: too noisy, disturbed, or without a baseline."""
     undecided: tuple[Row, ...]
@@ -47,17 +50,29 @@ class Coverage:
         return self.measured - len(self.blind) - len(self.undecided)
 
     @property
+    def blind_continuous(self) -> tuple[Row, ...]:
+        return tuple(row for row in self.blind if row.metric.kind is Kind.CONTINUOUS)
+
+    @property
     def mostly_blind(self) -> bool:
+        """Of all measurements."""
         return self.could_show * 2 < self.measured
+
+    @property
+    def mostly_blind_continuous(self) -> bool:
+        """Of times and sizes, beside counts that see well."""
+        unseen = [row for row in (*self.blind, *self.undecided) if row.metric.kind is Kind.CONTINUOUS]
+        return len(unseen) * 2 > self.continuous
 
     @property
     def complete(self) -> bool:
         """Whether a run that does not fail may be called passed: most could have shown a regression, labels included.
 
-        Nothing broke, at least half of the baseline's benchmarks were measured, and at least half of the measurements
-        could have shown a regression.
+        Nothing broke, at least half of the baseline's benchmarks were measured, and at least half of the measurements,
+        and of the times and sizes among them, could have shown a regression.
         """
-        enough = self.measured > 0 and not self.mostly_blind and 2 * len(self.absent) <= self.known
+        seen = self.measured > 0 and not self.mostly_blind and not self.mostly_blind_continuous
+        enough = seen and 2 * len(self.absent) <= self.known
         return enough and self.labels_checked > 0 and not self.broken
 
     def status(self, *, failed: bool) -> str:
@@ -76,6 +91,7 @@ def coverage(
     unsure = [row for row in measured if row.verdict is Verdict.UNSURE]
     return Coverage(
         measured=len(measured),
+        continuous=sum(row.metric.kind is Kind.CONTINUOUS for row in measured),
         blind=tuple(
             row for row in measured if row.verdict is Verdict.NEW or (row in unsure and row.reason not in SUSPECTED)
         ),
