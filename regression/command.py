@@ -15,11 +15,11 @@ from regression.judge.accepted import ACCEPTED_FILE, Accepted, WrongAccepted, re
 from regression.judge.judge import judge
 from regression.judge.patience import DEFAULT_PATIENCE, recent, sentences, unwatched
 from regression.metrics import METRICS, WrongChange, with_min_changes
-from regression.report import json, markdown, terminal
+from regression.report import json, markdown, terminal, verdict_file
 from regression.report.content import Content, content
 from regression.runs.find import collect, is_folder
 from regression.runs.read import read
-from regression.runs.run import UnusableRun
+from regression.runs.run import Run, UnusableRun
 
 if TYPE_CHECKING:
     from regression.history.series import History
@@ -55,7 +55,11 @@ def _judge(options: argparse.Namespace) -> int:
         return UNUSABLE
     found = unwatched(report, recent(stored.history, run, options.judge_patience), options.judge_patience)
     report = dataclasses.replace(report, notes=(*report.notes, *sentences(found, options.judge_patience)))
-    found_in = _history(options) if options.report is not None or options.format == "markdown" else None
+    found_in = (
+        _history(options, (run, *stored.baselines))
+        if options.report is not None or options.format == "markdown"
+        else None
+    )
     link = options.report.name if options.report is not None else ""
     said = content(report, run, stored.baselines, metrics, history=found_in, page=link)
     if options.report is not None:
@@ -63,8 +67,12 @@ def _judge(options: argparse.Namespace) -> int:
         from regression.report import page
 
         output.write(options.report, page.html(said))
-    _print(FORMS[options.format](said).rstrip("\n"))
-    return REGRESSION if report.failed else PASSED
+    status = REGRESSION if report.failed else PASSED
+    if options.verdict_json is not None:
+        output.write(options.verdict_json, verdict_file.text(said, exit_status=status, page=options.report))
+    form = terminal.every_row if options.verbose and options.format == "table" else FORMS[options.format]
+    _print(form(said).rstrip("\n"))
+    return status
 
 
 def _print(text: str) -> None:
@@ -75,11 +83,11 @@ def _print(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _history(options: argparse.Namespace) -> History | None:
+def _history(options: argparse.Namespace, known: Sequence[Run]) -> History | None:
     """The history that the run is part of, in the first folder given as a baseline that holds it."""
     from regression.history import series as history
 
-    found = (history.of(options.run, folder) for folder in options.baseline if is_folder(folder))
+    found = (history.of(options.run, folder, known=known) for folder in options.baseline if is_folder(folder))
     return next((past for past in found if past is not None), None)
 
 
@@ -102,6 +110,7 @@ def _parser() -> argparse.ArgumentParser:
         help="stored runs, or folders of runs saved as `baseline`",
     )
     parser.add_argument("--format", choices=FORMS, default="table")
+    parser.add_argument("-v", "--verbose", action="store_true", help="print every row of the table")
     parser.add_argument(
         "--judge-min-change",
         action="append",
@@ -121,5 +130,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--report", type=option_types.output_file, metavar="FILE.html", help="write the report as one page, too"
+    )
+    parser.add_argument(
+        "--verdict-json",
+        type=option_types.output_file,
+        metavar="FILE.json",
+        help="write the headline, what failed and the command that repeats it as a small JSON file, too",
     )
     return parser

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import shlex
 import time
 from collections.abc import Collection, Generator, Iterator, Sequence
 from pathlib import Path
@@ -16,7 +17,9 @@ from regression import hookspec, rerun
 from regression.judge.accepted import ACCEPTED_FILE, WrongAccepted, read_accepted
 from regression.judge.patience import DEFAULT_PATIENCE
 from regression.metrics import METRICS, Metric, WrongChange, with_min_changes
-from regression.report.content import content
+from regression.report import verdict_file
+from regression.report.content import Content, content
+from regression.report.repeat import COMPARE
 from regression.runs.find import Stored, collect
 from regression.runs.run import UnusableRun
 from regression.session import Additions, Outcome, Rules, judge_session
@@ -53,12 +56,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help=f"name benchmarks that were UNSURE in this many stored runs in a row (default: {DEFAULT_PATIENCE})",
     )
     group.addoption("--report", type=option_types.output_file, metavar="FILE.html", help="write the report as one page")
+    group.addoption(
+        "--verdict-json",
+        type=option_types.output_file,
+        metavar="FILE.json",
+        help="write the headline, what failed and the command that repeats it as a small JSON file",
+    )
 
 
 @pytest.hookimpl(tryfirst=True)  # before the suite turns a bare --benchmark-compare into a pattern
 def pytest_configure(config: pytest.Config) -> None:
     compare, page, mode = harness.compare(config), config.option.report, config.option.judge
-    if config.option.help or mode == "off" or not (compare or page):
+    verdict = config.option.verdict_json
+    if config.option.help or mode == "off" or not (compare or page or verdict):
         return
     path = config.rootpath / ACCEPTED_FILE
     try:
@@ -66,21 +76,24 @@ def pytest_configure(config: pytest.Config) -> None:
         accepted, wrong = read_accepted(path) if path.exists() else ((), ())
     except (WrongChange, WrongAccepted) as error:
         raise pytest.UsageError(str(error)) from None
-    rules = Rules(mode, metrics, accepted, wrong, config.option.judge_patience)
-    config.pluginmanager.register(JudgePlugin(rules, every_baseline=compare is True, page=page), "inference-judge")
+    asked = f"{COMPARE}={shlex.quote(compare)}" if isinstance(compare, str) else COMPARE
+    rules = Rules(mode, metrics, accepted, wrong, config.option.judge_patience, asked, config.get_verbosity() > 0)
+    plugin = JudgePlugin(rules, every_baseline=compare is True, page=page, verdict=verdict)
+    config.pluginmanager.register(plugin, "inference-judge")
 
 
 class JudgePlugin:
     """Judges the session at its end, before pytest-benchmark saves it, so that the verdict is in the stored run."""
 
-    def __init__(self, rules: Rules, *, every_baseline: bool, page: Path | None) -> None:
-        self.rules, self.every_baseline, self.page = rules, every_baseline, page
+    def __init__(self, rules: Rules, *, every_baseline: bool, page: Path | None, verdict: Path | None) -> None:
+        self.rules, self.every_baseline, self.page, self.verdict = rules, every_baseline, page, verdict
         self.additions = Additions()
         self.began = time.monotonic()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
         config, outcome = session.config, None
+        lines: Sequence[str] = ["not judged: no benchmark was measured"]
         measured = harness.measured(config)
         if measured is not None:
             outcome, lines = self._judge(session, measured)
@@ -88,10 +101,27 @@ class JudgePlugin:
             config.pluginmanager.register(Closing(lines))
         before = harness.stored_files(config)
         result = yield
-        if outcome is not None and self.page is not None:
-            saved = sorted(harness.stored_files(config) - before)
-            _write_page(config, self.page, outcome, self.rules.metrics, saved)
+        saved = sorted(harness.stored_files(config) - before)
+        self._write(config, outcome, lines[0], int(session.exitstatus), saved[-1] if saved else None)
         return result
+
+    def _write(
+        self, config: pytest.Config, outcome: Outcome | None, unjudged: str, exit_status: int, saved: Path | None
+    ) -> None:
+        """The page and the small JSON file, of the run as it was saved. What cannot be written is said."""
+        said, page = None, None
+        try:
+            if outcome is not None and self.page is not None:
+                said = _content(config, outcome, self.rules, saved, with_history=True)
+                page = self.page
+                _write_page(page, said)
+            if self.verdict is not None and outcome is not None:
+                said = said or _content(config, outcome, self.rules, saved, with_history=False)
+                output.write(self.verdict, verdict_file.text(said, exit_status=exit_status, page=page))
+            elif self.verdict is not None:
+                output.write(self.verdict, verdict_file.unjudged(unjudged, exit_status=exit_status))
+        except output.UnwritableOutput as error:
+            config.get_terminal_writer().line(f"no report: {error}")
 
     @pytest.hookimpl(trylast=True)
     def pytest_benchmark_update_json(self, output_json: dict[str, Any]) -> None:
@@ -178,23 +208,26 @@ def _stored(
     return dataclasses.replace(named, history=found.history)
 
 
-def _write_page(
-    config: pytest.Config, path: Path, outcome: Outcome, metrics: Sequence[Metric], saved: Sequence[Path]
-) -> None:
-    """The page, with the history of the storage folder where this run was saved into it."""
+def _content(
+    config: pytest.Config, outcome: Outcome, rules: Rules, saved: Path | None, *, with_history: bool
+) -> Content:
+    """The content of the report, with the history of the storage folder where this run was saved into it."""
     from regression.history import series as history
+
+    run, past, sheet = outcome.run, None, None
+    if saved is not None:
+        # By its file the history finds the run among the others, and rings it.
+        run = dataclasses.replace(run, path=saved)
+    if with_history:
+        past = history.of(saved, saved.parent.parent, known=outcome.baselines) if saved is not None else None
+        sheet = config.hook.pytest_judge_label_sheet(config=config)
+    return content(
+        outcome.report, run, outcome.baselines, rules.metrics, history=past, label_sheet=sheet, compare=rules.compare
+    )
+
+
+def _write_page(path: Path, said: Content) -> None:
+    # Pictures and templates take a while to import.
     from regression.report import page
 
-    run, past = outcome.run, None
-    if saved:
-        # By its file the history finds the run among the others, and rings it.
-        run = dataclasses.replace(run, path=saved[-1])
-        past = history.of(saved[-1], saved[-1].parent.parent)
-    sheet = config.hook.pytest_judge_label_sheet(config=config)
-    try:
-        output.write(
-            path,
-            page.html(content(outcome.report, run, outcome.baselines, metrics, history=past, label_sheet=sheet)),
-        )
-    except output.UnwritableOutput as error:
-        config.get_terminal_writer().line(f"no report: {error}")
+    output.write(path, page.html(said))

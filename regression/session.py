@@ -17,6 +17,7 @@ from regression.judge.verdict import EVERY, Report, suspects, verdicts
 from regression.metrics import Metric
 from regression.report import terminal
 from regression.report.content import content
+from regression.report.repeat import COMPARE
 from regression.runs.find import Stored
 from regression.runs.read import parse
 from regression.runs.run import Run
@@ -37,6 +38,10 @@ class Rules:
     wrong_accepted: tuple[str, ...]
     """A sentence for each entry of the accepted changes that cannot be used."""
     patience: int
+    compare: str = COMPARE
+    """The option by which the verdict was asked for."""
+    every_row: bool = False
+    """Print every row of the verdict."""
 
 
 @dataclasses.dataclass
@@ -122,7 +127,8 @@ class _Judging:
     def _told(self, report: Report, run: Run) -> Outcome:
         failed = self.rules.mode in ("fail", "require") and report.failed
         if report.baselines:
-            lines = [terminal.text(content(report, run, self.stored.baselines, self.rules.metrics))]
+            said = content(report, run, self.stored.baselines, self.rules.metrics, compare=self.rules.compare)
+            lines = [terminal.every_row(said) if self.rules.every_row else terminal.text(said)]
         else:
             lines = ["nothing to judge against", *report.notes]
             if self.rules.mode == "require":

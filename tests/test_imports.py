@@ -24,7 +24,10 @@ WITHOUT_PYTEST = (
     "fixtures.pool",
 )
 # What forms share; every other module under report/ is a form.
-SHARED_BY_FORMS = {f"regression.report.{name}" for name in ("content", "rows", "answer", "measured", "figures")}
+SHARED_BY_FORMS = {
+    f"regression.report.{name}"
+    for name in ("content", "rows", "answer", "coverage", "groups", "repeat", "measured", "figures")
+}
 
 IMPORT_ALL = """
 import importlib, json, pkgutil, sys

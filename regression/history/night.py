@@ -35,7 +35,12 @@ class Night:
 
 def read(path: Path, metrics: Sequence[Metric] = METRICS) -> Night:
     """One stored run. Raises runs.UnusableRun, whose message is a sentence that names the file and the field."""
-    run = read_run.read(path, metrics)
+    return of(read_run.read(path, metrics), metrics)
+
+
+def of(run: runs.Run, metrics: Sequence[Metric] = METRICS) -> Night:
+    """A run that was read already; raises runs.UnusableRun as `read` does."""
+    path = run.path
     try:
         when = datetime.datetime.fromisoformat(run.datetime)
     except ValueError:

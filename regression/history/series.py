@@ -75,22 +75,28 @@ class History:
         return [(night, night.values[key]) for night in self.nights if key in night.values]
 
 
-def read(folder: Path, metrics: Sequence[Metric] = METRICS) -> tuple[list[Night], list[str]]:
-    """Every stored run in the folder, and a sentence for each file that is none and each folder that is closed."""
+def read(
+    folder: Path, metrics: Sequence[Metric] = METRICS, known: Iterable[runs.Run] = ()
+) -> tuple[list[Night], list[str]]:
+    """Every stored run in the folder, and a sentence for each file that is none and each folder that is closed.
+
+    `known` are runs that were read already: a long history takes seconds to read.
+    """
+    by_path = {run.path: run for run in known}
     read_nights: list[Night] = []
     closed: list[LeftOut] = []
     left_out: list[str] = []
     for path in walk(folder, closed):
         try:
-            read_nights.append(nights.read(path, metrics))
+            read_nights.append(nights.of(by_path[path]) if path in by_path else nights.read(path, metrics))
         except runs.UnusableRun as problem:
             left_out.append(str(problem))
     return read_nights, [*map(str, closed), *left_out]
 
 
-def of(run: Path, folder: Path, metrics: Sequence[Metric] = METRICS) -> History | None:
+def of(run: Path, folder: Path, metrics: Sequence[Metric] = METRICS, known: Iterable[runs.Run] = ()) -> History | None:
     """The history that a stored run is part of, from all stored runs in the folder; None where it is not among them."""
-    found, _ = read(folder, metrics)
+    found, _ = read(folder, metrics, known)
     same = run.resolve()
     return next(
         (one for one in trace(found, metrics=metrics) if any(night.file.resolve() == same for night in one.nights)),

@@ -1,17 +1,58 @@
-"""The answer to whether the model is still as fast and still right: in a sentence, in a line, and where to look."""
+"""The headline of a report: what failed, or how much could have been seen and was not; a summary; where to look."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from regression.explain.kernels import Explanation
-from regression.judge.verdict import Reason, Report, Verdict
+from regression.judge.verdict import EVERY, Reason, Report, Verdict
+from regression.report.coverage import Coverage, where
+from regression.report.groups import Place
 from regression.report.rows import ORDER, Row
+from regression.text import count
 
 
-def answer(report: Report, rows: Sequence[Row]) -> str:
-    """Whether the model is still as fast and still right, in one sentence of plain text."""
+def answer(report: Report, rows: Sequence[Row], covered: Coverage, places: Mapping[str, Place]) -> str:
+    """The headline, one sentence of plain text: what failed, else how many measurements show that nothing did."""
+    failed = _failed(report, rows)
+    if failed:
+        blind = _blind(covered, places, "of the other measurements could not have shown a regression")
+        return "; ".join([failed, *blind]) + "."
+    if not report.baselines:
+        return "Nothing was judged, because there is no baseline for this device yet."
+    if not report.judgements:
+        return "Nothing was judged, because this run and its baseline have no benchmark in common."
+    return "; ".join(_unfailed(rows, covered, places)) + "."
+
+
+def summary(report: Report, status: str) -> str:
+    """One line: passed, incomplete or failed, and how many of each verdict."""
+    counts = Counter("accepted" if item.reason is Reason.ACCEPTED else str(item.verdict) for item in report.judgements)
+    # A benchmark that did not run is missing once, not once per metric.
+    counts["MISSING"] = len({item.benchmark for item in report.judgements if item.verdict is Verdict.MISSING})
+    parts = [f"{counts[key]} {key}" for key in (*ORDER[:2], "accepted", *ORDER[2:]) if counts[key]]
+    if report.labels:
+        parts.insert(0, f"{len(report.labels)} with wrong labels")
+    return f"{status}: {', '.join(parts) or 'nothing to judge'}"
+
+
+def look_first(rows: Sequence[Row], explain: Callable[[str], Explanation | None]) -> str:
+    """Where to look when something is slower: the worst benchmark and its first kernel; empty where nothing is."""
+    worst = next((row for row in rows if row.failed and row.verdict in (Verdict.SLOWER, Verdict.CHANGED)), None)
+    if worst is None:
+        return ""
+    said = f"Look first at {worst.title} of {worst.benchmark}, {worst.moved}"
+    explanation = explain(worst.benchmark)
+    if explanation is not None and explanation.changes and explanation.change_s > 0:
+        first = explanation.changes[0]
+        named = first.short if first.lead is first else f"{first.short}, most of all {first.lead.short}"
+        said += f"; {first.share * 100:.0f} % of its added kernel time is {named} ({first.kind})"
+    return f"{said}."
+
+
+def _failed(report: Report, rows: Sequence[Row]) -> str:
+    """What fails the session, as one clause; empty where nothing does."""
     failed = [row for row in rows if row.failed]
     slower, missing, changed = ([row for row in failed if row.verdict is verdict] for verdict in ORDER[:3])
     said = []
@@ -25,50 +66,53 @@ def answer(report: Report, rows: Sequence[Row]) -> str:
         said.append(_who(changed, "has", f"changed counts ({titles})"))
     if report.labels:
         said.append(_named([name for name, _ in report.labels], "is", "wrong about what the photographs show"))
-    if said:
-        # "3 benchmarks are slower, 2 are missing": the noun once is enough.
-        said[1:] = [
-            text.replace(" benchmarks are ", " are ").replace(" benchmarks have ", " have ") for text in said[1:]
-        ]
-        return f"{', '.join(said[:-1])}{' and ' if said[:-1] else ''}{said[-1]}."
-    counts = Counter(item.verdict for item in report.judgements if item.reason is not Reason.ACCEPTED)
-    accepted = sum(item.reason is Reason.ACCEPTED for item in report.judgements)
-    if not report.baselines:
-        return "Nothing was judged, because there is no baseline for this device yet."
-    if not report.judgements:
-        return "Nothing was judged, because this run and its baseline have no benchmark in common."
-    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in reversed(ORDER) if counts[verdict])
+    # "3 benchmarks are slower, 2 are missing": the noun once is enough.
+    said[1:] = [text.replace(" benchmarks are ", " are ").replace(" benchmarks have ", " have ") for text in said[1:]]
+    return f"{', '.join(said[:-1])}{' and ' if said[:-1] else ''}{said[-1]}" if said else ""
+
+
+def _unfailed(rows: Sequence[Row], covered: Coverage, places: Mapping[str, Place]) -> Iterable[str]:
+    """What the headline of a run says that does not fail, clause by clause."""
+    seen, measured, unseen = covered.could_show, covered.measured, len(covered.blind)
+    if not seen and not covered.undecided:
+        blind = f" ({where(covered.blind, places)})" if unseen else ""
+        yield f"No regression was found, but none of {count(measured, 'measurement')} could have shown one{blind}"
+    elif covered.mostly_blind and unseen:
+        yield (
+            f"Most of what was measured could not have shown a regression: {unseen} of "
+            f"{count(measured, 'measurement')} ({where(covered.blind, places)})"
+        )
+        yield f"there is none in the other {seen}"
+    elif covered.mostly_blind_continuous and covered.blind_continuous:
+        yield (
+            f"Most times and sizes could not have shown a regression: {len(covered.blind_continuous)} of "
+            f"{covered.continuous} ({where(covered.blind_continuous, places)})"
+        )
+        yield f"there is none in {seen} of {count(measured, 'measurement')}"
+    else:
+        yield f"No regression in {'' if seen == measured else f'{seen} of '}{count(measured, 'measurement')}"
+        yield from _blind(covered, places, "could not have shown one")
+    if covered.undecided:
+        yield f"{len(covered.undecided)} undecided ({where(covered.undecided, places)})"
+    for verdict, word in ((Verdict.FASTER, "faster"), (Verdict.CHANGED, "with another value")):
+        moved = [row for row in rows if row.verdict is verdict and not row.accepted]
+        if moved:
+            yield f"{len(moved)} {word} ({where(moved, places)})"
+    accepted = sum(row.accepted for row in rows)
     if accepted:
-        told += f"{', ' if told else ''}{accepted} accepted"
-    if not counts[Verdict.SAME] + counts[Verdict.FASTER]:
-        return f"No regression was found, but nothing can be vouched for either: {told}."
-    beside = ", beside what was accepted" if accepted else ""
-    return f"As fast as the baseline, and as right{beside}: {told}."
+        yield f"{count(accepted, 'known regression')} accepted"
+    if covered.absent:
+        yield f"{len(covered.absent)} of the baseline's {count(covered.known, 'benchmark')} not measured"
+    if covered.broken:
+        yield f"{count(len(covered.broken), 'benchmark')} failed that the baseline does not have"
+    if covered.labels_checked:
+        yield f"and right: labels agree in {covered.labels_checked} of {count(covered.benchmarks, 'benchmark')}"
+    else:
+        yield "no labels were checked"
 
 
-def summary(report: Report) -> str:
-    """One line: failed or not, and how many of each verdict."""
-    counts = Counter("accepted" if item.reason is Reason.ACCEPTED else str(item.verdict) for item in report.judgements)
-    # A benchmark that did not run is missing once, not once per metric.
-    counts["MISSING"] = len({item.benchmark for item in report.judgements if item.verdict is Verdict.MISSING})
-    parts = [f"{counts[key]} {key}" for key in (*ORDER[:2], "accepted", *ORDER[2:]) if counts[key]]
-    if report.labels:
-        parts.insert(0, f"{len(report.labels)} with wrong labels")
-    return f"{'FAILED' if report.failed else 'passed'}: {', '.join(parts) or 'nothing to judge'}"
-
-
-def look_first(rows: Sequence[Row], explanations: Iterable[Explanation]) -> str:
-    """Where to look when something is slower: the worst benchmark and its first kernel; empty where nothing is."""
-    worst = next((row for row in rows if row.failed and row.verdict in (Verdict.SLOWER, Verdict.CHANGED)), None)
-    if worst is None:
-        return ""
-    said = f"Look first at {worst.title} of {worst.benchmark}, {worst.moved}"
-    explanation = next((one for one in explanations if one.benchmark == worst.benchmark), None)
-    if explanation is not None and explanation.changes and explanation.change_s > 0:
-        first = explanation.changes[0]
-        named = first.short if first.lead is first else f"{first.short}, most of all {first.lead.short}"
-        said += f"; {first.share * 100:.0f} % of its added kernel time is {named} ({first.kind})"
-    return f"{said}."
+def _blind(covered: Coverage, places: Mapping[str, Place], what: str) -> list[str]:
+    return [f"{len(covered.blind)} {what} ({where(covered.blind, places)})"] if covered.blind else []
 
 
 def _who(rows: Sequence[Row], verb: str, what: str) -> str:
@@ -77,4 +121,7 @@ def _who(rows: Sequence[Row], verb: str, what: str) -> str:
 
 def _named(names: Sequence[str], verb: str, what: str) -> str:
     plural = {"is": "are", "has": "have"}[verb]
+    if EVERY in names:
+        others = [name for name in names if name != EVERY]
+        return ", ".join([f"{EVERY} together {plural} {what}", *([_named(others, verb, what)] if others else [])])
     return f"{names[0]} {verb} {what}" if len(names) == 1 else f"{len(names)} benchmarks {plural} {what}"

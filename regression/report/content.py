@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from regression.explain import explanation
 from regression.explain.kernels import Explanation
 from regression.judge.verdict import Report, Verdict
-from regression.metrics import METRICS, Metric
+from regression.metrics import METRICS, Metric, lookup
 from regression.report.answer import answer, look_first, summary
+from regression.report.coverage import Coverage, coverage
+from regression.report.groups import Group, Place, groups, places
 from regression.report.measured import (
     Disagreement,
     SpeedUp,
@@ -21,6 +24,7 @@ from regression.report.measured import (
     latency_quantiles,
     speedups,
 )
+from regression.report.repeat import COMPARE, command
 from regression.report.rows import Row, rows
 from regression.runs import environment
 from regression.runs.environment import Difference
@@ -46,6 +50,26 @@ class Changed:
     baseline_latencies_s: Sequence[Sequence[float]]
 
 
+class _Explained(Sequence[Changed]):
+    """What is known of benchmarks, found out when it is asked for."""
+
+    def __init__(self, benchmarks: Sequence[str], explain: Callable[[str], Changed]) -> None:
+        self._benchmarks, self._explain = benchmarks, functools.cache(explain)
+
+    def __len__(self) -> int:
+        return len(self._benchmarks)
+
+    @overload
+    def __getitem__(self, at: int) -> Changed: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> list[Changed]: ...
+
+    def __getitem__(self, at: int | slice) -> Changed | list[Changed]:
+        wanted = self._benchmarks[at]
+        return self._explain(wanted) if isinstance(wanted, str) else [self._explain(one) for one in wanted]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Timeline:
     """One metric of one benchmark over all stored runs, with its lasting changes."""
@@ -61,15 +85,28 @@ class Content:
     """Everything that can be said of one judged run."""
 
     answer: str
-    """One sentence of plain text."""
+    """The headline, one sentence of plain text."""
+    status: str
+    """`passed`, `incomplete` or `FAILED`; see `coverage`."""
+    coverage: Coverage
+    places: Mapping[str, Place]
+    """Where each benchmark of this suite stands in its matrix."""
+    groups: tuple[Group, ...]
+    repeat: str
+    """The command that measures and judges again what failed; empty where nothing did."""
     look_first: str
     """One sentence; empty where nothing is slower."""
     summary: str
     """One line with the number of each verdict."""
     rows: tuple[Row, ...]
     """Worst first; see `rows.rows`."""
-    changed: tuple[Changed, ...]
-    """Benchmarks that became slower or faster or launch other counts, the largest change first."""
+    changed: Sequence[Changed]
+    """Benchmarks that became slower or faster, then those of which a shown count is another; the largest change first.
+
+    Each is explained when it is looked at, since most forms show a few of many.
+    """
+    moved: int
+    """How many of them, from the first, have a verdict that says so."""
     differences: tuple[Difference, ...]
     """Of the environment, since the baseline."""
     speedups: tuple[SpeedUp, ...]
@@ -94,6 +131,8 @@ class Content:
     baselines: tuple[Path, ...]
     path: Path
     """Of the run, as are the following."""
+    gpu_name: str
+    gpu_uuid: str
     datetime: str
     commit: Mapping[str, Any]
     environment: tuple[Difference, ...]
@@ -114,18 +153,37 @@ def content(
     history: History | None = None,
     label_sheet: bytes | None = None,
     page: str = "",
+    compare: str = COMPARE,
 ) -> Content:
-    """The content of a report on `run`. `baselines` may hold runs that the report left out; they explain nothing."""
+    """The content of a report on `run`. `baselines` may hold runs that the report left out; they explain nothing.
+
+    `compare` is the option by which the verdict was asked for, as the command that repeats it says it.
+    """
     judged = [baseline for baseline in baselines if baseline.path in report.baselines]
     ordered = rows(report.judgements, metrics)
-    names = explanation.changed(report, metrics)
-    changed = tuple(_changed(told, run, judged) for told in explanation.explanations(names, run, judged))
+    known = {id_ for one in (run, *judged) for id_ in one.benchmarks}
+    # What all benchmarks share has no kernels of its own.
+    names = [id_ for id_ in explanation.changed(report, metrics) if id_ in known]
+    moved = {row.benchmark for row in ordered if row.verdict in MOVED}
+    names.sort(key=lambda id_: id_ not in moved)
+    changed = _Explained(names, lambda id_: _changed(explanation.explanations([id_], run, judged)[0], run, judged))
+    at = places(run, judged)
+    covered = coverage(ordered, run, judged, report.labels)
+    status = covered.status(failed=report.failed)
     return Content(
-        answer=answer(report, ordered),
-        look_first=look_first(ordered, [one.explanation for one in changed]),
-        summary=summary(report),
+        answer=answer(report, ordered, covered, at),
+        status=status,
+        coverage=covered,
+        places=at,
+        groups=groups(ordered, at, metrics),
+        repeat=_repeat(report, run, judged, at, compare),
+        look_first=look_first(
+            ordered, lambda benchmark: changed[names.index(benchmark)].explanation if benchmark in names else None
+        ),
+        summary=summary(report, status),
         rows=ordered,
         changed=changed,
+        moved=sum(id_ in moved for id_ in names),
         differences=report.differences,
         speedups=speedups(run, judged),
         colours=colours(run),
@@ -145,6 +203,8 @@ def content(
         deselected=report.deselected,
         baselines=report.baselines,
         path=run.path,
+        gpu_name=str(lookup(run.machine, ("gpu", "name")) or ""),
+        gpu_uuid=run.gpu,
         datetime=run.datetime,
         commit=run.commit,
         environment=environment.differences([Run(path=run.path)], dataclasses.replace(run, commit={})),
@@ -156,6 +216,14 @@ def content(
         report=report,
         page=page,
     )
+
+
+def _repeat(report: Report, run: Run, baselines: Sequence[Run], at: Mapping[str, Place], compare: str) -> str:
+    failed = [item.benchmark for item in report.judgements if item.failed]
+    failed += [id_ for id_, _ in report.labels]
+    known = {*run.benchmarks, *run.failed, *run.labels, *(id_ for baseline in baselines for id_ in baseline.benchmarks)}
+    # Only this suite's runs say which tests they are of.
+    return command(list(dict.fromkeys(failed)), known, at, compare, "benchmarks/" if run.suite else "")
 
 
 def _changed(told: Explanation, run: Run, baselines: Sequence[Run]) -> Changed:

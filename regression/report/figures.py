@@ -27,6 +27,8 @@ BLUE, ORANGE, VERMILLION, SKY = "#0072B2", "#E69F00", "#D55E00", "#56B4E9"
 USUAL = {"fp16": BLUE}
 ON_DARK = {BLUE: SKY}
 WIDTH_INCHES = 4.4
+# More lines than these hide each other, and each is some kilobytes.
+MOST_LINES = 12
 # Its functions have no types.
 DATES: Any = matplotlib.dates
 
@@ -95,11 +97,16 @@ def speedups(title: str, bars: Sequence[SpeedUp], colours: Mapping[str, str]) ->
 
 def latencies(title: str, now: Sequence[float], baselines: Sequence[Sequence[float]]) -> Picture:
     """Cumulative distributions of the latency, this run's and every baseline run's, from 101 quantiles in seconds."""
-    every = [now, *baselines]
+    ordered = sorted(baselines, key=lambda quantiles: quantiles[50])
+    medians = [quantiles[50] for quantiles in ordered]
+    if len(ordered) > MOST_LINES:
+        # The fastest, the slowest, and every so many between them.
+        ordered = [ordered[round(at * (len(ordered) - 1) / (MOST_LINES - 1))] for at in range(MOST_LINES)]
+    every = [now, *ordered]
     size, unit = _scale(now[50])
 
     def draw(axes: Axes, theme: Theme) -> None:
-        for number, quantiles in enumerate(baselines):
+        for number, quantiles in enumerate(ordered):
             label = "baseline runs" if number == 0 else None
             axes.plot([value / size for value in quantiles], range(101), color=theme.faint, linewidth=1, label=label)
         axes.plot([value / size for value in now], range(101), color=theme.now, linewidth=2.2, label="this run")
@@ -112,12 +119,13 @@ def latencies(title: str, now: Sequence[float], baselines: Sequence[Sequence[flo
         axes.set_ylabel("% of rounds at most this slow")
         axes.legend(loc="lower right")
 
-    medians = sorted(quantiles[50] / size for quantiles in baselines)
-    before = f" against {medians[0]:.4g} to {medians[-1]:.4g} {unit} in {len(medians)} baseline runs" if medians else ""
+    low_high = f"{medians[0] / size:.4g} to {medians[-1] / size:.4g}" if medians else ""
+    before = f" against {low_high} {unit} in {len(medians)} baseline runs" if medians else ""
+    which = f"{MOST_LINES} of {len(medians)}" if len(medians) > MOST_LINES else "the"
     return _picture(
         draw,
         2.9,
-        f"{title}: latency, all rounds of this run and of the baseline runs; further right is slower.",
+        f"{title}: latency, all rounds of this run and of {which} baseline runs; further right is slower.",
         f"Cumulative distribution of the latency, {title}: median {now[50] / size:.4g} {unit} now{before}.",
     )
 

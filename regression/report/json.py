@@ -13,7 +13,8 @@ from regression.report.content import Content
 def text(content: Content) -> str:
     """All that the judge said, with full names; times in seconds, sizes in bytes, kernels per inference."""
     kernels = {one.benchmark: _explanation(one.explanation) for one in content.changed}
-    document = _plain(content.report) | {"failed": content.failed, "summary": content.summary, "kernels": kernels}
+    said = {"failed": content.failed, "headline": content.answer, "summary": content.summary}
+    document = said | _plain(content.report) | {"kernels": kernels}
     return json.dumps(document, indent=1, allow_nan=False)
 
 

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from regression.explain.explanation import counts, extremes, operators_worth_showing, sentence, worth_showing
 from regression.explain.kernels import Explanation
 from regression.explain.layers import Layers
-from regression.report.content import Content
-from regression.report.rows import change_text
+from regression.report.content import MOVED, Content
+from regression.report.coverage import where
+from regression.report.rows import Row, change_text
 from regression.text import LONGEST_NAME, code, count, fit, flattened, microseconds, plain
 
 MOST_ROWS = 20
@@ -19,24 +20,26 @@ MOST_LINES = 10
 def text(content: Content) -> str:
     """The report as Markdown. What stored files say is code or escaped, so that nothing in it acts.
 
-    At most about 20 rows, 5 explained benchmarks and 10 lines of every list: what is left out is counted.
+    What failed comes first, and what did not change is folded. At most about 20 rows, 5 explained benchmarks and 10
+    lines of every list: what is left out is counted.
     """
     parts = [
         f"## {plain(content.answer)}",
         plain(content.look_first),
+        _rows([row for row in content.rows if row.failed]),
+        _list("Wrong labels", [f"{code(name)}: {plain(label.message)}" for name, label in content.wrong_labels]),
+        f"To repeat just that: {code(content.repeat)}" if content.repeat else "",
+        _kernels(content),
         (
             f"{plain(content.path.name)}, against {count(len(content.baselines), 'baseline run')};"
             f" chance of a false alarm in the whole run: {content.family_wise_error * 100:g} %."
         ),
-        _list(
-            "Changed in the environment",
-            [f"{code(item.field)}: {code(item.baseline)} -> {code(item.now)}" for item in content.differences],
-        ),
-        _verdicts(content),
-        _speedups(content),
-        _kernels(content),
-        _list("Wrong labels", [f"{code(name)}: {plain(label.message)}" for name, label in content.wrong_labels]),
-        _history(content),
+        _rows([row for row in content.rows if not row.failed and (row.accepted or row.verdict in MOVED)]),
+        _groups(content),
+        _folded("What could not have shown a regression", _blind(content)),
+        _environment(content),
+        _folded("Speed-up over eager FP32", _speedups(content)),
+        _folded("History", _history(content)),
         _list("Notes", [plain(note) for note in content.notes]),
         _list("Left out", [f"{code(left.path.name)}: {plain(left.reason)}" for left in content.left_out]),
         f"The whole page: {plain(content.page)}" if content.page else "",
@@ -72,22 +75,47 @@ def explanation_text(explanation: Explanation, limit: int = 5) -> str:
     return "\n".join(out) + "\n" + engine
 
 
-def _verdicts(content: Content) -> str:
-    if not content.rows:
+def _folded(title: str, text: str) -> str:
+    """A part that a reader opens; GitHub wants the empty lines. The title is this module's own."""
+    return f"<details><summary>{title}</summary>\n\n{text}\n\n</details>" if text else ""
+
+
+def _environment(content: Content) -> str:
+    """What differs; folded where nothing failed for which it might be the reason."""
+    said = [f"{code(item.field)}: {code(item.baseline)} -> {code(item.now)}" for item in content.differences]
+    title = "Changed in the environment"
+    return _list(title, said) if content.failed else _folded(title, _list("", said))
+
+
+def _rows(rows: Sequence[Row]) -> str:
+    if not rows:
         return ""
-    notable = [row for row in content.rows if not row.same]
-    out = []
-    if notable:
-        out += ["| verdict | benchmark | metric | baseline | now | change | detectable |"]
-        out += ["| --- | --- | --- | ---: | ---: | ---: | ---: |"]
-    for row in notable[:MOST_ROWS]:
+    out = ["| verdict | benchmark | metric | baseline | now | change | detectable |"]
+    out += ["| --- | --- | --- | ---: | ---: | ---: | ---: |"]
+    for row in rows[:MOST_ROWS]:
         amounts = [row.baseline_text, row.now_text, row.change_text, row.detectable_text]
         cells = [f"**{row.verdict}** ({row.reason})", code(row.benchmark), plain(row.title), *amounts]
         out.append(f"| {' | '.join(cells)} |")
-    out.append("")
-    rest = [f"{len(notable) - MOST_ROWS} more not shown"] if len(notable) > MOST_ROWS else []
-    out.append("; ".join([*rest, f"{len(content.rows) - len(notable)} SAME"]) + ".")
-    return "\n".join(out).strip()
+    return "\n".join([*out, *(["", f"{len(rows) - MOST_ROWS} more not shown."] if len(rows) > MOST_ROWS else [])])
+
+
+def _groups(content: Content) -> str:
+    """One row for each model and batch size."""
+    if not content.groups:
+        return ""
+    out = ["| model and batch size | benchmarks | verdicts | detectable |", "| --- | --- | --- | --- |"]
+    for one in content.groups[:MOST_ROWS]:
+        out.append(f"| {code(one.title)} | {one.size} | {one.told} | {plain(', '.join(one.detects)) or '-'} |")
+    more = len(content.groups) - MOST_ROWS
+    return "\n".join([*out, *(["", f"{more} more not shown."] if more > 0 else [])])
+
+
+def _blind(content: Content) -> str:
+    found: dict[str, list[Row]] = {}
+    for row in (*content.coverage.undecided, *content.coverage.blind):
+        found.setdefault(f"{row.word} ({row.reason})", []).append(row)
+    said = [f"{len(rows)} {what}: {plain(where(rows, content.places))}" for what, rows in found.items()]
+    return _list("", said)
 
 
 def _speedups(content: Content) -> str:
@@ -98,8 +126,7 @@ def _speedups(content: Content) -> str:
     if not found:
         return ""
     batches = sorted({batch for speedups in found.values() for batch in speedups})
-    out = ["Speed-up over eager FP32:", ""]
-    out += ["| model | variant | " + " | ".join(f"batch {batch}" for batch in batches) + " |"]
+    out = ["| model | variant | " + " | ".join(f"batch {batch}" for batch in batches) + " |"]
     out += ["| --- | --- |" + " ---: |" * len(batches)]
     for (model, variant), speedups in list(found.items())[:MOST_ROWS]:
         cells = [f"{speedups[batch]:.2f}" if batch in speedups else "-" for batch in batches]
@@ -108,12 +135,14 @@ def _speedups(content: Content) -> str:
 
 
 def _kernels(content: Content) -> str:
-    if not content.changed:
+    """Of what has a verdict that says that it changed."""
+    if not content.moved:
         return ""
     out = ["Kernels behind the changes:"]
-    out += [explanation_text(one.explanation).rstrip() for one in content.changed[:MOST_EXPLAINED]]
-    if len(content.changed) > MOST_EXPLAINED:
-        out.append(f"{len(content.changed) - MOST_EXPLAINED} more benchmarks changed.")
+    shown = content.changed[: min(content.moved, MOST_EXPLAINED)]
+    out += [explanation_text(one.explanation).rstrip() for one in shown]
+    if content.moved > MOST_EXPLAINED:
+        out.append(f"{content.moved - MOST_EXPLAINED} more benchmarks changed.")
     return "\n\n".join(out)
 
 

@@ -11,14 +11,15 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from regression.explain.explanation import operators_worth_showing, worth_showing
+from regression.explain.explanation import operators_worth_showing, sentence, worth_showing
 from regression.explain.kernels import Change, Explanation
 from regression.explain.operators import OperatorChange
 from regression.report import figures
-from regression.report.content import DETECTABLE, Changed, Content
+from regression.report.content import DETECTABLE, MOVED, Changed, Content
+from regression.report.coverage import where
 from regression.report.figures import Picture
 from regression.report.measured import SpeedUp
-from regression.report.rows import change_text
+from regression.report.rows import Row, change_text
 from regression.text import microseconds
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -27,6 +28,10 @@ MOST_CHANGED = 8
 MOST_KERNELS = 12
 MOST_OPERATORS = 8
 MOST_TIMELINES = 6
+MOST_SPEEDUPS = 4
+MOST_ROWS = 500
+MOST_GROUPS = 40
+MOST_NOTES = 4
 LARGEST_SHEET_BYTES = 3 * 2**19
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -49,18 +54,41 @@ def html(content: Content) -> str:
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     templates.filters |= {"us": _us, "micro": _micro, "breakable": _breakable}
-    templates.globals |= {"change_text": change_text, "zip": zip}
+    templates.globals |= {"change_text": change_text, "sentence": sentence}
+    templates.globals |= {"most_rows": MOST_ROWS, "most_groups": MOST_GROUPS, "most_notes": MOST_NOTES}
+    articles = [_article(one) for one in content.changed[: min(content.moved, MOST_CHANGED)]]
+    pictures, others = _speedups(content)
     return templates.get_template("report.html.j2").render(
         content=content,
-        loud=[row for row in content.rows if not row.same],
-        same=[row for row in content.rows if row.same],
+        loud=[row for row in content.rows if row.failed or row.accepted or row.verdict in MOVED],
+        folded=_folded(content),
         detectable=DETECTABLE,
-        speedups=_speedups(content),
-        articles=[_article(one) for one in content.changed[:MOST_CHANGED]],
-        unshown=[one.benchmark for one in content.changed[MOST_CHANGED:]],
+        speedups=pictures,
+        table_speedups=others,
+        articles=articles,
+        unshown=[id_ for id_ in _moved(content) if id_ not in {one.benchmark for one in articles}],
+        relaunched=[one.explanation for one in content.changed[content.moved : content.moved + MOST_GROUPS]],
+        relaunched_count=len(content.changed) - content.moved,
         sheet=_sheet(content.label_sheet),
         timelines=[figures.timeline(series, content.path) for series in content.timelines[:MOST_TIMELINES]],
     )
+
+
+def _moved(content: Content) -> dict[str, None]:
+    """Ids with a verdict that says that they changed, worst first; what explains each takes a while."""
+    return dict.fromkeys(row.benchmark for row in content.rows if row.verdict in MOVED)
+
+
+def _folded(content: Content) -> list[tuple[str, list[Row]]]:
+    """What did not change, under a title for each verdict and reason; what could not have shown a regression first."""
+    found: dict[tuple[str, str], list[Row]] = {}
+    for row in content.rows:
+        if not row.failed and not row.accepted and row.verdict not in MOVED:
+            found.setdefault(("SAME", "") if row.same else (row.word, row.reason), []).append(row)
+    return [
+        (f"{len(rows)} {word} ({reason}): {where(rows, content.places)}" if reason else f"{len(rows)} {word}", rows)
+        for (word, reason), rows in found.items()
+    ]
 
 
 def _article(one: Changed) -> Article:
@@ -70,15 +98,17 @@ def _article(one: Changed) -> Article:
     return Article(one.benchmark, latency, told, *worth_showing(told, MOST_KERNELS), operators)
 
 
-def _speedups(content: Content) -> list[Picture]:
-    """A figure for each model and batch size, the largest batch first."""
+def _speedups(content: Content) -> tuple[list[Picture], list[SpeedUp]]:
+    """A figure for each of the first models and batch sizes, the largest batch first; and what no figure shows."""
     groups: dict[tuple[str, int], list[SpeedUp]] = {}
     for one in content.speedups:
         groups.setdefault((one.model, one.batch_size), []).append(one)
     order = sorted(groups, key=lambda group: (group[0], -group[1]))
-    return [
-        figures.speedups(f"{model}, batch {batch}", groups[model, batch], content.colours) for model, batch in order
-    ]
+    drawn = order[:MOST_SPEEDUPS]
+    return (
+        [figures.speedups(f"{model}, batch {batch}", groups[model, batch], content.colours) for model, batch in drawn],
+        [one for group in order[MOST_SPEEDUPS:] for one in groups[group]],
+    )
 
 
 def _sheet(png: bytes | None) -> str:

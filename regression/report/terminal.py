@@ -1,4 +1,4 @@
-"""The report for a terminal of 100 columns: the verdict table, the kernels behind each change, and the answer last."""
+"""The report for a terminal of 100 columns: what failed or the headline first, the rest folded; or every row."""
 
 from __future__ import annotations
 
@@ -8,26 +8,109 @@ from regression.explain.explanation import counts, extremes, operators_worth_sho
 from regression.explain.kernels import Explanation
 from regression.explain.layers import Layers
 from regression.explain.operators import OperatorChange
-from regression.report.content import DETECTABLE, Content
+from regression.report.content import DETECTABLE, MOVED, Changed, Content
+from regression.report.coverage import where
+from regression.report.groups import span
 from regression.report.rows import Row
 from regression.text import WIDTH, count, escaped, fit, flattened, microseconds, wrapped
 
 HEADINGS = ("benchmark", "metric", "baseline", "now", "change", "detectable", "verdict")
-# A terminal is read from its end; the page has room for more.
 MOST_EXPLAINED = 10
 MOST_LINES = 5
 MOST_OPERATORS = 2
 NARROWEST_KIND = 11
+# What the folded report shows of every list; -v prints all.
+MOST_ROWS = 20
+MOST_GROUPS = 16
+MOST_DIFFERENCES = 8
+MOST_NOTES = 5
+# More metrics with one reason share a line.
+MOST_METRICS = 3
 
 
 def text(content: Content) -> str:
-    """The verdict table, at most five lines for each benchmark that changed (what fails first), and the answer.
+    """What failed and the command that repeats it, or the headline alone; then one line for each model and batch size.
 
     Lines have at most 100 columns, longer paths aside.
     """
-    out = table(content)
+    out = [*wrapped(content.answer, WIDTH), *_what_failed(content)]
+    moved = [row for row in content.rows if not row.failed and (row.verdict in MOVED or row.accepted)]
+    if moved:
+        out += ["", *_rows(moved[:MOST_ROWS]), *_more(len(moved) - MOST_ROWS, "row")]
+    out += _kernels(content.changed[: min(content.moved, MOST_EXPLAINED)], content.moved)
+    out += ["", *_lines(_header(content)), *_lines(_differences(content)), "", *_groups(content)]
+    out += [*_lines(_folded(content)), *_lines(_folded_notes(content))]
+    return "\n".join([*out, content.summary])
+
+
+def every_row(content: Content) -> str:
+    """The headline, the verdict table with every row, at most five lines for each benchmark that changed, the summary.
+
+    Lines have at most 100 columns, longer paths aside.
+    """
+    out = [
+        *wrapped(content.answer, WIDTH),
+        *_command(content),
+        "",
+        *table(content),
+        *_kernels(content.changed[:MOST_EXPLAINED], len(content.changed)),
+    ]
+    return "\n".join([*out, *([""] if content.changed else []), content.summary])
+
+
+def table(content: Content, width: int = WIDTH) -> list[str]:
+    """What was compared, the rows of the verdict worst first, and what else there is to say of them."""
+    differences = [f"  {item.field}: {item.baseline} -> {item.now}" for item in content.differences]
+    out = [*_lines(_header(content), width), *_lines(differences, width), "", *_rows(content.rows, width)]
+    out += ["", *_lines(_footer(content), width)]
+    return [*out, f"detectable: {DETECTABLE}"]
+
+
+def _rows(rows: Sequence[Row], width: int = WIDTH) -> list[str]:
+    cells = [_cells(row) for row in rows]
+    widths = [max(map(len, column)) for column in zip(HEADINGS, *cells, strict=True)]
+    widths[0] = max(min(widths[0], width - sum(widths[1:]) - 2 * (len(widths) - 1)), len(HEADINGS[0]))
+    out = [_line(HEADINGS, widths), "-" * min(width, sum(widths) + 2 * (len(widths) - 1))]
+    before = ""
+    for row, told in zip(rows, cells, strict=True):
+        # The metrics of one benchmark that is SAME follow each other; its name once is enough.
+        repeated = row.same and row.benchmark == before
+        before = row.benchmark if row.same else ""
+        out.append(_line(("", *told[1:]) if repeated else told, widths))
+        out += wrapped(row.remark, width, "    ")
+    return out
+
+
+def _what_failed(content: Content) -> list[str]:
+    """The rows that fail, wrong labels, and the command that repeats just that."""
+    failed = [row for row in content.rows if row.failed]
+    out = ["", *_rows(failed[:MOST_ROWS]), *_more(len(failed) - MOST_ROWS, "row")] if failed else []
+    wrong = list(_wrong_labels(content))
+    if wrong:
+        out += ["", *_lines(wrong[:MOST_NOTES]), *_more(len(wrong) - MOST_NOTES, "benchmark")]
+    return out + _command(content)
+
+
+def _command(content: Content) -> list[str]:
+    """The command that repeats what failed, broken between its options as a shell takes it."""
+    if not content.repeat:
+        return []
+    lines = ["  "]
+    for number, word in enumerate(content.repeat.split(" --")):
+        option = f"--{word}" if number else word
+        if number and len(lines[-1]) + len(option) + 3 > WIDTH:
+            lines[-1] += " \\"
+            lines.append(f"    {option}")
+        else:
+            lines[-1] += f" {option}" if number else option
+    return ["", "To repeat just that:", *lines]
+
+
+def _kernels(changed: Sequence[Changed], number: int) -> list[str]:
+    """At most five lines for each of these benchmarks, which are the first of a number that changed."""
+    out: list[str] = []
     unexplained: dict[str, list[str]] = {}
-    for one in content.changed[:MOST_EXPLAINED]:
+    for one in changed:
         told = one.explanation
         if told.missing and not told.layers:
             unexplained.setdefault(told.missing, []).append(told.benchmark)
@@ -35,28 +118,77 @@ def text(content: Content) -> str:
             out += ["", *explanation_lines(told)]
     for why, benchmarks in unexplained.items():
         out += ["", *wrapped(f"{', '.join(benchmarks)}: {why}", WIDTH)]
-    more = len(content.changed) - MOST_EXPLAINED
+    more = number - len(changed)
     if more > 0:
         out += ["", f"{more} more benchmarks changed; --report writes a page, --format json all."]
-    return "\n".join([*out, *([""] if content.changed else []), content.summary])
+    return out
 
 
-def table(content: Content, width: int = WIDTH) -> list[str]:
-    """What was compared, the rows of the verdict worst first, and what else there is to say of them."""
-    out = [part for line in _header(content) for part in wrapped(line, width)]
-    cells = [_cells(row) for row in content.rows]
-    widths = [max(map(len, column)) for column in zip(HEADINGS, *cells, strict=True)]
-    widths[0] = max(min(widths[0], width - sum(widths[1:]) - 2 * (len(widths) - 1)), len(HEADINGS[0]))
-    out += ["", _line(HEADINGS, widths), "-" * min(width, sum(widths) + 2 * (len(widths) - 1))]
-    before = ""
-    for row, told in zip(content.rows, cells, strict=True):
-        # The metrics of one benchmark that is SAME follow each other; its name once is enough.
-        repeated = row.same and row.benchmark == before
-        before = row.benchmark if row.same else ""
-        out.append(_line(("", *told[1:]) if repeated else told, widths))
-        out += wrapped(row.remark, width, "    ")
-    out += ["", *(part for line in _footer(content) for part in wrapped(line, width))]
-    return [*out, f"detectable: {DETECTABLE}"]
+def _groups(content: Content) -> Iterable[str]:
+    """A line for each model and batch size: what was said of it, and which changes it could have shown."""
+    shown = content.groups[:MOST_GROUPS]
+    titles, sizes, verdicts = (
+        max((len(text) for text in texts), default=0)
+        for texts in ([one.title for one in shown], [one.size for one in shown], [one.told for one in shown])
+    )
+    for one in shown:
+        detects = f"detects {', '.join(one.detects)}" if one.detects else ""
+        said = f"{one.title:<{titles}}  {one.size:>{sizes}} {one.told}"
+        whole = f"{said:<{titles + sizes + verdicts + 3}}  {detects}".rstrip()
+        # The columns are worth a line, and not a second one.
+        yield from [whole] if len(whole) <= WIDTH else _unbroken(f"{said}  {detects}".rstrip())
+    yield from _more(len(content.groups) - MOST_GROUPS, "model and batch size", "models and batch sizes")
+
+
+def _unbroken(text: str) -> list[str]:
+    """Wrapped, with no amount apart from its sign."""
+    return [line.replace("\u00a0", " ") for line in wrapped(text.replace(" %", "\u00a0%"), WIDTH)]
+
+
+def _folded(content: Content) -> Iterable[str]:
+    """One line for each verdict, reason and metric of what could not have shown a regression."""
+    found: dict[tuple[str, str], dict[str, list[Row]]] = {}
+    for row in (*content.coverage.undecided, *content.coverage.blind):
+        found.setdefault((row.word, row.reason), {}).setdefault(row.title, []).append(row)
+    for (word, reason), metrics in found.items():
+        for rows in (
+            metrics.values() if len(metrics) <= MOST_METRICS else [[row for of in metrics.values() for row in of]]
+        ):
+            said = f"{word} ({reason}): {where(rows, content.places)}"
+            ratios = [row.detectable_ratio for row in rows if row.detectable_ratio is not None]
+            if ratios and len(metrics) <= MOST_METRICS:
+                said += f"; detects {span(min(ratios), max(ratios))}"
+            details = {row.detail for row in rows} - {""}
+            yield f"{said}; {details.pop()}" if len(details) == 1 else said
+
+
+def _differences(content: Content) -> Iterable[str]:
+    """Fields with their values where something failed, else their names alone."""
+    shown = content.differences[:MOST_DIFFERENCES]
+    more = len(content.differences) - len(shown)
+    if content.failed:
+        yield from (f"  {item.field}: {item.baseline} -> {item.now}" for item in shown)
+        yield from _more(more, "difference")
+    elif shown:
+        yield f"  {', '.join(item.field for item in shown)}{f' and {more} more' if more else ''}"
+
+
+def _folded_notes(content: Content) -> Iterable[str]:
+    """What else there is to say, each list cut."""
+    yield from content.notes[:MOST_NOTES]
+    yield from _more(len(content.notes) - MOST_NOTES, "note")
+    # The run that is judged lies among the stored runs as a rule.
+    others = [item for item in content.left_out if item.path != content.path]
+    yield from (f"left out: {item}" for item in others[:MOST_NOTES])
+    yield from _more(len(others) - MOST_NOTES, "left out", "left out")
+
+
+def _more(number: int, noun: str, nouns: str = "") -> list[str]:
+    return [f"and {number} more {nouns or noun + 's' if number != 1 else noun}; -v prints all"] if number > 0 else []
+
+
+def _lines(texts: Iterable[str], width: int = WIDTH) -> list[str]:
+    return [part for line in texts for part in wrapped(line, width)]
 
 
 def explanation_lines(explanation: Explanation, limit: int = MOST_LINES) -> list[str]:
@@ -101,15 +233,18 @@ def _header(content: Content) -> Iterable[str]:
         f"{count(content.tests, 'test')}, family-wise error {content.family_wise_error:.0%}; "
         f"{count(len(content.differences), 'difference')} of the environment"
         + (f"; {count(content.deselected, 'benchmark')} deselected" if content.deselected else "")
+        + (f"; {count(content.coverage.skipped, 'benchmark')} skipped" if content.coverage.skipped else "")
         + (":" if content.differences else "")
     )
-    for item in content.differences:
-        yield f"  {item.field}: {item.baseline} -> {item.now}"
+
+
+def _wrong_labels(content: Content) -> Iterable[str]:
+    for id_, label in content.wrong_labels:
+        yield f"wrong labels: {id_}: {label.message or 'no longer agree with the reference'}"
 
 
 def _footer(content: Content) -> Iterable[str]:
-    for id_, label in content.wrong_labels:
-        yield f"wrong labels: {id_}: {label.message or 'no longer agree with the reference'}"
+    yield from _wrong_labels(content)
     for item in content.left_out:
         yield f"left out: {item}"
     yield from content.notes

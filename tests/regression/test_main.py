@@ -28,7 +28,7 @@ def test_exit_statuses_of_same_and_slower(
     recorder: Recorder, baseline: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert judged(recorder, baseline) == 0
-    assert capsys.readouterr().out.endswith("passed: 38 SAME\n")
+    assert capsys.readouterr().out.endswith("incomplete: 35 SAME\n")  # it has no labels
     assert judged(recorder, baseline, factors={ONE: 1.02}) == 1
     assert judged(recorder, baseline, "--judge-min-change", "kernel_time=5%", factors={ONE: 1.02}) == 0
 
@@ -60,6 +60,19 @@ def test_a_page_is_refused_before_anything_is_read(
         assert stopped.value.code == 2
         captured = capsys.readouterr()
         assert str(bad) in captured.err and "gone" not in captured.err and not captured.out
+
+
+def test_the_verdict_is_a_small_file_as_well(recorder: Recorder, baseline: Path, tmp_path: Path) -> None:
+    file = tmp_path / "made" / "verdict.json"
+    assert judged(recorder, baseline, "--verdict-json", str(file), factors={ONE: 1.02}) == 1
+    told = json.loads(file.read_text())
+    assert (told["status"], told["exit_status"]) == ("failed", 1)
+    assert {row["benchmark"] for row in told["failures"]["listed"]} == {ONE}
+    assert judged(recorder, baseline, "--verdict-json", str(file)) == 0
+    assert json.loads(file.read_text())["status"] == "incomplete"
+    with pytest.raises(SystemExit) as stopped:
+        command.main(["gone.json", "--baseline", "gone", "--verdict-json", str(tmp_path)])
+    assert stopped.value.code == 2
 
 
 def test_the_page_and_the_markdown_carry_the_history_and_the_commit(
@@ -150,7 +163,7 @@ def test_a_bad_baseline_among_good_ones_is_left_out_and_said(
     recorder.store("{", "0077_baseline.json")
     assert judged(recorder, baseline) == 0
     out = capsys.readouterr().out
-    assert "0077_baseline.json: is not JSON" in " ".join(out.split()) and "passed" in out
+    assert "0077_baseline.json: is not JSON" in " ".join(out.split()) and "27 SAME" in out
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,8 @@ def verdict_lines(result):
 
 def test_slower_is_measured_again_stored_and_fails(run_suite, record_baseline, pytester, fresh_processes):
     record_baseline(scale=1 / 500)
-    result = run_suite("--benchmark-compare", "--benchmark-save=night", "--report=reports/page.html", *ONE)
+    written = ("--report=reports/page.html", "--verdict-json=reports/verdict.json")
+    result = run_suite("--benchmark-compare", "--benchmark-save=night", *written, *ONE)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.assert_outcomes(passed=2)
     for number in (1, 2):
@@ -94,6 +95,13 @@ def test_slower_is_measured_again_stored_and_fails(run_suite, record_baseline, p
     page = (pytester.path / "reports/page.html").read_text()
     assert ID in page and "<script" not in page
     assert night.name in page
+    told = json.loads((pytester.path / "reports/verdict.json").read_text())
+    assert (told["status"], told["exit_status"], told["page"]) == ("failed", 1, "reports/page.html")
+    assert [(row["benchmark"], row["metric"], row["verdict"]) for row in told["failures"]["listed"]] == [
+        (ID, "latency", "SLOWER")
+    ]
+    assert told["run"]["path"] == str(night)
+    assert told["repeat"] == f"pytest benchmarks/ -k '[{ID}]' --benchmark-compare"
 
 
 def test_report_mode_prints_and_off_says_nothing(run_suite, record_baseline, monkeypatch):
@@ -104,6 +112,9 @@ def test_report_mode_prints_and_off_says_nothing(run_suite, record_baseline, mon
     lines = verdict_lines(reported)
     assert any(line.startswith(ID) and line.endswith("SLOWER") for line in lines)
     assert any("not measured again: no process" in line for line in lines)
+    verbose = verdict_lines(run_suite("--benchmark-compare", "--judge=report", "-v", *ONE))
+    assert any(line.startswith("detectable: the smallest") for line in verbose)
+    assert not any(line.startswith("detectable: the smallest") for line in lines)
     off = run_suite("--benchmark-compare", "--judge=off", *ONE)
     assert off.ret == 0 and not any(" verdict " in line for line in off.outlines)
 
@@ -126,7 +137,7 @@ def test_a_disturbed_benchmark_is_measured_again_in_a_fresh_process(
     assert result.ret == 0, "\n".join(result.outlines[-30:])
     assert any("repeating the session for 1 disturbed, 1 of 2 ... took" in line for line in result.outlines)
     assert not any("2 of 2" in line for line in result.outlines)
-    assert any(line.startswith("passed: 1 SAME") for line in verdict_lines(result))
+    assert any(line.startswith("incomplete: 1 SAME") for line in verdict_lines(result))
     (night,) = pytester.path.glob("store/*/*_night.json")
     (benchmark,) = json.loads(night.read_text())["benchmarks"]
     assert benchmark["extra_info"]["gpu_state"] == []
@@ -145,8 +156,8 @@ def test_what_stays_disturbed_is_measured_twice_more_and_then_unsure(
     for number in (1, 2):
         assert any(f"repeating the session for 1 disturbed, {number} of 2" in line for line in result.outlines)
     lines = verdict_lines(result)
-    assert any(line.startswith(ID) and line.endswith("UNSURE") for line in lines)
-    assert any("disturbed: hw_slowdown" in line for line in lines)
+    assert any(line.startswith(f"UNSURE (disturbed): batch-1 latency of {ID}") for line in lines)
+    assert any(line.endswith("hw_slowdown") for line in lines)
 
 
 def test_a_repetition_is_the_whole_session_without_what_failed(run_suite, record_baseline, monkeypatch):
@@ -267,7 +278,10 @@ def test_what_does_not_matter_passes(run_suite, record_baseline):
     record_baseline(scale=1 / math.sqrt(11))
     result = run_suite("--benchmark-compare", ANYTHING_GOES, *ONE)
     assert result.ret == 0, "\n".join(result.outlines[-30:])
-    assert any(line.startswith("passed: 1 SAME") for line in verdict_lines(result))
+    lines = verdict_lines(result)
+    assert any(line.startswith("incomplete: 1 SAME") for line in lines)
+    assert any(line.startswith("No regression in 1 measurement; no labels were checked.") for line in lines)
+    assert len(lines) <= 25
 
 
 def test_what_no_longer_runs_is_missing(run_suite, record_baseline, monkeypatch):
@@ -286,17 +300,22 @@ def test_what_no_longer_runs_is_missing(run_suite, record_baseline, monkeypatch)
     assert any("no such operator" in line for line in lines)
 
 
-def test_without_a_baseline_only_require_fails(run_suite):
-    assert run_suite("--benchmark-compare", *ONE).ret == 0
+def test_without_a_baseline_only_require_fails(run_suite, pytester):
+    assert run_suite("--benchmark-compare", "--verdict-json=verdict.json", *ONE).ret == 0
+    told = json.loads((pytester.path / "verdict.json").read_text())
+    assert (told["status"], told["exit_status"], told["baselines"]["count"]) == ("incomplete", 0, 0)
+    assert "no baseline" in told["headline"]
     result = run_suite("--benchmark-compare", "--judge=require", *ONE)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert any("there is no baseline to judge against" in line for line in result.outlines)
 
 
-def test_a_session_without_benchmarks_has_nothing_to_judge(run_suite, record_baseline):
+def test_a_session_without_benchmarks_has_nothing_to_judge(run_suite, record_baseline, pytester):
     record_baseline(scale=1)
-    result = run_suite("--benchmark-compare", "--variants=eager-fp32", "-k", "readable")
+    verdict = pytester.path / "verdict.json"
+    result = run_suite("--benchmark-compare", f"--verdict-json={verdict}", "--variants=eager-fp32", "-k", "readable")
     assert result.ret == 0
+    assert json.loads(verdict.read_text())["headline"] == "nothing to judge: this session selected no benchmark"
     assert any("this session selected no benchmark" in line for line in result.outlines)
 
 
@@ -307,6 +326,7 @@ def test_a_session_without_benchmarks_has_nothing_to_judge(run_suite, record_bas
         (["--judge-min-change=latency=fast"], "fast"),
         (["--report=."], "--report: . is a folder"),
         (["--report=/proc/page.html"], "--report: /proc/page.html cannot be written"),
+        (["--verdict-json=."], "--verdict-json: . is a folder"),
         (["--judge-patience=-3"], "--judge-patience: '-3' is not a whole number from 1"),
         (["--judge-patience", "-3"], "--judge-patience: '-3' is not a whole number from 1"),
         (["--judge-patience=0"], "--judge-patience: '0' is not a whole number from 1"),

@@ -6,6 +6,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[3]
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 QUIET = (
     "--headless",
@@ -23,9 +24,10 @@ MEASURE = """<!DOCTYPE html>
 window.onload = () => {
   const page = document.querySelector("iframe").contentDocument, root = page.documentElement
   const images = [...page.images].filter(image => image.offsetWidth > 0)
+  const folded = page.body.scrollHeight
   page.querySelectorAll("details").forEach(part => part.open = true)
   document.title = JSON.stringify({
-    width: root.clientWidth, scroll: root.scrollWidth, tables: page.querySelectorAll("table").length,
+    folded, width: root.clientWidth, scroll: root.scrollWidth, tables: page.querySelectorAll("table").length,
     figures: page.querySelectorAll("figure").length, images: images.length,
     drawn: images.filter(image => image.complete && image.naturalWidth > 0).length,
     described: images.filter(image => image.alt).length, scripts: page.scripts.length, text: page.body.innerText,
@@ -60,7 +62,7 @@ def open_page(page: Path, folder: Path) -> Opened:
 
 
 def measure(page: Path, folder: Path, width: int, dark: bool = False) -> dict:
-    """How the page lays out in a window so many pixels wide, with every folded part open."""
+    """How the page lays out at a width in pixels with every folded part open; `folded` is its height before."""
     frame = folder / "frame.html"
     frame.write_text(MEASURE % (page.as_uri(), width), encoding="utf-8")
     scheme = f"--blink-settings=preferredColorScheme={0 if dark else 1}"

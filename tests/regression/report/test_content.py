@@ -13,6 +13,7 @@ from regression.metrics import METRICS, Kind, Metric
 from regression.report import json as json_form
 from regression.report import markdown, page, terminal
 from regression.report.content import Content
+from regression.runs.run import Label
 from tests.regression.report import reported
 from tests.regression.report.reported import FAST, GONE, SAME, SLOW
 
@@ -72,9 +73,25 @@ def test_a_changed_count_stands_between_missing_and_unsure(case):
     of_all = (*reported.report(this, baselines).judgements, counted(SAME, 0, 1))
     told = with_counts(case, *of_all, labels=())
     assert [row.verdict for row in told.rows] == ["SLOWER", "MISSING", "CHANGED", "UNSURE", "FASTER", "SAME"]
-    assert told.answer == f"{SLOW} is slower, {GONE} is missing and {SAME} has changed counts (synchronisations)."
+    assert told.answer.partition(";")[0] == (
+        f"{SLOW} is slower, {GONE} is missing and {SAME} has changed counts (synchronisations)"
+    )
     assert told.summary == "FAILED: 1 SLOWER, 1 MISSING, 1 CHANGED, 1 UNSURE, 1 FASTER, 1 SAME"
     assert SAME in [one.benchmark for one in told.changed]
+
+
+def test_many_counts_do_not_hide_that_times_are_blind(case):
+    counts = [counted(name, 4, 4, Reason.SEEN_BEFORE, Verdict.SAME) for name in (SAME, SLOW, FAST)]
+    noisy = reported.judgement(SAME, "latency", Verdict.UNSURE, Reason.NOISY, 0.012, 0.013)
+    this, baselines, past = case
+    labelled = dataclasses.replace(this, labels=dict.fromkeys(this.benchmarks, Label(True, "")), failed={})
+    told = with_counts((labelled, baselines, past), *counts, noisy, labels=())
+    assert told.status == "incomplete"
+    assert told.answer.startswith(
+        f"Most times and sizes could not have shown a regression: 1 of 1 (batch-128 latency of {SAME});"
+        " there is none in 3 of 4 measurements; "
+    )
+    assert with_counts((labelled, baselines, past), *counts, labels=()).status == "passed"
 
 
 def test_several_changed_counts_are_one_sentence(case):
@@ -86,7 +103,9 @@ def test_several_changed_counts_are_one_sentence(case):
 def test_a_change_that_does_not_fail_is_counted_in_the_answer(case):
     same = counted(SLOW, 4, 4, Reason.SEEN_BEFORE, Verdict.SAME)
     told = with_counts(case, counted(SAME, 0, 1, Reason.NEW_VALUE), same, labels=())
-    assert told.answer == "As fast as the baseline, and as right: 1 SAME, 1 CHANGED."
+    assert told.answer.startswith(
+        f"No regression in 2 measurements; 1 with another value (batch-128 synchronisations of {SAME}); "
+    )
     assert not told.failed and not told.look_first
 
 

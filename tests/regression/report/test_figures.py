@@ -5,7 +5,7 @@ import dataclasses
 
 import pytest
 
-from regression.report import page
+from regression.report import figures, page
 from regression.report.measured import colours
 from tests.regression.report import reported
 
@@ -20,8 +20,8 @@ def with_precisions(run, precisions):
 
 
 def drawn(html):
-    """The light and the dark source of the page's first figure, a bar chart of speed-ups."""
-    parts = html.split("data:image/svg+xml;base64,")[1:3]
+    """The light and the dark source of the page's first bar chart of speed-ups."""
+    parts = html.partition('id="speedup"')[2].split("data:image/svg+xml;base64,")[1:3]
     return [base64.b64decode(part.partition('"')[0]).decode().lower() for part in parts]
 
 
@@ -50,3 +50,11 @@ def test_a_colour_is_six_hexadecimal_digits(case, colour):
     odd = with_precisions(this, {"fp16": {"colour": colour}, "int8": {"colour": "#00ff00"}})
     assert colours(odd) == {"int8": "#00ff00"}
     assert "#0072b2" in drawn(page.html(reported.content(odd, baselines)))[0]
+
+
+def test_of_many_baseline_runs_some_are_drawn_and_all_are_counted():
+    quantiles = [[0.001 * (1 + 0.01 * run + 0.0001 * step) for step in range(101)] for run in range(50)]
+    few, many = (figures.latencies("m", quantiles[0], quantiles[:number]) for number in (12, 50))
+    assert len(many.light) < 1.2 * len(few.light)
+    assert "and of 12 of 50 baseline runs" in many.caption and "and of the baseline runs" in few.caption
+    assert "1.005 to 1.495 ms in 50 baseline runs" in many.alt

@@ -19,11 +19,20 @@ def case(tmp_path_factory):
     return reported.stored(tmp_path_factory.mktemp("stored"))
 
 
-def said(case, *judgements):
+def told(case, *judgements, absent=(), **of_run):
+    """The content of such a report on a run that measured what the baseline has, but for `absent`."""
     this, baselines, _ = case
-    return reported.content(this, baselines, judgements=judgements, labels=()).answer
+    lost = {row.benchmark for row in judgements if row.verdict is Verdict.MISSING} | set(absent)
+    measured = {name: one for name, one in baselines[0].benchmarks.items() if name not in lost}
+    fields = {"benchmarks": measured, "failed": {}, "labels": dict.fromkeys(measured, AGREES)} | of_run
+    return reported.content(dataclasses.replace(this, **fields), baselines, judgements=judgements, labels=())
 
 
+def said(case, *judgements, **of_run):
+    return told(case, *judgements, **of_run).answer
+
+
+AGREES = runs.Label(True, "")
 SLOWER = judgement(SLOW, "kernel_time", Verdict.SLOWER, Reason.CONFIRMED, 0.005, 0.0051)
 GUESS = judgement(SLOW, "latency", Verdict.SLOWER, Reason.UNCONFIRMED, 0.005, 0.0051)
 ACCEPTED = judgement(SLOW, "kernel_time", Verdict.SLOWER, Reason.ACCEPTED, 0.005, 0.0051)
@@ -31,6 +40,13 @@ LOST = judgement(GONE, "kernel_time", Verdict.MISSING, Reason.FAILED, 0.005, Non
 LOST_TOO = judgement(FAST, "kernel_time", Verdict.MISSING, Reason.FAILED, 0.005, None)
 SAME_AGAIN = judgement(SAME, "kernel_time", Verdict.SAME, Reason.INSIDE_NOISE, 0.012, 0.012)
 NOISY = judgement(SAME, "latency", Verdict.UNSURE, Reason.NOISY, 0.012, 0.013)
+FAST_NOISY = judgement(FAST, "latency", Verdict.UNSURE, Reason.DISTURBED, 0.012, 0.013)
+SLOW_NOISY = judgement(SLOW, "latency", Verdict.NEW, Reason.NO_BASELINE, 0.012, 0.013)
+UNDECIDED = judgement(SAME, "latency", Verdict.UNSURE, Reason.DISAGREED, 0.012, 0.013)
+FASTER = judgement(FAST, "kernel_time", Verdict.FASTER, Reason.CONFIRMED, 0.012, 0.011)
+FAST_SAME = judgement(FAST, "kernel_time", Verdict.SAME, Reason.INSIDE_NOISE, 0.012, 0.012)
+EVERYTHING = judgement("all benchmarks", "kernel_time", Verdict.SLOWER, Reason.CONFIRMED, 1.0, 1.01)
+RIGHT = "and right: labels agree in 4 of 4 benchmarks"
 
 
 @pytest.mark.parametrize(
@@ -41,17 +57,59 @@ NOISY = judgement(SAME, "latency", Verdict.UNSURE, Reason.NOISY, 0.012, 0.013)
         ([SLOWER, GUESS], f"{SLOW} is slower."),
         ([SLOWER, LOST, LOST_TOO], f"{SLOW} is slower and 2 are missing."),
         ([LOST, LOST_TOO], "2 benchmarks are missing."),
-        ([SAME_AGAIN, NOISY], "As fast as the baseline, and as right: 1 SAME, 1 UNSURE."),
         (
-            [ACCEPTED, SAME_AGAIN],
-            "As fast as the baseline, and as right, beside what was accepted: 1 SAME, 1 accepted.",
+            [SLOWER, SAME_AGAIN, NOISY],
+            f"{SLOW} is slower; 1 of the other measurements could not have shown a regression"
+            f" (batch-128 latency of {SAME}).",
         ),
-        ([NOISY], "No regression was found, but nothing can be vouched for either: 1 UNSURE."),
+        ([EVERYTHING, SLOWER], f"all benchmarks together are slower, {SLOW} is slower."),
+        ([SAME_AGAIN], f"No regression in 1 measurement; {RIGHT}."),
+        ([SAME_AGAIN, FAST_SAME], f"No regression in 2 measurements; {RIGHT}."),
+        (
+            [SAME_AGAIN, NOISY],
+            f"No regression in 1 of 2 measurements; 1 could not have shown one (batch-128 latency of {SAME}); {RIGHT}.",
+        ),
+        (
+            [SAME_AGAIN, NOISY, FAST_NOISY, SLOW_NOISY],
+            "Most of what was measured could not have shown a regression: 3 of 4 measurements"
+            f" (batch-128 latency of 3 benchmarks); there is none in the other 1; {RIGHT}.",
+        ),
+        (
+            [SAME_AGAIN, UNDECIDED],
+            f"No regression in 1 of 2 measurements; 1 undecided (batch-128 latency of {SAME}); {RIGHT}.",
+        ),
+        (
+            [SAME_AGAIN, FASTER],
+            f"No regression in 2 measurements; 1 faster (batch-128 kernel time of {FAST}); {RIGHT}.",
+        ),
+        ([ACCEPTED, SAME_AGAIN], f"No regression in 2 measurements; 1 known regression accepted; {RIGHT}."),
+        (
+            [NOISY],
+            "No regression was found, but none of 1 measurement could have shown one"
+            f" (batch-128 latency of {SAME}); {RIGHT}.",
+        ),
         ([], "Nothing was judged, because this run and its baseline have no benchmark in common."),
     ],
 )
 def test_the_answer_is_one_sentence(case, judgements, sentence):
     assert said(case, *judgements) == sentence
+
+
+def test_passed_needs_coverage_and_labels(case):
+    assert told(case, SAME_AGAIN).status == "passed"
+    unlabelled = told(case, SAME_AGAIN, labels={})
+    assert (unlabelled.status, unlabelled.failed) == ("incomplete", False)
+    assert unlabelled.answer == "No regression in 1 measurement; no labels were checked."
+    few = told(case, SAME_AGAIN, absent=(SLOW, FAST, GONE))
+    assert few.status == "incomplete"
+    assert "; 3 of the baseline's 4 benchmarks not measured; and right: labels agree in 1 of 1 benchmark." in few.answer
+    assert told(case, SAME_AGAIN, absent=(SLOW, FAST)).status == "passed"
+    assert told(case, SAME_AGAIN, NOISY).status == "passed"
+    assert told(case, SAME_AGAIN, NOISY, FAST_NOISY).status == "incomplete"
+    broken = told(case, SAME_AGAIN, failed={"other": "out of memory"})
+    assert broken.status == "incomplete" and "1 benchmark failed that the baseline does not have" in broken.answer
+    assert told(case, SLOWER, SAME_AGAIN).status == "FAILED"
+    assert told(case).status == "incomplete"
 
 
 def test_without_a_baseline_the_answer_says_so(case):
@@ -110,7 +168,9 @@ def test_the_markdown_has_the_page_s_content_and_is_short(case):
         "report.html",
     ):
         assert part in text
-    assert text.index("SLOWER") < text.index("MISSING") < text.index("UNSURE") < text.index("FASTER")
+    parts = ("**SLOWER**", "**MISSING**", "To repeat just that: `pytest benchmarks/ ", "`spin_kernel` (0", "**FASTER**")
+    places = [text.index(part) for part in (*parts, "1 UNSURE (noisy): batch-128 latency")]
+    assert places == sorted(places)
     assert len(text) < 6000
 
 
@@ -133,14 +193,23 @@ def test_the_markdown_stays_short_whatever_happened(case):
     assert "280 more not shown" in text and "- and 290 more" in text
 
 
-def test_what_is_same_is_only_counted_and_every_row_has_its_columns(case):
+def test_what_did_not_change_is_counted_and_every_row_has_its_columns(case):
     this, baselines, _ = case
-    odd = judgement("a|b_c<i>", "latency", Verdict.UNSURE, Reason.NOISY, 0.012, 0.013)
-    empty = dataclasses.replace(this, benchmarks={})
-    text = markdown(reported.content(empty, baselines, judgements=(odd, *[SAME_AGAIN] * 3), shown=()))
-    assert "`a\\|b_c<i>`" in text and SAME not in text and "3 SAME." in text
-    tables = [line for line in text.splitlines() if line.startswith("|")]
-    assert len(tables) == 3 and {line.replace("\\|", "").count("|") for line in tables} == {8}
+    odd = judgement("a|b_c<i>", "latency", Verdict.SLOWER, Reason.CONFIRMED, 0.012, 0.013)
+    text = markdown(reported.content(this, baselines, judgements=(odd, *[SAME_AGAIN] * 3), shown=(), labels=()))
+    assert "`a\\|b_c<i>`" in text and f"`{SAME}`" not in text and "| SAME |" in text
+    rows = [line for line in text.partition("Speed-up")[0].splitlines() if line.startswith("|")]
+    widths = [line.replace("\\|", "").count("|") for line in rows]
+    assert widths == [8, 8, 8, 5, 5, 5, 5]
+
+
+def test_a_quiet_run_is_folded(case):
+    text = markdown(told(case, SAME_AGAIN, NOISY))
+    outside = re.sub(r"<details>.*?</details>", "", text, flags=re.DOTALL)
+    assert "UNSURE (noisy)" in text and "UNSURE (noisy)" not in outside
+    assert "software.driver" in text and "software.driver" not in outside
+    assert "Speed-up" in text and "Speed-up" not in outside
+    assert "1 UNSURE, 1 SAME" in outside
 
 
 @pytest.mark.parametrize("stored_value", [None, "fast", float("nan"), float("inf"), -1, 0, True, 10**400, [2.0]])
@@ -163,6 +232,7 @@ def test_nothing_in_the_markdown_acts(case):
         notes=(nasty,),
     )
     text = markdown(told)
-    bare = re.sub(r"`[^`]*`", "", re.sub(r"\\.", "", text))
+    own = re.sub(r"^</?details>(<summary>[ \w-]+</summary>)?$", "", text, flags=re.MULTILINE)
+    bare = re.sub(r"`[^`]*`", "", re.sub(r"\\.", "", own))
     assert "<" not in bare and "@everyone" not in bare and "](" not in bare
     assert "\n# heading" not in text

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 from proof.simulated_runs import benchmark, run, save
+from regression import __main__ as command
 from regression.history import series as history
 from regression.judge.verdict import Verdict
 from regression.report import page
@@ -52,15 +53,24 @@ def text(case):
 def test_everything_is_there_in_order(text):
     headings = re.findall(r"<h2[^>]*>([^<]*)", text)
     assert headings == [
-        "What changed in the environment",
         "Verdicts",
-        "Speed-up over eager FP32",
         "What changed",
+        "What changed in the environment",
+        "Speed-up over eager FP32",
         "Labels",
         "History",
         "The run's environment",
     ]
-    parts = ("<h1>", "software.driver", "SLOWER", "MISSING", "UNSURE", "FASTER", "1 SAME")
+    parts = (
+        "<h1>",
+        "pytest benchmarks/ ",
+        ">SLOWER",
+        ">MISSING",
+        ">FASTER",
+        "1 UNSURE (noisy)",
+        "1 SAME</summary>",
+        "driver",
+    )
     places = [text.index(part) for part in parts]
     assert places == sorted(places)
     assert text.rindex("f" * 40) > text.index('id="environment"')
@@ -181,8 +191,54 @@ def test_many_changes_still_make_a_small_page(case):
     )
     text = page.html(told)
     assert len(text.encode()) < 3_000_000
-    assert "Also changed, and not shown" in text
+    assert "Also changed, and not shown: 72" in text
     assert all(name in text for name in names)
+
+
+def test_a_thousand_benchmarks_are_a_small_page(tmp_path):
+    """Whatever changed, it has as many figures as a night of a few, and says what it leaves out."""
+    names = [
+        f"model{model}-variant{variant}-b{batch}" for model in range(50) for variant in range(10) for batch in (1, 8)
+    ]
+    files = [save(tmp_path, run([benchmark(name) for name in names], day), f"000{day}_baseline") for day in range(2)]
+    before = [read(path) for path in files]
+    this = read(save(tmp_path, run([benchmark(name, 0.006) for name in names], 2), "0009_nightly"))
+    slower = [
+        reported.judgement(name, metric, Verdict.SLOWER, "confirmed", 0.005, 0.006)
+        for name in names
+        for metric in ("kernel_time", "latency", "peak_memory")
+    ]
+    told = reported.content(this, before * 25, judgements=tuple(slower))
+    text = page.html(told)
+    assert len(text.encode()) < 5_000_000
+    most = page.MOST_CHANGED + page.MOST_SPEEDUPS + page.MOST_TIMELINES + 1
+    assert len(Elements(text).of("figure")) <= most
+    assert "2500 more rows are not shown" in text and "60 more models and batch sizes are not shown" in text
+
+
+def test_what_did_not_change_is_folded(case):
+    """Figures as well; what failed opens them."""
+    this, baselines, (past,) = case
+    same = reported.judgement(reported.SAME, "kernel_time", Verdict.SAME, "inside-noise", 0.012, 0.012)
+    quiet = reported.content(this, baselines, judgements=(same,), labels=(), history=past, label_sheet=reported.sheet())
+    text = page.html(quiet)
+    assert "<details open" not in text
+    outside = re.sub(r"<details.*?</details>", "", text, flags=re.DOTALL)
+    assert "<figure" not in outside and reported.SAME not in outside
+    assert "efficientnet_<wbr>b0 b128" in outside and "kernel time 0.4 %" in outside
+    failing = page.html(reported.content(this, baselines, history=past, label_sheet=reported.sheet()))
+    assert failing.count("<details open") == 4
+
+
+@pytest.mark.parametrize(("labels", "colour"), [(True, "passed"), (False, "incomplete")])
+def test_green_needs_coverage(case, labels, colour):
+    this, baselines, _ = case
+    checked = dict.fromkeys(this.benchmarks, runs.Label(True, "")) if labels else {}
+    same = reported.judgement(reported.SAME, "kernel_time", Verdict.SAME, "inside-noise", 0.012, 0.012)
+    told = reported.content(
+        dataclasses.replace(this, labels=checked, failed={}), baselines, judgements=(same,), labels=()
+    )
+    assert f'<header class="{colour}">' in page.html(told)
 
 
 @pytest.mark.parametrize("sheet", [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n" + b"x" * 2_000_000])
@@ -226,3 +282,13 @@ def test_it_is_laid_out_without_sideways_scrolling(tmp_path_factory, width, dark
     assert reported.SLOW in seen["text"] and "SAME" in seen["text"]
     assert seen["classes"] == ["", "dark" if dark else "light"]
     assert seen["dark"] == ("rgb(13, 17, 23)" if dark else "rgb(255, 255, 255)")
+
+
+@in_browser
+def test_an_ordinary_night_is_two_screens(tmp_path):
+    """The full matrix, judged against its baseline, mostly UNSURE as it is."""
+    folder = chromium.ROOT / "baselines" / "nvidia-h200"
+    night = next(folder.glob("*/0009_baseline.json"))
+    report = tmp_path / "report.html"
+    assert command.main([str(night), "--baseline", str(folder), "--report", str(report)]) == 0
+    assert chromium.measure(report, tmp_path, 1440)["folded"] <= 2 * 900

@@ -3,13 +3,15 @@
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 from regression.judge.verdict import Judgement, Reason, Report, Verdict
+from regression.metrics import METRICS
 from regression.report import json as json_form
 from regression.report import terminal
-from regression.report.content import content
+from regression.report.content import Content, content
 from regression.runs.environment import Difference
-from regression.runs.run import Label, LeftOut, Run
+from regression.runs.run import Benchmark, Label, LeftOut, Run
 
 GOLDEN = """\
 now/0042_nightly.json against 5 baseline runs of baselines/nvidia-h200
@@ -35,8 +37,60 @@ A note.
 detectable: the smallest true change that would have been reported, with a probability of 95 %
 FAILED: 1 with wrong labels, 1 SLOWER, 1 MISSING, 1 accepted, 1 UNSURE, 1 NEW, 2 SAME"""
 
+FAILING = """\
+model-tensorrt-b128 is slower, model-broken-b1 is missing and model-eager-b1 is wrong about what the
+    photographs show; 2 of the other measurements could not have shown a regression (batch-8 latency
+    of model-eager-b8, batch-1 kernel time of model-new-b1).
 
-def same(benchmark: str, metric: str = "kernel_time", **fields: object) -> Judgement:
+benchmark            metric        baseline        now   change  detectable  verdict
+------------------------------------------------------------------------------------
+model-tensorrt-b128  kernel time  5.2390 ms  5.2956 ms  +1.08 %      0.44 %  SLOWER
+    confirmed: first +1.10 %, again +1.05 %, +1.11 % beside 4 controls
+model-broken-b1      all metrics          -          -        -           -  MISSING
+    failed: CUDA out of memory
+
+wrong labels: model-eager-b1: 1 of 8 changed
+
+To repeat just that:
+  pytest benchmarks/ --models=model --variants=broken,tensorrt,eager --batch-sizes=1,128 \\
+    --benchmark-compare
+
+benchmark       metric        baseline        now   change  detectable  verdict
+--------------------------------------------------------------------------------
+model-known-b1  kernel time  900.00 us  927.00 us  +3.00 %      0.44 %  accepted
+    accepted: +3.00 % until 2026-12-31: fusion is off
+
+model-tensorrt-b128, model-known-b1: This run has no kernel table (a CPU, or an older version).
+
+now/0042_nightly.json against 5 baseline runs of baselines/nvidia-h200
+7 tests, family-wise error 1%; 1 difference of the environment; 3 benchmarks deselected:
+  software.torch: 2.11.0 -> 2.12.0
+
+model b1    4 variants 1 MISSING, 1 NEW, 2 SAME, 1 accepted  detects kernel time 0.44 %, peak memory
+    1.2 %
+model b8     1 variant 1 UNSURE                              detects latency 40 %
+model b128   1 variant 1 SLOWER                              detects kernel time 0.44 %
+UNSURE (noisy): batch-8 latency of model-eager-b8; detects 40 %
+NEW (no-baseline): batch-1 kernel time of model-new-b1
+A note.
+left out: baselines/nvidia-h200/0009_baseline.json: is not JSON.
+FAILED: 1 with wrong labels, 1 SLOWER, 1 MISSING, 1 accepted, 1 UNSURE, 1 NEW, 2 SAME"""
+
+ORDINARY = """\
+No regression in 17 of 18 measurements; 1 could not have shown one (batch-1 latency of model-v0-b1);
+    and right: labels agree in 6 of 6 benchmarks.
+
+now/0042_nightly.json against 5 baseline runs of baselines/nvidia-h200
+7 tests, family-wise error 1%; 1 difference of the environment:
+  software.torch
+
+model b1    3 variants 1 UNSURE, 8 SAME  detects kernel time 0.44 %, latency 15-60 %, counts exact
+model b128  3 variants SAME              detects kernel time 0.44 %, latency 6.5 %, counts exact
+UNSURE (noisy): batch-1 latency of model-v0-b1; detects 60 %
+passed: 1 UNSURE, 17 SAME"""
+
+
+def same(benchmark: str, metric: str = "kernel_time", **fields: Any) -> Judgement:
     values: dict[str, object] = {"baseline": 0.0004954, "now": 0.0004954, "ratio": 1.0, "detectable_ratio": 1.0044}
     values |= {"verdict": Verdict.SAME, "reason": Reason.INSIDE_NOISE} | fields
     return Judgement(benchmark=benchmark, metric=metric, **values)  # type: ignore[arg-type]
@@ -106,13 +160,129 @@ def report() -> Report:
     )
 
 
+def run_of(told: Report) -> Run:
+    """A run that measured what the report speaks of, all in its place."""
+    measured = dict.fromkeys(item.benchmark for item in told.judgements if item.verdict is not Verdict.MISSING)
+    benchmarks = {id_: Benchmark(id=id_, params=params(id_)) for id_ in measured}
+    return Run(path=told.run, benchmarks=benchmarks, suite={"schema": 2})
+
+
+def params(id_: str) -> dict[str, str]:
+    model, *variant, batch = id_.split("-")
+    return {"model": model, "variant": "-".join(variant), "batch_size": batch[1:]}
+
+
+def baseline_of(told: Report) -> Run:
+    known = dict.fromkeys(item.benchmark for item in told.judgements if item.verdict is not Verdict.NEW)
+    benchmarks = {id_: Benchmark(id=id_, params=params(id_)) for id_ in known}
+    return Run(path=told.baselines[0], benchmarks=benchmarks, suite={"schema": 2})
+
+
+def told_of(told: Report, **run: object) -> Content:
+    metrics = (*METRICS, dataclasses.replace(METRICS[3], judged=True))
+    return content(told, dataclasses.replace(run_of(told), **run), [baseline_of(told)], metrics)  # type: ignore[arg-type]
+
+
 def printed(told: Report) -> str:
-    return terminal.text(content(told, Run(path=told.run)))
+    return terminal.every_row(told_of(told))
+
+
+def ordinary(variants: int = 3, models: tuple[str, ...] = ("model",)) -> Report:
+    """A night on which one latency is noisy."""
+    judgements = []
+    for model in models:
+        for batch, latency in ((1, 1.15), (128, 1.065)):
+            for variant in range(variants):
+                id_ = f"{model}-v{variant}-b{batch}"
+                judgements += [
+                    same(id_),
+                    same(id_, "latency", detectable_ratio=latency),
+                    same(id_, "launches", baseline=88, now=88, detectable_ratio=None, reason=Reason.SEEN_BEFORE),
+                ]
+    noisy = dataclasses.replace(judgements[1], verdict=Verdict.UNSURE, reason=Reason.NOISY, detectable_ratio=1.6)
+    judgements[1] = noisy
+    quiet = {"labels": (), "notes": (), "left_out": (), "deselected": 0}
+    return dataclasses.replace(report(), judgements=tuple(judgements), **quiet)  # type: ignore[arg-type]
+
+
+def labels_of(told: Report) -> dict[str, Label]:
+    return {item.benchmark: Label(True, "") for item in told.judgements}
 
 
 def test_the_table_is_golden() -> None:
-    told = content(report(), Run(path=report().run))
+    told = told_of(report())
     assert "\n".join([*terminal.table(told), told.summary]) == GOLDEN
+
+
+def test_a_failing_night_begins_with_what_failed_and_the_command() -> None:
+    assert terminal.text(told_of(report())) == FAILING
+
+
+def test_an_ordinary_night_is_a_line_for_each_model_and_batch_size() -> None:
+    assert terminal.text(told_of(ordinary(), labels=labels_of(ordinary()))) == ORDINARY
+
+
+def test_an_ordinary_night_of_the_full_matrix_is_short() -> None:
+    told = ordinary(variants=6, models=("efficientnet_b0", "tf_efficientnet_lite0"))
+    lines = terminal.text(told_of(told, labels=labels_of(told))).splitlines()
+    assert len(lines) <= 24  # and the line that opens the section
+    assert max(map(len, lines)) <= 100
+
+
+def test_verbose_prints_every_row() -> None:
+    told = told_of(ordinary())
+    rows = [line for line in terminal.every_row(told).splitlines() if line.endswith(("SAME", "UNSURE"))]
+    assert len(rows) == 18 + 1  # and the summary
+    assert terminal.every_row(told).startswith(told.answer[:60])
+
+
+def test_what_is_unsure_for_one_reason_is_one_line() -> None:
+    noisy: dict[str, Any] = {"verdict": Verdict.UNSURE, "reason": Reason.NOISY}
+    heated: dict[str, Any] = {"verdict": Verdict.UNSURE, "reason": Reason.DISTURBED, "detail": "hw_slowdown"}
+    judgements = [same(f"model-v{number}-b1", detectable_ratio=1.05, **noisy) for number in range(30)]
+    judgements += [same(f"model-v{number}-b1", "latency", **heated) for number in range(2)]
+    told = terminal.text(told_of(dataclasses.replace(report(), judgements=tuple(judgements), labels=())))
+    assert [line for line in told.splitlines() if line.startswith("UNSURE")] == [
+        "UNSURE (disturbed): batch-1 latency of model-v0-b1 and model-v1-b1; detects 0.44 %; hw_slowdown",
+        "UNSURE (noisy): batch-1 kernel time of 30 benchmarks; detects 5 %",
+    ]
+
+
+def test_a_long_night_is_cut_and_says_so() -> None:
+    """Forty models, everything slower, in another environment, with notes."""
+    slow: dict[str, Any] = {"verdict": Verdict.SLOWER, "reason": Reason.CONFIRMED, "ratio": 1.02}
+    many = {
+        "judgements": tuple(same(f"model{number}-v-b1", **slow) for number in range(40)),
+        "differences": tuple(Difference(f"f{number}", "a", "b") for number in range(40)),
+        "notes": tuple(f"note {number}" for number in range(40)),
+        "left_out": tuple(LeftOut(Path(f"{number}.json"), "is not JSON.") for number in range(40)),
+        "labels": tuple((f"model{number}-v-b1", Label(False, "wrong")) for number in range(40)),
+    }
+    lines = terminal.text(told_of(dataclasses.replace(report(), **many))).splitlines()  # type: ignore[arg-type]
+    assert len(lines) < 120
+    for said in (
+        "and 20 more rows; -v prints all", "and 35 more benchmarks; -v prints all", "and 32 more differences; -v",
+        "and 24 more models and batch sizes; -v", "and 35 more notes; -v", "and 35 more left out; -v",
+    ):  # fmt: skip
+        assert any(line.startswith(said) for line in lines), said
+
+
+def test_another_suites_benchmarks_have_no_model() -> None:
+    judgements = (same("test_sort"), same("test_sum", "latency"), same("all benchmarks"))
+    told = dataclasses.replace(report(), judgements=judgements, labels=())
+    run = Run(path=told.run, benchmarks={id_: Benchmark(id=id_) for id_ in ("test_sort", "test_sum")})
+    lines = terminal.text(content(told, run)).splitlines()
+    assert "other benchmarks  2 benchmarks SAME  detects kernel time 0.44 %, latency 0.44 %" in lines
+    assert "all benchmarks         1 shift SAME  detects kernel time 0.44 %" in lines
+
+
+def test_a_shift_of_all_benchmarks_fails_and_repeats_everything() -> None:
+    shifted = same("all benchmarks", verdict=Verdict.SLOWER, reason=Reason.CONFIRMED, ratio=1.01)
+    told = dataclasses.replace(report(), judgements=(same("model-eager-b1"), shifted), labels=())
+    run = dataclasses.replace(run_of(dataclasses.replace(told, judgements=told.judgements[:1])))
+    said = content(told, run)
+    assert said.answer == "all benchmarks together are slower."
+    assert "  pytest benchmarks/ --benchmark-compare" in terminal.text(said).splitlines()
 
 
 def test_the_table_fits_its_width_and_its_columns_align() -> None:
@@ -128,6 +298,7 @@ def test_the_table_fits_its_width_and_its_columns_align() -> None:
 
 def test_json_holds_every_judgement_with_all_its_numbers() -> None:
     document = json.loads(json_form.text(content(report(), Run(path=report().run))))
+    assert document["headline"].startswith("model-tensorrt-b128 is slower")
     assert document["failed"] is True and document["family_wise_error"] == 0.01
     assert document["differences"] == [{"field": "software.torch", "baseline": "2.11.0", "now": "2.12.0"}]
     assert document["left_out"][0]["reason"] == "is not JSON."
@@ -151,5 +322,5 @@ def test_json_holds_every_judgement_with_all_its_numbers() -> None:
 
 def test_a_passing_report_says_so() -> None:
     passing = dataclasses.replace(report(), judgements=report().judgements[:3], labels=())
-    assert printed(passing).splitlines()[-1] == "passed: 1 accepted, 2 SAME"
-    assert printed(dataclasses.replace(passing, judgements=())).endswith("\npassed: nothing to judge")
+    assert printed(passing).splitlines()[-1] == "incomplete: 1 accepted, 2 SAME"
+    assert printed(dataclasses.replace(passing, judgements=())).endswith("\nincomplete: nothing to judge")

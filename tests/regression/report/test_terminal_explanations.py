@@ -14,6 +14,7 @@ from regression.report.content import content
 from regression.report.markdown import explanation_text
 from regression.report.page import html
 from regression.report.terminal import explanation_lines as lines
+from regression.runs.run import Benchmark
 from tests.regression.report import reported
 from tests.regression.report.reported import FAST, SAME, SLOW, judgement
 
@@ -59,28 +60,35 @@ def test_the_sentence_says_that_no_kernel_is_tied_to_a_layer():
     assert Layers(62, 0).sentence() == "62 engine layers, not tied to kernels; the baseline recorded none"
 
 
-def test_the_table_comes_first_then_the_kernels_then_the_answer(case):
+@pytest.mark.parametrize("form", [terminal.text, terminal.every_row])
+def test_what_failed_comes_first_then_the_kernels_then_the_summary(case, form):
     this, baselines, _ = case
     told = reported.content(this, baselines)
-    out = terminal.text(told).splitlines()
-    table = terminal.table(told)
-    assert out[: len(table)] == table and out[-1] == told.summary
+    out = form(told).splitlines()
+    assert told.answer.startswith(out[0]) and out[-1] == told.summary
+    row = next(number for number, line in enumerate(out) if line.endswith("SLOWER"))
+    assert row < next(number for number, line in enumerate(out) if line.startswith(f"{SLOW}: "))
     slow = next(number for number, line in enumerate(out) if line.startswith(f"{SLOW}: "))
     assert out[slow - 1] == "" and "spin_kernel (0 -> 1 launches)" in out[slow + 1]
     fast = next(number for number, line in enumerate(out) if line.startswith(f"{FAST}: "))
     assert slow < fast and not any(line.startswith(f"{SAME}: ") for line in out)
 
 
-def test_where_nothing_changed_there_is_the_table_alone(case):
+def test_kernels_are_explained_for_what_changed_alone(case):
+    """Another number of launches alone is worth a look with -v."""
     this, baselines, _ = case
-    same = judgement(SAME, "kernel_time", Verdict.SAME, Reason.INSIDE_NOISE, 0.012, 0.012)
-    told = reported.content(this, baselines, judgements=(same,), shown=())
-    assert terminal.text(told).splitlines() == [*terminal.table(told), told.summary]
+    unsure = judgement(SLOW, "kernel_time", Verdict.UNSURE, Reason.NOISY, 0.012, 0.012)
+    told = reported.content(this, baselines, judgements=(unsure,), labels=())
+    assert [one.benchmark for one in told.changed] == [SLOW]
+    assert "spin_kernel" not in terminal.text(told)
+    assert "spin_kernel" in terminal.every_row(told)
 
 
 def test_many_changed_benchmarks_are_counted_and_not_all_explained(case):
     this, baselines, _ = case
     many = tuple(judgement(f"m-v{n}-b1", "latency", Verdict.SLOWER, Reason.CONFIRMED, 1.0, 2.0) for n in range(30))
+    measured = {item.benchmark: Benchmark(id=item.benchmark) for item in many}
+    this = dataclasses.replace(this, benchmarks=measured)
     out = terminal.text(reported.content(this, baselines, judgements=many, shown=())).splitlines()
     (first,) = [number for number, line in enumerate(out) if line.startswith("m-v0-b1, m-v1-b1, ")]
     told = " ".join(line.strip() for line in out[first : out.index("", first)])

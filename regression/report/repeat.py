@@ -1,0 +1,57 @@
+"""The command that measures and judges again just the benchmarks that failed."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Collection, Mapping, Sequence
+
+from regression.report.groups import Place
+from regression.text import WIDTH
+
+COMPARE = "--benchmark-compare"
+# What pytest's -k takes for one word, and a shell too once it is quoted.
+WORD = re.compile(r"[\w:+\-./\[\]]+", re.ASCII)
+KEYWORDS = {"and", "or", "not"}
+
+
+def command(
+    benchmarks: Sequence[str],
+    known: Collection[str],
+    places: Mapping[str, Place],
+    compare: str = COMPARE,
+    tests: str = "benchmarks/",
+) -> str:
+    """The command for these benchmarks; empty for none.
+
+    It names each by `-k`, or where that does not fit on a line, all of their models, variants and batch sizes. Where
+    neither can be said, and for what all benchmarks share (an id that is not `known`), it repeats the whole.
+
+    Args:
+        known: ids that a run or its baseline has.
+        places: where benchmarks of this suite stand in its matrix.
+        compare: the option that asks for a verdict.
+        tests: what the suite's tests are in; empty for those of another suite.
+    """
+    if not benchmarks:
+        return ""
+    pytest = f"pytest {tests}".rstrip()
+    if not set(benchmarks) <= set(known):
+        return f"{pytest} {compare}"
+    # Brackets keep -b1 from being found in -b128.
+    words = [f"[{id_}]" if id_ in places else id_ for id_ in benchmarks]
+    by_name = f"{pytest} -k {shlex.quote(' or '.join(words))} {compare}"
+    nameable = all(WORD.fullmatch(word) and word not in KEYWORDS for word in words)
+    if nameable and len(by_name) <= WIDTH - 10:
+        return by_name
+    at = [places[id_] for id_ in benchmarks if id_ in places]
+    options = {
+        "--models": list(dict.fromkeys(place.model for place in at)),
+        "--variants": list(dict.fromkeys(place.variant for place in at)),
+        "--batch-sizes": sorted({str(place.batch_size) for place in at}, key=int),
+    }
+    selected = [f"{option}={','.join(names)}" for option, names in options.items()]
+    sayable = all(WORD.fullmatch(name) for names in options.values() for name in names)
+    if len(at) == len(benchmarks) and sayable and max(map(len, selected)) <= WIDTH - 10:
+        return " ".join([pytest, *selected, compare])
+    return f"{pytest} {compare}"

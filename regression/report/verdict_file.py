@@ -1,0 +1,126 @@
+"""The verdict as a small JSON file, for notification by other means: docs/stored-runs.md lists its fields."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from regression.report.content import Content
+from regression.report.coverage import FAILED
+from regression.report.rows import Row
+from regression.text import escaped, fit
+
+SCHEMA = 1
+LARGEST_BYTES = 10_000
+# What lists hold at most; where that is still too much, half of it, and so on.
+MOST_LISTED = 12
+LONGEST, LONGEST_SENTENCE = 120, 500
+NOT_JUDGED = "not judged"
+
+
+def text(content: Content, *, exit_status: int, page: Path | None = None) -> str:
+    """The file's text: what the headline counts, what failed, and where to look, in less than 10 KB.
+
+    Args:
+        exit_status: of the process that judged.
+        page: where the page was written.
+    """
+    most = MOST_LISTED
+    while True:
+        told = json.dumps(_document(content, exit_status, page, most), indent=1, allow_nan=False)
+        if len(told) < LARGEST_BYTES or not most:
+            return told + "\n"
+        most //= 2
+
+
+def unjudged(why: str, *, exit_status: int) -> str:
+    """The file's text where nothing was judged: the fields without which it cannot be read."""
+    document = {
+        "schema": SCHEMA,
+        "status": NOT_JUDGED,
+        "failed": exit_status != 0,
+        "exit_status": exit_status,
+        "headline": _cut(why, LONGEST_SENTENCE),
+    }
+    return json.dumps(document, indent=1) + "\n"
+
+
+def _document(content: Content, exit_status: int, page: Path | None, most: int) -> dict[str, Any]:
+    covered = content.coverage
+    verdicts = Counter(row.word for row in content.rows)
+    return {
+        "schema": SCHEMA,
+        "status": content.status.lower(),
+        "failed": content.status == FAILED,
+        "exit_status": exit_status,
+        "headline": _cut(content.answer, LONGEST_SENTENCE),
+        "verdicts": dict(sorted(verdicts.items())),
+        "coverage": {
+            "measurements": covered.measured,
+            "could_show": covered.could_show,
+            "could_not_show": len(covered.blind),
+            "undecided": len(covered.undecided),
+            "benchmarks": covered.benchmarks,
+            "baseline_benchmarks": covered.known,
+            "not_selected": len(covered.absent),
+            "deselected": covered.deselected,
+            "skipped": covered.skipped,
+            "labels_checked": covered.labels_checked,
+            "labels_wrong": covered.labels_wrong,
+        },
+        "failures": _listed([_row(row) for row in content.rows if row.failed], most),
+        "wrong_labels": _listed(
+            [{"benchmark": _cut(id_), "message": _cut(label.message)} for id_, label in content.wrong_labels], most
+        ),
+        "blind": _listed([_row(row) for row in (*covered.blind, *covered.undecided)], most // 2),
+        "repeat": content.repeat,
+        "run": {
+            "path": _cut(str(content.path), LONGEST_SENTENCE),
+            "datetime": _cut(content.datetime),
+            "commit": _cut(str(content.commit.get("id", ""))),
+            "gpu": _cut(content.gpu_name),
+            "gpu_uuid": _cut(content.gpu_uuid),
+        },
+        "baselines": _listed([_cut(str(path)) for path in content.baselines], most),
+        "differences": _listed(
+            [
+                {"field": _cut(item.field), "baseline": _cut(item.baseline), "now": _cut(item.now)}
+                for item in content.differences
+            ],
+            most,
+        ),
+        "page": _cut(str(page), LONGEST_SENTENCE) if page is not None else None,
+    }
+
+
+def _row(row: Row) -> dict[str, Any]:
+    return {
+        "benchmark": _cut(row.benchmark),
+        "metric": row.metric.key,
+        "unit": row.metric.unit,
+        "baseline": _number(row.baseline),
+        "now": _number(row.now),
+        "change": _number(row.ratio and row.ratio - 1),
+        "detectable": _number(row.detectable_ratio and row.detectable_ratio - 1),
+        "verdict": str(row.verdict),
+        "reason": str(row.reason),
+        "detail": _cut(row.detail),
+    }
+
+
+def _listed(items: Sequence[Any], most: int) -> dict[str, Any]:
+    """How many there are, and the first of them."""
+    return {"count": len(items), "listed": list(items[:most])}
+
+
+def _number(value: float | None) -> float | None:
+    """With six digits; JSON has no infinity."""
+    return float(f"{value:.6g}") if value is not None and math.isfinite(value) else None
+
+
+def _cut(told: str, room: int = LONGEST) -> str:
+    return fit(escaped(told), room)

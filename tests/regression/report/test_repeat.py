@@ -1,0 +1,80 @@
+"""The command that repeats what failed: short, exact where it can be, and understood by pytest and the shell."""
+
+import shlex
+
+import pytest
+
+from regression.report.groups import Place
+from regression.report.repeat import command
+
+IDS = {
+    f"{model}-{variant}-b{batch}": Place(model, variant, batch)
+    for model in ("m", "n")
+    for variant in ("eager-fp32", "tensorrt-fp16")
+    for batch in (1, 128)
+}
+LONG = {
+    f"{'long_' * 6}{name}": Place(f"long_{place.model}", place.variant, place.batch_size) for name, place in IDS.items()
+}
+
+
+@pytest.mark.parametrize(
+    ("benchmarks", "said"),
+    [
+        ([], ""),
+        (["m-eager-fp32-b1"], "pytest benchmarks/ -k '[m-eager-fp32-b1]' --benchmark-compare"),
+        (
+            ["m-eager-fp32-b1", "n-eager-fp32-b128"],
+            "pytest benchmarks/ -k '[m-eager-fp32-b1] or [n-eager-fp32-b128]' --benchmark-compare",
+        ),
+        (
+            list(IDS)[:4],
+            "pytest benchmarks/ --models=m --variants=eager-fp32,tensorrt-fp16 --batch-sizes=1,128 --benchmark-compare",
+        ),
+        (["all benchmarks"], "pytest benchmarks/ --benchmark-compare"),
+        (["all benchmarks", "m-eager-fp32-b1"], "pytest benchmarks/ --benchmark-compare"),
+    ],
+)
+def test_it_names_what_failed(benchmarks, said):
+    assert command(benchmarks, IDS, IDS) == said
+
+
+def test_long_names_are_said_by_what_they_are_made_of():
+    said = command(list(LONG)[:2], LONG, LONG)
+    assert said == "pytest benchmarks/ --models=long_m --variants=eager-fp32 --batch-sizes=1,128 --benchmark-compare"
+
+
+def test_what_is_too_much_for_a_line_is_the_whole():
+    many = {f"model{number}-v-b1": Place(f"model{number}", "v", 1) for number in range(40)}
+    assert command(list(many), many, many) == "pytest benchmarks/ --benchmark-compare"
+
+
+def test_another_suite_has_no_matrix():
+    assert command(["test_x"], {"test_x"}, {}, tests="") == "pytest -k test_x --benchmark-compare"
+    many = [f"test_{'x' * 20}_{number}" for number in range(3)]
+    assert command(many, many, {}, tests="") == "pytest --benchmark-compare"
+    assert " or test_" in command(many[:2], many, {}, tests="")
+
+
+@pytest.mark.parametrize("name", ["a b", "a(b)", "not", "$(boo)", "caf\u00e9", "a\nb", "a'b"])
+def test_what_k_cannot_say_repeats_the_whole(name):
+    assert command([name], {name}, {}) == "pytest benchmarks/ --benchmark-compare"
+
+
+def test_pytest_selects_just_that(pytester):
+    pytester.makepyfile(
+        f"""
+        import pytest
+
+        @pytest.mark.parametrize("name", {list(IDS)!r}, ids=str)
+        def test_latency(name): ...
+        """
+    )
+    words = shlex.split(command(["m-eager-fp32-b1", "n-eager-fp32-b128"], IDS, IDS))
+    result = pytester.runpytest("--collect-only", "-q", *words[2:4])
+    found = [line.partition("[")[2] for line in result.outlines if "::" in line]
+    assert found == ["m-eager-fp32-b1]", "n-eager-fp32-b128]"]
+
+
+def test_the_baseline_that_was_asked_for_is_asked_for_again():
+    assert command(["m-eager-fp32-b1"], IDS, IDS, "--benchmark-compare=0007").endswith(" --benchmark-compare=0007")
