@@ -69,10 +69,11 @@ def test_visits_show_what_medians_cannot(recorder, baselines):
     run = now(recorder, visited(recorder, noisy(recorder.document(day=2), 0.3, recorder)))
     found = latencies(run, baselines)
     assert all(item.verdict is Verdict.SAME for item in found.values())
-    assert found[ID].now == run.benchmarks[ID].visited["latency"]
+    assert found[ID].now == pytest.approx(run.benchmarks[ID].visited["latency"])
     assert all((item.detectable_ratio or 9) < 1.2 for item in found.values())
     without = now(recorder, noisy(recorder.document(day=2), 0.3, recorder))
-    assert all((item.detectable_ratio or 0) > 1.5 for item in latencies(without, baselines).values())
+    by_median = latencies(without, baselines)
+    assert all((by_median[id_].detectable_ratio or 0) > 1.5 for id_ in IDS)
 
 
 def test_a_slower_visit_is_reported_and_confirmed_by_visits(recorder, baselines):
@@ -97,7 +98,8 @@ def test_where_one_side_lacks_visits_both_are_compared_by_medians(recorder):
     plain = [stored(recorder, recorder.document()) for _ in range(5)]
     run = now(recorder, visited(recorder, recorder.document(day=2)))
     found = latencies(run, plain)
-    assert found[ID].now == run.benchmarks[ID].values["latency"] != run.benchmarks[ID].visited["latency"]
+    median, from_visits = run.benchmarks[ID].values["latency"], run.benchmarks[ID].visited["latency"]
+    assert found[ID].now == pytest.approx(median) != pytest.approx(from_visits)
     assert all(item.verdict is Verdict.SAME for item in found.values())
     (note,) = [note for note in judge(run, plain).notes if "visits" in note]
     assert note.startswith("The latency of 9 benchmarks is compared by medians, since the baseline has no visits")
@@ -105,7 +107,7 @@ def test_where_one_side_lacks_visits_both_are_compared_by_medians(recorder):
 
 def test_a_run_without_visits_is_compared_by_medians(recorder, baselines):
     run = now(recorder, recorder.document(day=2))
-    assert latencies(run, baselines)[ID].now == run.benchmarks[ID].values["latency"]
+    assert latencies(run, baselines)[ID].now == pytest.approx(run.benchmarks[ID].values["latency"])
     (note,) = [note for note in judge(run, baselines).notes if "visits" in note]
     assert note == "The latency of 9 benchmarks is compared by medians, since this run has no visits of them."
 
@@ -115,7 +117,7 @@ def test_of_a_mixed_baseline_only_the_runs_with_visits_are_compared(recorder):
     mixed = [*plain, *(stored(recorder, visited(recorder, recorder.document(), ids=(ID,))) for _ in range(3))]
     run = now(recorder, visited(recorder, recorder.document(day=2)))
     found = latencies(run, mixed)
-    assert found[ID].baseline_runs == 3 and found[ID].now == run.benchmarks[ID].visited["latency"]
+    assert found[ID].baseline_runs == 3 and found[ID].now == pytest.approx(run.benchmarks[ID].visited["latency"])
     assert found[IDS[1]].baseline_runs == 5
     notes = [note for note in judge(run, mixed).notes if "visits" in note]
     assert [note[:40] for note in notes] == [
@@ -130,7 +132,7 @@ def test_visits_on_a_disturbed_gpu_alone_are_no_visits(recorder):
         record["extra_info"]["gpu_state"][0]["other_processes"] = 1
     run = now(recorder, visited(recorder, recorder.document(day=2)))
     found = latencies(run, [*plain, stored(recorder, disturbed)])
-    assert found[ID].now == run.benchmarks[ID].values["latency"] and found[ID].verdict is Verdict.SAME
+    assert found[ID].now == pytest.approx(run.benchmarks[ID].values["latency"]) and found[ID].verdict is Verdict.SAME
 
 
 def test_the_calibration_beside_the_visits_excuses_a_visited_latency(recorder):
@@ -158,6 +160,6 @@ def test_visits_that_are_no_times_are_left_out_and_said(recorder, baselines, bro
     document["benchmarks"][0]["extra_info"]["visited_latency_s"] = broken
     run = now(recorder, document)
     found = latencies(run, baselines)
-    assert found[ID].now == run.benchmarks[ID].values["latency"]
-    assert found[IDS[1]].now == run.benchmarks[IDS[1]].visited["latency"]
+    assert found[ID].now == pytest.approx(run.benchmarks[ID].values["latency"])
+    assert found[IDS[1]].now == pytest.approx(run.benchmarks[IDS[1]].visited["latency"])
     assert any(f"{ID}: `extra_info.visited_latency_s` is " in str(problem) for problem in run.problems)

@@ -10,7 +10,7 @@ from scipy import stats
 
 from regression.judge.metric_tests import metric_tests
 from regression.judge.verdict import Reason, Verdict
-from regression.metrics import METRICS
+from regression.metrics import METRICS, Spread
 from regression.runs.run import Benchmark, Confirmation, Run
 
 PAGE = (Path(__file__).parents[3] / "docs" / "method.md").read_text()
@@ -102,11 +102,22 @@ def test_the_code_says_what_comes_out_by_hand() -> None:
 def test_the_page_says_what_is_in_the_table_of_metrics() -> None:
     rows = {line.split("|")[1].strip(): line for line in PAGE.splitlines() if line.startswith("| ")}
     judged = [metric for metric in METRICS if metric.spread is not None]
+    spreads = [metric.spread for metric in judged if metric.spread is not None]
+
+    def process(spread: Spread) -> str:
+        return f"{spread.process * 100:g} %" + (f" and {spread.rounds:g}·w" if spread.rounds else "")
+
+    def of_visits(spread: float) -> str:
+        return f"{spread * 100:g} %·h" if spread else "-"
+
     for title, values in {
-        "between days": [f"{metric.spread.day * 100:g} %" for metric in judged if metric.spread],
-        "between GPUs": [f"{metric.spread.gpu * 100:g} %" for metric in judged if metric.spread],
-        "`unseen`": [f"{metric.spread.unseen * 100:g} %" for metric in judged if metric.spread],
-        "weight, `d0`": [f"{metric.spread.process_df:g}" for metric in judged if metric.spread],
+        "between processes, `s0`": [process(spread) for spread in spreads],
+        "the same, from visits": [of_visits(spread.visits) for spread in spreads],
+        "between days": [f"{spread.day * 100:g} %" for spread in spreads],
+        "between days, from visits": [of_visits(spread.visits_day) for spread in spreads],
+        "between GPUs": [f"{spread.gpu * 100:g} %" for spread in spreads],
+        "`unseen`": [f"{spread.unseen * 100:g} %" for spread in spreads],
+        "weight, `d0`": [f"{spread.process_df:g}" for spread in spreads],
         "minimum effect": [f"{metric.min_effect * 100:g} %" for metric in judged],
         "worth knowing": [f"{metric.worth_knowing * 100:g} %" for metric in judged],
         "share of the error": [f"{metric.share:g}" for metric in judged],

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from regression.explain import explanation
 from regression.judge.judge import judge
+from regression.judge.verdict import EVERY
 from regression.report import json as json_form
 from regression.report import markdown, terminal
 from regression.report.content import Changed, content
@@ -153,7 +154,8 @@ def test_a_plain_run_of_pytest_benchmark_is_judged_by_its_latency(recorder: Reco
 
     *baselines, run = [plain() for _ in range(6)]
     report = judge(run, baselines)
-    assert len(report.judgements) == len(IDS) and {item.verdict for item in report.judgements} == {"SAME"}
+    assert {(item.metric, str(item.verdict)) for item in report.judgements} == {("latency", "SAME")}
+    assert [item.benchmark for item in report.judgements] == [*IDS, EVERY]
     assert not report.left_out
 
 
