@@ -160,6 +160,8 @@ class JudgedSession:
 
     def __init__(self, session: pytest.Session, measured: harness.Measured, began: float) -> None:
         self._session, self._measured, self._began = session, measured, began
+        # A repetition does what this session did; the second takes as long as the first.
+        self._repetition_s = time.monotonic() - began
         self._released: bool | None = None
 
     def document(self) -> dict[str, Any]:
@@ -186,12 +188,13 @@ class JudgedSession:
         reporter, began = self._session.config.pluginmanager.get_plugin("terminalreporter"), time.monotonic()
         if reporter:
             reporter.ensure_newline()
-            reporter.write(f"{what} ...", flush=True)
+            reporter.write(f"{what}, about {self._repetition_s:.0f} s ...", flush=True)
         try:
             yield
         finally:
+            self._repetition_s = time.monotonic() - began
             if reporter:
-                reporter.write(f" took {time.monotonic() - began:.0f} s\n", flush=True)
+                reporter.write(f" took {self._repetition_s:.0f} s\n", flush=True)
 
 
 def _stored(

@@ -90,7 +90,7 @@ class Session(Protocol):
         """
 
     def doing(self, what: str) -> AbstractContextManager[None]:
-        """Say on the terminal what is going on, and how long it took."""
+        """Say on the terminal which repetition is going on, how long it will take, and how long it took."""
 
 
 def judge_session(session: Session, rules: Rules, stored: Stored, additions: Additions) -> Outcome:
