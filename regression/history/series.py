@@ -13,7 +13,7 @@ from regression.runs import run as runs
 from regression.runs.find import walk
 from regression.runs.run import LeftOut
 
-# Of all the series of one GPU together, as for a verdict.
+# Of all the series of one history together, as for a verdict.
 FALSE_ALARM = 0.01
 # A change point of a small change lies up to two nights beside the true one (docs/history.md).
 NEARBY = 2
@@ -109,7 +109,7 @@ def trace(
 ) -> list[History]:
     """The history of every GPU model among the stored runs.
 
-    `false_alarm` is the probability of any change at all being reported where one GPU's series are only noise.
+    `false_alarm` is the probability of any change at all being reported where one history's series are only noise.
     """
     groups: dict[tuple[str, str, str], list[Night]] = {}
     for night in sorted(all_nights, key=lambda night: (night.when, night.file)):

@@ -268,7 +268,7 @@ def _shown(run: Run, baselines: Sequence[Run], metrics: Sequence[Metric]) -> Ite
 
 
 def _controls(judgements: Sequence[Judgement], continuous: Container[str]) -> Iterable[str]:
-    """Benchmarks of which a time or size came out SAME, and no time or size changed or would be measured again.
+    """Benchmarks of which a time came out SAME, and no time changed or would be measured again.
 
     Each is a control for the metrics in which it came out SAME (`metric_tests`).
     """

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import statistics
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 
 from regression.metrics import METRICS, OF_THE_MACHINE, Kind, Metric
-from regression.runs.run import Run
+from regression.runs.run import Benchmark, Run
 
 TYPICAL = Path("a run like the baseline")
 
@@ -20,16 +20,17 @@ def typical(baselines: Sequence[Run], metrics: Sequence[Metric] = METRICS) -> Ru
     """
     counts = {metric.key for metric in metrics if metric.kind is Kind.COUNT}
     newest = max(baselines, key=lambda run: run.datetime)
-    found: dict[str, dict[str, list[float]]] = {}
+    calm: dict[str, list[Benchmark]] = {}
     for run in baselines:
         for id_, benchmark in run.benchmarks.items():
-            for key, value in () if benchmark.disturbances else benchmark.values.items():
-                found.setdefault(id_, {}).setdefault(key, []).append(value)
-    known = {id_: benchmark for run in baselines for id_, benchmark in run.benchmarks.items() if id_ in found}
+            if not benchmark.disturbances:
+                calm.setdefault(id_, []).append(benchmark)
+    known = {id_: benchmark for run in baselines for id_, benchmark in run.benchmarks.items() if id_ in calm}
     benchmarks = {
         id_: dataclasses.replace(
             benchmark,
-            values={key: _middle(key, values, counts) for key, values in found[id_].items()},
+            values=_middles([item.values for item in calm[id_]], counts),
+            visited=_middles([item.visited for item in calm[id_]], counts),
             disturbances=(),
         )
         for id_, benchmark in known.items()
@@ -38,6 +39,12 @@ def typical(baselines: Sequence[Run], metrics: Sequence[Metric] = METRICS) -> Ru
     return dataclasses.replace(
         newest, path=TYPICAL, datetime=later, benchmarks=benchmarks, selected=None, confirmations=(), labels={}
     )
+
+
+def _middles(measured: Sequence[Mapping[str, float]], counts: Container[str]) -> dict[str, float]:
+    """Of several runs' values the middle of each metric."""
+    keys = dict.fromkeys(key for values in measured for key in values)
+    return {key: _middle(key, [values[key] for values in measured if key in values], counts) for key in keys}
 
 
 def _middle(key: str, values: Sequence[float], counts: Container[str]) -> float:

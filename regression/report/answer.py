@@ -85,7 +85,7 @@ def _unfailed(rows: Sequence[Row], covered: Coverage, places: Mapping[str, Place
         yield f"there is none in the other {seen}"
     elif covered.mostly_blind_continuous and covered.blind_continuous:
         yield (
-            f"Most times and sizes could not have shown a regression: {len(covered.blind_continuous)} of "
+            f"Most times could not have shown a regression: {len(covered.blind_continuous)} of "
             f"{covered.continuous} ({where(covered.blind_continuous, places)})"
         )
         yield f"there is none in {seen} of {count(measured, 'measurement')}"

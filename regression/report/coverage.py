@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from regression.judge.verdict import Reason, Verdict
+from regression.judge.verdict import EVERY, Reason, Verdict
 from regression.metrics import Kind
 from regression.report.groups import Place
 from regression.report.rows import Row
@@ -26,11 +26,13 @@ class Coverage:
 
     measured: int
     continuous: int
-    """Of them, times and sizes that vary: exact counts never hide a change, however many there are."""
+    """Of them, times: exact counts never hide a change, however many there are."""
     blind: tuple[Row, ...]
     """Measurements that could not have shown a regression: too noisy, disturbed, or without a baseline."""
     undecided: tuple[Row, ...]
     """Measurements of which a change was suspected and neither confirmed nor refuted."""
+    shared: tuple[Row, ...]
+    """What is UNSURE of all benchmarks together, which is no measurement of its own."""
     known: int
     """Benchmarks of the baseline."""
     absent: tuple[str, ...]
@@ -50,6 +52,11 @@ class Coverage:
         return self.measured - len(self.blind) - len(self.undecided)
 
     @property
+    def unsettled(self) -> tuple[Row, ...]:
+        """Every row that a report must give a reason for although nothing failed."""
+        return (*self.undecided, *self.blind, *self.shared)
+
+    @property
     def blind_continuous(self) -> tuple[Row, ...]:
         return tuple(row for row in self.blind if row.metric.kind is Kind.CONTINUOUS)
 
@@ -60,7 +67,7 @@ class Coverage:
 
     @property
     def mostly_blind_continuous(self) -> bool:
-        """Of times and sizes, beside counts that see well."""
+        """Of times, beside counts that see well."""
         unseen = [row for row in (*self.blind, *self.undecided) if row.metric.kind is Kind.CONTINUOUS]
         return len(unseen) * 2 > self.continuous
 
@@ -69,7 +76,7 @@ class Coverage:
         """Whether a run that does not fail may be called passed: most could have shown a regression, labels included.
 
         Nothing broke, at least half of the baseline's benchmarks were measured, and at least half of the measurements,
-        and of the times and sizes among them, could have shown a regression.
+        and of the times among them, could have shown a regression.
         """
         seen = self.measured > 0 and not self.mostly_blind and not self.mostly_blind_continuous
         enough = seen and 2 * len(self.absent) <= self.known
@@ -96,6 +103,7 @@ def coverage(
             row for row in measured if row.verdict is Verdict.NEW or (row in unsure and row.reason not in SUSPECTED)
         ),
         undecided=tuple(row for row in unsure if row.reason in SUSPECTED),
+        shared=tuple(row for row in rows if row.benchmark == EVERY and row.verdict is Verdict.UNSURE),
         known=len(known),
         absent=tuple(sorted(known - run.benchmarks.keys() - missing)),
         broken=tuple(id_ for id_ in run.failed if id_ not in missing),

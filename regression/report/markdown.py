@@ -15,6 +15,7 @@ from regression.text import LONGEST_NAME, code, count, fit, flattened, microseco
 MOST_ROWS = 20
 MOST_EXPLAINED = 5
 MOST_LINES = 10
+LONGEST_DETAIL = 160
 
 
 def text(content: Content) -> str:
@@ -94,7 +95,8 @@ def _rows(rows: Sequence[Row]) -> str:
     out += ["| --- | --- | --- | ---: | ---: | ---: | ---: |"]
     for row in rows[:MOST_ROWS]:
         amounts = [row.baseline_text, row.now_text, row.change_text, row.detectable_text]
-        cells = [f"**{row.verdict}** ({row.reason})", code(row.benchmark), plain(row.title), *amounts]
+        title = f"{row.title}: {fit(row.named, LONGEST_DETAIL)}" if row.named else row.title
+        cells = [f"**{row.verdict}** ({row.reason})", code(row.benchmark), plain(title), *amounts]
         out.append(f"| {' | '.join(cells)} |")
     return "\n".join([*out, *(["", f"{len(rows) - MOST_ROWS} more not shown."] if len(rows) > MOST_ROWS else [])])
 
@@ -112,7 +114,7 @@ def _groups(content: Content) -> str:
 
 def _blind(content: Content) -> str:
     found: dict[str, list[Row]] = {}
-    for row in (*content.coverage.undecided, *content.coverage.blind):
+    for row in content.coverage.unsettled:
         found.setdefault(f"{row.word} ({row.reason})", []).append(row)
     said = [f"{len(rows)} {what}: {plain(where(rows, content.places))}" for what, rows in found.items()]
     return _list("", said)

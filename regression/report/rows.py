@@ -85,6 +85,11 @@ class Row:
         return f"{self.baseline_text} -> {self.now_text}" if self.metric.kind is Kind.COUNT else self.change_text
 
     @property
+    def named(self) -> str:
+        """Of a count that changed what is new, gone or more often: `cudaMalloc 0 -> 1`, which no number says."""
+        return self.detail if self.verdict is Verdict.CHANGED else ""
+
+    @property
     def remark(self) -> str:
         """Why the verdict is what it is; empty where the verdict says all."""
         if self.reason in QUIET and not self.detail:

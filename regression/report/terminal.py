@@ -148,7 +148,7 @@ def _unbroken(text: str) -> list[str]:
 def _folded(content: Content) -> Iterable[str]:
     """One line for each verdict, reason and metric of what could not have shown a regression."""
     found: dict[tuple[str, str], dict[str, list[Row]]] = {}
-    for row in (*content.coverage.undecided, *content.coverage.blind):
+    for row in content.coverage.unsettled:
         found.setdefault((row.word, row.reason), {}).setdefault(row.title, []).append(row)
     for (word, reason), metrics in found.items():
         for rows in (

@@ -11,7 +11,7 @@ import pytest
 from regression import rerun
 from regression.judge.judge import judge
 from regression.judge.verdict import Judgement, Reason, Report, Verdict, suspects
-from regression.metrics import METRICS, Fails, Kind
+from regression.metrics import METRICS, OF_THE_MACHINE, Fails, Kind
 from regression.runs.read import read
 from tests.regression.recorder import IDS, Recorder
 
@@ -311,6 +311,24 @@ def test_a_confirmation_keeps_what_can_fail(store: Store) -> None:
     kept = rerun.confirmation(store.document(), (), METRICS)["benchmarks"][TENSORRT]
     assert kept["host_work"]["python_calls"] == 39900 and kept["api_calls"] == CALLS
     assert "engine_layers" not in kept and "launches" not in kept
+
+
+def test_a_confirmation_says_of_every_metric_that_is_confirmed_what_the_run_said(store: Store) -> None:
+    """No metric that can fail, its excuse or its value from visits is forgotten on the way into a stored run."""
+    document = operators(store.document(), *CHOSEN)
+    (item,) = (item for item in document["benchmarks"] if item["param"] == TENSORRT)
+    item["extra_info"] |= {
+        "host_calibration_s": 0.003, "visited_latency_s": 0.0004, "visited_calibration_s": 0.002,
+        "details": {"engines": 2, "left_to_pytorch": ["aten.topk"]},
+    }  # fmt: skip
+    document["suite"]["confirmations"] = []
+    rerun.add_confirmation(document, rerun.confirmation(document, (), METRICS), document["suite"])
+    run = read(store.recorder.store(document))
+    first, (again,) = run.benchmarks[TENSORRT], run.confirmations
+    wanted = {metric.key for metric in METRICS if metric.is_confirmed} | OF_THE_MACHINE
+    assert {key: again.values[TENSORRT][key] for key in wanted} == {key: first.values[key] for key in wanted}
+    assert again.visited[TENSORRT] == first.visited == {"latency": 0.0004, "host_calibration": 0.002}
+    assert again.operators[TENSORRT] == first.operators
 
 
 def operators(document: dict[str, Any], *rows: tuple[str, str, Mapping[str, int]]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from regression import report as room
-from regression.judge.verdict import Judgement, Reason, Verdict
+from regression.judge.verdict import EVERY, Judgement, Reason, Verdict
 from regression.metrics import METRICS, Kind, Metric
 from regression.report import json as json_form
 from regression.report import markdown, page, terminal
@@ -88,7 +88,7 @@ def test_many_counts_do_not_hide_that_times_are_blind(case):
     told = with_counts((labelled, baselines, past), *counts, noisy, labels=())
     assert told.status == "incomplete"
     assert told.answer.startswith(
-        f"Most times and sizes could not have shown a regression: 1 of 1 (batch-128 latency of {SAME});"
+        f"Most times could not have shown a regression: 1 of 1 (batch-128 latency of {SAME});"
         " there is none in 3 of 4 measurements; "
     )
     assert with_counts((labelled, baselines, past), *counts, labels=()).status == "passed"
@@ -117,6 +117,10 @@ def test_counts_are_plain_numbers_in_every_form(case):
     assert out[row + 1] == "    confirmed: 0 -> 1"
     assert any(line.split()[2:5] == ["1234567", "1234560", "-7"] for line in out if line.startswith(FAST))
     assert f"| **CHANGED** (confirmed) | `{SAME}` | synchronisations | 0 | 1 | +1 | - |" in markdown.text(told)
+    named = dataclasses.replace(counted(SAME, 0, 1), detail="cudaDeviceSynchronize 0 -> 1")
+    assert "| synchronisations: cudaDeviceSynchronize 0 -\\> 1 | 0 | 1 |" in markdown.text(
+        with_counts(case, named, labels=())
+    )
     html = page.html(told)
     assert 'class="verdict changed">CHANGED' in html and ">+1</td>" in html and "nan" not in html
     first = json.loads(json_form.text(told))["judgements"][0]
@@ -144,3 +148,22 @@ def test_a_metric_of_another_unit_is_shown_in_it(case):
     )  # fmt: skip
     told = reported.content(this, baselines, metrics=(*METRICS, POWER), judgements=(warm,))
     assert f"{SAME} power 400 W 410.4 W +2.60 %" in " ".join(terminal.text(told).split())
+
+
+def test_what_all_benchmarks_share_is_told_where_it_is_unsure(case):
+    """It is no measurement, so the headline does not count it; every form says why it is not settled."""
+    this, baselines, _ = case
+    detail = "first +0.40 %, again +0.10 %, +0.20 %"
+    of_all = Judgement(
+        benchmark=EVERY, metric="kernel_time", ratio=1.004, detectable_ratio=1.003, verdict=Verdict.UNSURE,
+        reason=Reason.BELOW_LIMIT, detail=detail,
+    )  # fmt: skip
+    one = reported.judgement(SAME, "kernel_time", Verdict.SAME, Reason.INSIDE_NOISE, 0.012, 0.012)
+    told = reported.content(this, baselines, judgements=(one, of_all), labels=())
+    assert told.coverage.measured == told.coverage.could_show == 1 and told.coverage.unsettled == (told.rows[0],)
+    printed = " ".join(terminal.text(told).split())
+    assert f"UNSURE (below-limit): kernel time of {EVERY}; detects 0.3 %; {detail}" in printed
+    assert f"UNSURE (below-limit): kernel time of {EVERY}" in markdown.text(told).replace("\\", "")
+    assert "below-limit" in page.html(told) and detail in page.html(told)
+    found = json.loads(json_form.text(told))["judgements"][1]
+    assert (found["benchmark"], found["reason"], found["baseline"]) == (EVERY, "below-limit", None)
