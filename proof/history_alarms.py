@@ -85,11 +85,12 @@ def delay(
 
 def main(repeats: int) -> None:
     random = np.random.default_rng(2026)
-    print(f"| noise, one series at {FALSE_ALARM} / {SERIES} | " + " | ".join(f"{nights} nights" for nights in NIGHTS) + " |")
+    columns = " | ".join(f"{nights} nights" for nights in NIGHTS)
+    print(f"| noise, one series at {FALSE_ALARM} / {SERIES} | {columns} |")
     for kind in KINDS:
         rates = [alarms(kind, nights, repeats, random) for nights in NIGHTS]
         print(f"| {kind} | " + " | ".join(f"{rate:.3%}" for rate in rates) + " |")
-    print("| step, in deviations | " + " | ".join(f"{nights} nights" for nights in NIGHTS) + " |")
+    print(f"| step, in deviations | {columns} |")
     for deviations in (2, 3, 4, 6, 10, 20):
         rates = [seen(deviations, nights, repeats // 20, random) for nights in NIGHTS]
         print(f"| {deviations} | " + " | ".join(f"{rate:.0%}" for rate in rates) + " |")
