@@ -1,13 +1,15 @@
 """Simulated histories with known answers: what is found in them, when, and how large; and that noise is left alone."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proof.history_alarms import KINDS, SERIES, alarms
+from proof.history_alarms import BENCHMARKS, KINDS, NIGHTS, SERIES, TIMES, alarms
 from regression.history import series
-from regression.history.changepoints import changes
+from regression.history.changepoints import changes, penalty
 
 NOISE = 0.001
 FALSE_ALARM = series.FALSE_ALARM / SERIES
@@ -110,3 +112,12 @@ def test_whatever_the_values_changes_are_in_order_and_inside(values, false_alarm
 def test_a_value_that_is_no_time_is_refused(bad):
     with pytest.raises(ValueError, match="positive"):
         changes([1.0] * 9 + [bad], FALSE_ALARM)
+
+
+def test_the_page_says_of_how_many_series_and_what_a_change_costs_there():
+    page = (Path(__file__).parents[3] / "docs" / "history.md").read_text(encoding="utf-8")
+    costs = [f"{penalty(nights, FALSE_ALARM):.0f}" for nights in NIGHTS]
+    assert f"For {SERIES} series, the five times of {BENCHMARKS} benchmarks, the penalty is {costs[0]} variances" in page
+    assert f"for 10 nights, {costs[1]} for 20, {costs[2]} for 60 and {costs[3]} for 200." in page
+    assert len(TIMES) == 5 and f"with the penalty for {SERIES} series." in page
+    assert f"at most {FALSE_ALARM * 100:.2g} % of series" in page
