@@ -62,7 +62,9 @@ def _explanation(benchmark: str, run: Run, baselines: Sequence[Run]) -> Explanat
         told,
         layers=layers.compare(before, now.extra_info),
         operators=operator_changes(
-            [baseline.benchmarks[benchmark].operators for baseline in measured], now.operators, told.change_s
+            [() if item.disturbances else item.operators for item in (run.benchmarks[benchmark] for run in measured)],
+            now.operators,
+            told.change_s,
         ),
     )
 

@@ -12,6 +12,10 @@ from regression.runs import run as runs
 from regression.text import escaped
 
 
+# How a value from visits was measured.
+VISITS = ("visits",)
+
+
 @dataclasses.dataclass(frozen=True)
 class Night:
     """One stored run, without what a thousand of them would not fit into memory with.
@@ -25,7 +29,7 @@ class Night:
     identity: tuple[str, str, str]
     values: Mapping[tuple[str, str], float]
     alike: Mapping[tuple[str, str], tuple[Hashable, ...]]
-    """How a count was counted, where that differs: only values that were counted alike have a history in common."""
+    """How a value was measured, where that differs: only values that were measured alike have a history in common."""
     run: runs.Run = dataclasses.field(repr=False)
 
     @property
@@ -50,9 +54,11 @@ def of(run: runs.Run, metrics: Sequence[Metric] = METRICS) -> Night:
     values = {
         (name, metric): value
         for name, found in run.benchmarks.items()
-        for metric, value in found.values.items()
+        for metric, value in {**found.values, **found.visited}.items()
         if metric not in OF_THE_MACHINE and metric not in parts
     }
+    alike = {(name, metric): how for name, found in run.benchmarks.items() for metric, how in found.alike.items()}
+    alike |= {(name, metric): VISITS for name, found in run.benchmarks.items() for metric in found.visited}
     slug = lookup(run.machine, ("gpu", "slug")) or run.machine.get("slug") or "unknown device"
     mig, policy = lookup(run.machine, ("gpu", "mig")), lookup(run.machine, ("settings", "precision_policy"))
     return Night(
@@ -60,7 +66,7 @@ def of(run: runs.Run, metrics: Sequence[Metric] = METRICS) -> Night:
         when if when.tzinfo else when.replace(tzinfo=datetime.UTC),
         (escaped(str(slug)), escaped(str(mig or "")), escaped(str(policy or ""))),
         values,
-        {(name, metric): how for name, found in run.benchmarks.items() for metric, how in found.alike.items()},
+        alike,
         dataclasses.replace(
             run, benchmarks={}, confirmations=(), suite={"weights": run.suite.get("weights")}, labels={}, problems=()
         ),

@@ -70,9 +70,10 @@ class History:
         return f"{said}{changes} in {self.series} series."
 
     def values(self, benchmark: str, metric: str) -> list[tuple[Night, float]]:
-        """The nights on which this benchmark's metric (its key) was measured, with the value."""
+        """The nights on which this benchmark's metric (its key) was measured as on the newest, with the value."""
         key = (benchmark, metric)
-        return [(night, night.values[key]) for night in self.nights if key in night.values]
+        found = _measured_alike(key, [night for night in self.nights if key in night.values])
+        return [(night, night.values[key]) for night in found]
 
 
 def read(
@@ -124,7 +125,7 @@ def _history(
     for night in group:
         for measured in night.values:
             series.setdefault(measured, []).append(night)
-    alike = {measured: _counted_alike(measured, found) for measured, found in series.items()}
+    alike = {measured: _measured_alike(measured, found) for measured, found in series.items()}
     long_enough = {measured: found for measured, found in alike.items() if len(found) >= changepoints.FEWEST}
     # What never varies, as most counts, raises no alarm, and leaves the error to the others.
     varying = {
@@ -152,9 +153,9 @@ def _history(
     return History(identity, tuple(group), len(long_enough), tuple(events))
 
 
-def _counted_alike(measured: tuple[str, str], found: list[Night]) -> list[Night]:
-    """Those of a series' nights whose value was counted as that of the newest."""
-    how = found[-1].alike.get(measured)
+def _measured_alike(measured: tuple[str, str], found: list[Night]) -> list[Night]:
+    """Those of a series' nights whose value was measured as that of the newest."""
+    how = found[-1].alike.get(measured) if found else None
     return [night for night in found if night.alike.get(measured) == how]
 
 

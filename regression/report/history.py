@@ -51,9 +51,10 @@ def terminal_text(history: History) -> str:
     for heading, environment, events in _by_night(history):
         out += ["", heading, *(f"  {text}" for text in environment or ("nothing recorded changed in the environment",))]
         width = max(len(event.benchmark) for event in events)
+        titles = max(12, *(len(event.metric.title) for event in events))
         for event in events:
             change = f"{_amount(event, event.before)} -> {_amount(event, event.after)}"
-            out.append(f"  {event.metric.title:<12} {event.benchmark:<{width}} {_change(event):>9}  {change}")
+            out.append(f"  {event.metric.title:<{titles}} {event.benchmark:<{width}} {_change(event):>9}  {change}")
     return "\n".join(out)
 
 

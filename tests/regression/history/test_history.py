@@ -234,3 +234,23 @@ def test_counts_have_a_history_and_only_with_what_was_counted_alike(tmp_path, ca
     (change,) = found["changes"]
     assert (change["metric"], change["kind"]) == ("aten_operators", "step")
     assert change["first"].startswith("2026-03-13") and change["ratio"] == pytest.approx(1.1)
+
+
+def test_the_history_of_a_latency_is_that_of_its_visits(tmp_path, capsys):
+    """Medians before the visits, and medians beside them, are of another kind."""
+    stored(tmp_path, 30)
+    random = np.random.default_rng(5)
+    for night, path in enumerate(sorted(tmp_path.rglob("*.json"))):
+        document = json.loads(path.read_text())
+        record = document["benchmarks"][0]
+        record["stats"]["median"] = 0.004 * np.exp(0.3 * random.standard_normal())
+        if night >= 10:
+            visited_s = (0.002 if night < 22 else 0.0023) * np.exp(0.005 * random.standard_normal())
+            record["extra_info"]["visited_latency_s"] = visited_s
+        path.write_text(json.dumps(document))
+    (found,) = changes(tmp_path, capsys)
+    (change,) = [change for change in found["changes"] if change["metric"] == "latency"]
+    assert change["ratio"] == pytest.approx(1.15, rel=0.01) and change["first"].startswith("2026-03-23")
+    (past,) = series.trace(series.read(tmp_path)[0])
+    values = [value for _, value in past.values(change["benchmark"], "latency")]
+    assert len(values) == 20 and max(values) < 0.0025
