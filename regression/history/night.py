@@ -11,7 +11,6 @@ from regression.runs import read as read_run
 from regression.runs import run as runs
 from regression.text import escaped
 
-
 # How a value from visits was measured.
 VISITS = ("visits",)
 
