@@ -115,9 +115,11 @@ def test_a_value_that_is_no_time_is_refused(bad):
 
 
 def test_the_page_says_of_how_many_series_and_what_a_change_costs_there():
-    page = (Path(__file__).parents[3] / "docs" / "history.md").read_text()
+    page = (Path(__file__).parents[3] / "docs" / "history.md").read_text(encoding="utf-8")
     costs = [f"{penalty(nights, FALSE_ALARM):.0f}" for nights in NIGHTS]
-    assert f"For {SERIES} series, the five times of {BENCHMARKS} benchmarks, the penalty is {costs[0]} " in page
-    assert f" variances for 10 nights, {costs[1]} for 20, {costs[2]} for 60 and {costs[3]} for 200." in page
+    assert (
+        f"For {SERIES} series, the five times of {BENCHMARKS} benchmarks, the penalty is {costs[0]} variances" in page
+    )
+    assert f"for 10 nights, {costs[1]} for 20, {costs[2]} for 60 and {costs[3]} for 200." in page
     assert len(TIMES) == 5 and f"with the penalty for {SERIES} series." in page
     assert f"at most {FALSE_ALARM * 100:.2g} % of series" in page
