@@ -203,6 +203,7 @@ def _confirmation(run: Run, asked: Iterable[str], beside: Sequence[str]) -> Conf
         {id_: dict(benchmark.values) for id_, benchmark in found.items()},
         tuple(sorted({reason for benchmark in found.values() for reason in benchmark.disturbances})),
         {id_: benchmark.operators for id_, benchmark in found.items()},
+        {id_: benchmark.visited for id_, benchmark in found.items()},
     )
 
 

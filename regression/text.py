@@ -33,7 +33,8 @@ def measure(value: float | None, like: float | None, unit: str) -> str:
         # A count is written out, whatever its size.
         return f"{value:.{15 if float(value).is_integer() else 5}g} {unit}".rstrip()
     size, name = scale(value if like is None else like, unit)
-    return f"{value / size:#.5g} {name}"
+    # There is no part of a byte.
+    return f"{value:.0f} B" if name == "B" else f"{value / size:#.5g} {name}"
 
 
 def scale(value: float, unit: str) -> tuple[float, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import math
 import statistics
 import sys
@@ -50,6 +51,7 @@ def strayed(runs: Sequence[Run]) -> list[Strayed]:
     known = [group for group in several if all(item.kernels is not None for item in group)]
     chosen = [group for group in known if len({item.kernels for item in group}) > 1]
     same = [group for group in known if len({item.kernels for item in group}) == 1]
+    visited = [[_by_visits(item) for item in group if "latency" in item.visited] for group in several]
     rows = [
         _strayed("kernel time, the same kernels", "%", same, "kernel_time", _percent),
         _strayed("kernel time, different kernels", "%", chosen, "kernel_time", _percent),
@@ -57,6 +59,8 @@ def strayed(runs: Sequence[Run]) -> list[Strayed]:
         _nights(runs),
         _strayed("latency", "%", several, "latency", _percent),
         _strayed("latency", "of its prior", several, "latency", _of_prior),
+        _strayed("latency, from visits", "%", visited, "latency", _percent),
+        _strayed("latency, from visits", "of its prior", visited, "latency", _of_prior),
         _strayed("peak memory", "%", several, "peak_memory", _percent),
         _strayed("host calibration", "%", several, "host_calibration", _percent),
         _units(runs),
@@ -92,6 +96,10 @@ def _strayed(what: str, unit: str, groups: Sequence[Group], metric: str, scale: 
     measured = [group for group in measured if len(group) > 1]
     spreads = [scale(group) * statistics.stdev(math.log(item.values[metric]) for item in group) for group in measured]
     return Strayed(what, unit, tuple(spreads), tuple(len(group) - 1 for group in measured))
+
+
+def _by_visits(item: Benchmark) -> Benchmark:
+    return dataclasses.replace(item, values={**item.values, **item.visited}, by_visits=True)
 
 
 def _units(runs: Sequence[Run]) -> Strayed:
@@ -151,6 +159,8 @@ def _per_launch(group: Group) -> float:
 def _of_prior(group: Group) -> float:
     spread = next(metric.spread for metric in METRICS if metric.key == "latency")
     assert isinstance(spread, Spread)
+    if group[0].by_visits:
+        return 1 / math.hypot(spread.process, spread.visits * waiting(group))
     rounds = statistics.median_high(item.round_spread or 0.0 for item in group)
     return 1 / math.hypot(spread.process, spread.rounds * rounds)
 

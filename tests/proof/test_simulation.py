@@ -7,7 +7,10 @@ import pytest
 from proof import simulation
 from proof.simulation import WORLDS, World, resample, simulate
 from regression.judge.limits import FAMILY_WISE_ERROR, SCREEN_ERROR
+from regression.judge.verdict import Report
 from regression.metrics import with_min_changes
+from regression.runs.read import read
+from regression.runs.run import Run
 from tests.regression.recorder import IDS, Recorder
 
 
@@ -50,6 +53,28 @@ def test_drawn_nights_with_a_slow_run_are_suspected_and_not_confirmed(recorder: 
     runs = [*recorder.baselines(9), recorder.run({IDS[0]: 1.05})]
     found = resample(runs, nights=60)
     assert found.suspected > 0 and found.unconfirmed > 0 and found.failed == 0
+
+
+def test_drawn_nights_confirm_the_latency_that_is_judged(recorder: Recorder) -> None:
+    """By visits where the runs have them: a median beside them confirms nothing."""
+
+    def visited(factor: float) -> Run:
+        document = recorder.document()
+        for number, record in enumerate(document["benchmarks"]):
+            slower = factor if number == 0 else 1.0
+            record["extra_info"]["visited_latency_s"] = record["stats"]["median"] * 0.9 * slower
+        return read(recorder.store(document))
+
+    baseline, slow = [visited(1.0) for _ in range(5)], [visited(1.5) for _ in range(3)]
+
+    def said(report: Report) -> str:
+        (found,) = (item for item in report.judgements if (item.benchmark, item.metric) == (IDS[0], "latency"))
+        return f"{found.verdict} {found.reason}"
+
+    before, after = simulation.judge_twice(slow[0], baseline, slow[1:])
+    assert (said(before), said(after)) == ("SLOWER unconfirmed", "SLOWER confirmed")
+    _, refuted = simulation.judge_twice(slow[0], baseline[:-2], baseline[-2:])
+    assert said(refuted) == "UNSURE disagreed"
 
 
 def test_the_command_says_how_many_independent_nights_there_are(

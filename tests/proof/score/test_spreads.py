@@ -84,6 +84,22 @@ def test_nights_are_compared_where_kernels_are_chosen_and_the_gpu_waits(folder):
     assert found.spreads == pytest.approx([1e9 * middle / 2 * between], rel=1e-3) and found.degrees == (2,)
 
 
+def test_a_latency_from_visits_is_held_against_the_prior_of_visits(folder):
+    """Of the first benchmark alone, in three processes; half of its latency the GPU waits for the host."""
+    for visited_s in (0.00100, 0.00101, 0.00103):
+        (path,) = folder.add(1)
+        document = json.loads(path.read_text())
+        document["benchmarks"][0]["extra_info"] |= {"visited_latency_s": visited_s, "kernel_time_s": 0.5 * visited_s}
+        path.write_text(json.dumps(document))
+    found = rows(folder)
+    expected = statistics.stdev(map(math.log, (0.00100, 0.00101, 0.00103)))
+    spread = next(metric.spread for metric in METRICS if metric.key == "latency")
+    assert spread is not None
+    assert found["latency, from visits", "%"].spreads == pytest.approx([100 * expected])
+    prior = math.hypot(spread.process, spread.visits * 0.5)
+    assert found["latency, from visits", "of its prior"].spreads == pytest.approx([expected / prior])
+
+
 def test_gpus_are_compared_by_their_means(folder):
     for number in (1, 2, 3):
         folder.add(2, uuid=f"GPU-{number}", extra=dict.fromkeys(IDS, 0.01 * number), noise=1e-6)
