@@ -17,6 +17,7 @@ from regression.text import change, difference, escaped, flattened, measure, mic
         (1_234_567.0, None, "", "1234567"),
         (0.0, 0.0, "", "0"),
         (0.0, 0.0, "B", "0 B"),
+        (144.0, None, "B", "144 B"),
         (400.123456, None, "W", "400.12 W"),
         (None, None, "s", "-"),
     ],
