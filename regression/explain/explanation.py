@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from regression.explain import layers
 from regression.explain.kernels import Change, Explanation, explain
@@ -16,6 +16,8 @@ from regression.text import MICROSECOND, microseconds
 
 # The metric that kernel tables add up to: its key.
 EXPLAINED = "kernel_time"
+# What kernel tables can explain.
+OF_KERNELS = frozenset({EXPLAINED, "launches", *(metric.key for metric in METRICS if metric.part_of == EXPLAINED)})
 # Of the whole change, for an operator to be shown.
 LEAST_SHARE = 0.05
 
@@ -43,12 +45,26 @@ def _size(before: float | None, now: float | None) -> float:
     return abs(now / before - 1) if before and now is not None else 1.0
 
 
-def explanations(benchmarks: Iterable[str], run: Run, baselines: Sequence[Run]) -> list[Explanation]:
+def explanations(
+    benchmarks: Iterable[str], run: Run, baselines: Sequence[Run], same: Collection[str] = ()
+) -> list[Explanation]:
     """The kernels behind the change of each of these benchmarks (see `changed`), in their order.
 
-    `baselines` are those that the run was judged against. A malformed table is an explanation that says so.
+    `baselines` are those that the run was judged against, `same` the benchmarks whose kernel time the judge calls so.
+    A malformed table is an explanation that says so.
     """
-    return [_explanation(benchmark, run, baselines) for benchmark in benchmarks]
+    return [
+        dataclasses.replace(_explanation(benchmark, run, baselines), same=benchmark in same) for benchmark in benchmarks
+    ]
+
+
+def same_kernel_time(report: Report) -> set[str]:
+    """Ids of the benchmarks whose kernel time is SAME, by all its parts and by what it launches."""
+    verdicts: dict[str, set[Verdict]] = {}
+    for item in report.judgements:
+        if item.metric in OF_KERNELS:
+            verdicts.setdefault(item.benchmark, set()).add(item.verdict)
+    return {benchmark for benchmark, found in verdicts.items() if found == {Verdict.SAME}}
 
 
 def _explanation(benchmark: str, run: Run, baselines: Sequence[Run]) -> Explanation:
@@ -94,6 +110,8 @@ def sentence(explanation: Explanation) -> str:
     """How much the kernel time of an inference changed, and whether its layout or the selection of kernels changed."""
     change = microseconds(explanation.change_s)
     times = f"({explanation.before_s / MICROSECOND:.1f} -> {explanation.now_s / MICROSECOND:.1f} us)"
+    if explanation.same:
+        return f"its kernel time is the same {times}"
     if explanation.new_layout:
         said = f"new layout{' and kernels' if explanation.other_selection else ''}, {change} of kernel time {times}"
     elif explanation.other_selection:
@@ -107,6 +125,8 @@ def sentence(explanation: Explanation) -> str:
 
 def worth_showing(explanation: Explanation, limit: int) -> tuple[list[Change], list[Change]]:
     """The changes that deserve one of `limit` rows, and those (under 0.5 %, or too many) that share the last row."""
+    if explanation.same:
+        return [], []
     large = [change for change in explanation.changes if abs(change.share) >= 0.005 and change.change_s]
     room = limit if len(large) == len(explanation.changes) <= limit else limit - 1
     shown = large[: max(room, 0)]
@@ -115,7 +135,8 @@ def worth_showing(explanation: Explanation, limit: int) -> tuple[list[Change], l
 
 def operators_worth_showing(explanation: Explanation, limit: int) -> list[OperatorChange]:
     """The operators that account for the change: at most `limit`, each for 5 % of it or more."""
-    return [one for one in explanation.operators if abs(one.share) >= LEAST_SHARE and one.change_s][:limit]
+    told = () if explanation.same else explanation.operators
+    return [one for one in told if abs(one.share) >= LEAST_SHARE and one.change_s][:limit]
 
 
 def counts(change: Change) -> str:

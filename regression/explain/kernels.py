@@ -71,6 +71,8 @@ class Explanation:
     """Of a TensorRT engine, against the same baseline run."""
     operators: tuple[OperatorChange, ...] = ()
     """Against all runs of the baseline, the largest change first; empty where they are not known."""
+    same: bool = False
+    """Whether the judge calls the kernel time SAME: then its differences are noise, and something else changed."""
 
     @property
     def change_s(self) -> float:

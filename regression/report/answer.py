@@ -38,13 +38,18 @@ def summary(report: Report, status: str) -> str:
 
 
 def look_first(rows: Sequence[Row], explain: Callable[[str], Explanation | None]) -> str:
-    """Where to look when something is slower: the worst benchmark and its first kernel; empty where nothing is."""
+    """Where to look when something is slower: the worst benchmark, and its first operator or kernel; else empty."""
     worst = next((row for row in rows if row.failed and row.verdict in (Verdict.SLOWER, Verdict.CHANGED)), None)
     if worst is None:
         return ""
     said = f"Look first at {worst.title} of {worst.benchmark}, {worst.moved}"
     explanation = explain(worst.benchmark)
-    if explanation is not None and explanation.changes and explanation.change_s > 0:
+    if explanation is None or explanation.change_s <= 0 or explanation.same:
+        return f"{said}."
+    if explanation.operators and explanation.operators[0].change_s > 0:
+        operator = explanation.operators[0]
+        said += f"; {operator.share * 100:.0f} % of its added kernel time is {operator.operator} ({operator.kind})"
+    elif explanation.changes:
         first = explanation.changes[0]
         named = first.short if first.lead is first else f"{first.short}, most of all {first.lead.short}"
         said += f"; {first.share * 100:.0f} % of its added kernel time is {named} ({first.kind})"

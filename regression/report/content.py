@@ -166,7 +166,10 @@ def content(
     names = [id_ for id_ in explanation.changed(report, metrics) if id_ in known]
     moved = {row.benchmark for row in ordered if row.verdict in MOVED}
     names.sort(key=lambda id_: id_ not in moved)
-    changed = _Explained(names, lambda id_: _changed(explanation.explanations([id_], run, judged)[0], run, judged))
+    same = explanation.same_kernel_time(report)
+    changed = _Explained(
+        names, lambda id_: _changed(explanation.explanations([id_], run, judged, same)[0], run, judged)
+    )
     at = places(run, judged)
     covered = coverage(ordered, run, judged, report.labels)
     status = covered.status(failed=report.failed)

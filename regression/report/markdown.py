@@ -63,8 +63,9 @@ def explanation_text(explanation: Explanation, limit: int = 5) -> str:
             for one in operators
         ]
         out.append("")
-    out += ["| change | share | | kernel |", "| ---: | ---: | --- | --- |"]
     shown, others = worth_showing(explanation, limit)
+    if shown or others:
+        out += ["| change | share | | kernel |", "| ---: | ---: | --- | --- |"]
     for one in shown:
         named = f"{code(one.short)} {counts(one)}".rstrip()
         if one.members:

@@ -190,3 +190,18 @@ def test_the_same_layers_are_one_sentence_on_the_page(case):
     before = [with_layers(baseline, ["a"]) for baseline in baselines]
     page = html(reported.content(with_layers(this, ["a"]), before))
     assert "1 engine layer, not tied to kernels; the same names as in the baseline." in page
+
+
+def test_kernels_explain_nothing_where_the_kernel_time_is_the_same(case):
+    this, baselines, _ = case
+    judgements = (
+        judgement(SLOW, "kernel_time", Verdict.SAME, Reason.INSIDE_NOISE, 0.005, 0.00506),
+        judgement(SLOW, "latency", Verdict.SLOWER, Reason.CONFIRMED, 0.0055, 0.0075),
+    )
+    told = content(reported.report(this, baselines, judgements=judgements), this, baselines)
+    assert told.look_first == f"Look first at latency of {SLOW}, +36.4 %."
+    explanation = told.changed[0].explanation
+    assert lines(explanation) == [f"{SLOW}: its kernel time is the same (5000.0 -> 5060.0 us)"]
+    assert "spin_kernel" not in explanation_text(explanation) and "| kernel |" not in explanation_text(explanation)
+    page = html(told)
+    assert "Its kernel time is the same" in page and "spin_kernel" not in page
