@@ -9,6 +9,9 @@ from regression.explain.names import shorten
 from regression.judge.choices import learn, placed
 from regression.runs.operator_table import StoredOperator
 
+# Kinds of a change that is of the selection of kernels.
+SELECTED = ("other kernels", "seen before")
+
 
 @dataclass(frozen=True)
 class OperatorChange:

@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from regression.explain.kernels import Explanation
+from regression.explain.operators import SELECTED, OperatorChange
 from regression.judge.verdict import EVERY, Reason, Report, Verdict
+from regression.metrics import ByOperator
 from regression.report.coverage import Coverage, where
 from regression.report.groups import Place
 from regression.report.rows import ORDER, Row
@@ -46,14 +48,20 @@ def look_first(rows: Sequence[Row], explain: Callable[[str], Explanation | None]
     explanation = explain(worst.benchmark)
     if explanation is None or explanation.change_s <= 0 or explanation.same:
         return f"{said}."
-    if explanation.operators and explanation.operators[0].change_s > 0:
-        operator = explanation.operators[0]
+    costly = [one for one in explanation.operators if one.change_s > 0 and _concerns(one, worst.metric.by_operator)]
+    if costly:
+        operator = costly[0]
         said += f"; {operator.share * 100:.0f} % of its added kernel time is {operator.operator} ({operator.kind})"
     elif explanation.changes:
         first = explanation.changes[0]
         named = first.short if first.lead is first else f"{first.short}, most of all {first.lead.short}"
         said += f"; {first.share * 100:.0f} % of its added kernel time is {named} ({first.kind})"
     return f"{said}."
+
+
+def _concerns(operator: OperatorChange, part: ByOperator | None) -> bool:
+    """Whether an operator's change is of the part of kernel time that a metric is."""
+    return part is None or (part is ByOperator.SELECTION) == (operator.kind in SELECTED)
 
 
 def _failed(report: Report, rows: Sequence[Row]) -> str:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from regression.judge.verdict import Judgement, Reason, Verdict
+from regression.judge.verdict import EVERY, Judgement, Reason, Verdict
 from regression.metrics import METRICS, Kind, Metric
 from regression.text import change, difference, measure
 
@@ -111,8 +111,9 @@ def change_text(metric: Metric, before: float | None, now: float | None) -> str:
 def rows(judgements: Iterable[Judgement], metrics: Sequence[Metric] = METRICS) -> tuple[Row, ...]:
     """The judgements' rows, worst first; a benchmark that is MISSING for several metrics has one.
 
-    What fails comes first, then verdicts in their order, then what was never suspected, then the larger change. SAME
-    keeps the order of the run, so that the metrics of a benchmark stay together.
+    What fails comes first, then verdicts in their order, then what was never suspected, then what all benchmarks share
+    before any of them, then the larger change. SAME keeps the order of the run, so that the metrics of a benchmark stay
+    together.
     """
     ordered = sorted(judgements, key=_rank)
     by_key = {metric.key: metric for metric in metrics}
@@ -143,6 +144,8 @@ def rows(judgements: Iterable[Judgement], metrics: Sequence[Metric] = METRICS) -
     return tuple(found)
 
 
-def _rank(item: Judgement) -> tuple[bool, int, bool, float]:
-    size = 0.0 if item.verdict is Verdict.SAME or not item.ratio else abs(item.ratio - 1)
-    return not item.failed, ORDER.index(item.verdict), item.reason is Reason.NOISY, -size
+def _rank(item: Judgement) -> tuple[bool, int, bool, bool, float]:
+    same = item.verdict is Verdict.SAME
+    size = 0.0 if same or not item.ratio else abs(item.ratio - 1)
+    one = same or item.benchmark != EVERY
+    return not item.failed, ORDER.index(item.verdict), item.reason is Reason.NOISY, one, -size

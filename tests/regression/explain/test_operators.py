@@ -12,6 +12,7 @@ import pytest
 from regression.explain.explanation import explanations, operators_worth_showing
 from regression.explain.operators import operator_changes
 from regression.judge.judge import judge
+from regression.judge.verdict import Judgement, Reason, Report, Verdict
 from regression.report import json as json_form
 from regression.report import markdown, page, terminal
 from regression.report.content import content
@@ -109,6 +110,28 @@ def test_an_explanation_names_the_operator(slower):
     (one,) = operators_worth_showing(told, 5)
     assert (one.operator, round(one.share, 6)) == ("blocks.3.0.conv_dw aten::conv2d", 1.0)
     assert operators_worth_showing(dataclasses.replace(told, operators=(one,) * 9), 5) == [one] * 5
+
+
+def test_the_first_look_is_at_an_operator_of_the_part_that_is_slower():
+    """The costliest operator launches other kernels, which is not why the same kernels are slower."""
+    baselines = [run(f"{number}.json", BASELINE) for number in range(5)]
+    now = run("now.json", [operator(BASELINE[0].name, 112), operator(BASELINE[1].name, 60, GEMM), BASELINE[2]], day=2)
+    of_parts = {
+        metric: Judgement(
+            benchmark=ID, metric=metric, baseline=1e-4, now=1.1e-4, ratio=1.1, verdict=Verdict.SLOWER,
+            reason=Reason.CONFIRMED,
+        )
+        for metric in ("same_kernels", "selection", "kernel_time")
+    }  # fmt: skip
+    first = {
+        metric: content(
+            Report(run=now.path, judgements=(one,), baselines=tuple(b.path for b in baselines)), now, baselines
+        ).look_first.partition("; ")[2]
+        for metric, one in of_parts.items()
+    }
+    assert first["same_kernels"].endswith("is stem aten::conv2d (slower).")
+    assert first["selection"].endswith("is blocks.3.0.conv_dw aten::conv2d (other kernels).")
+    assert first["kernel_time"] == first["selection"]
 
 
 def test_every_form_names_it_before_the_kernels(slower):

@@ -128,6 +128,11 @@ def test_what_fails_comes_first_and_an_accepted_change_does_not(case):
     ]
 
 
+def test_what_all_benchmarks_share_comes_before_any_of_them():
+    order = rows([SLOWER, GUESS, EVERYTHING, LOST])
+    assert [row.benchmark for row in order] == ["all benchmarks", SLOW, SLOW, GONE]
+
+
 def test_a_benchmark_missing_for_every_metric_is_one_row():
     for_latency = dataclasses.replace(LOST, metric="latency")
     assert [row.title for row in rows([LOST, for_latency, SLOWER])] == ["kernel time", "all metrics"]
