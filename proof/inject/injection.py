@@ -4,103 +4,78 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
-import statistics
-import time
-import weakref
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 import torch
 
 from fixtures.collection import benchmark_key
-from fixtures.instruments.latency import synchronised, warm_up
 from fixtures.instruments.profiles import InvalidProfile
 from fixtures.machine.device import Device
 from fixtures.plugin import suite_of
-from fixtures.pool import Key
+from fixtures.pool import Inference, Key
 from fixtures.variants.table import VARIANTS
 from fixtures.variants.variant import BuildInputs, Built, Variant
-from proof.inject.layout import in_channels_last
-from proof.inject.slowdown import SCORED, Asked
+from proof.inject.counted import Counted, counted
+from proof.inject.layout import NoSuchModule, in_channels_last
+from proof.inject.operator import SlowOperator
+from proof.inject.slowdown import COUNTED, NEEDS_CUDA, Asked
 from proof.inject.spinning import SpinningKernel, TooShort
+from proof.inject.waiting import HostWait, SpreadWait, leaves
 
-LATENCIES, LATENCIES_S = 400, 1.0
-WARM_UP_S = 5.0
-
-
-class HostWait:
-    """A built variant whose every call begins with a busy wait of `size_s` seconds.
-
-    It comes before the call: what the host does after it has queued the work, the GPU hides.
-    """
-
-    def __init__(
-        self, call: Callable[[torch.Tensor], torch.Tensor], batch: torch.Tensor, device: Device, share: float
-    ) -> None:
-        self.call, self.batch, self.device, self.share = call, batch, device, share
-        self.size_s: float | None = None
-
-    def __call__(self, batch: torch.Tensor) -> torch.Tensor:
-        if self.size_s is not None:
-            end = time.perf_counter() + self.size_s
-            while time.perf_counter() < end:
-                pass
-        return self.call(batch)
-
-    def prepare(self, profiled: bool) -> None:
-        """Find the length of the wait, once: its share of the median latency of the variant as it is."""
-        if self.size_s is None:
-            call = synchronised(lambda: self.call(self.batch), self.device)
-            warm_up(call, max_s=WARM_UP_S)
-            found: list[float] = []
-            started = time.perf_counter()
-            while len(found) < 5 or (len(found) < LATENCIES and time.perf_counter() - started < LATENCIES_S):
-                begin = time.perf_counter()
-                call()
-                found.append(time.perf_counter() - begin)
-            self.size_s = self.share * statistics.median(found)
+# The fixture that a test measures with, and in which measurement an injection then acts.
+MEASURES = {"measure_latency": "latency", "measure_kernel_time": "kernel_time", "measure_host_work": "host_work"}
+# A model of fewer modules has no place to spread a wait over.
+FEWEST_LEAVES = 2
 
 
-class OtherLayout:
-    """A built variant in channels-last that has nothing to calibrate."""
+class Part(Protocol):
+    """One injection into one built variant. While it acts it is called in the variant's place, between `begin` and
+    `end`; what it calibrates in `prepare` it does while it acts."""
 
-    size_s = None
+    size_s: float | None
 
-    def __init__(self, call: Callable[[torch.Tensor], torch.Tensor]) -> None:
-        self.call = call
-
-    def __call__(self, batch: torch.Tensor) -> torch.Tensor:
-        return self.call(batch.contiguous(memory_format=torch.channels_last))
-
-    def prepare(self, profiled: bool) -> None:
-        """Nothing to do."""
-
-
-Part = SpinningKernel | HostWait | OtherLayout
+    def prepare(self, profiled: bool) -> None: ...
+    def begin(self) -> None: ...
+    def end(self) -> None: ...
 
 
 class Slowed:
-    """A built variant with what slows it down: one thing, or a wait while its latency is measured and a kernel while it
-    is profiled, so that each metric has one cause.
+    """A built variant with what is injected into it.
+
+    It takes the place of the built variant's own call and gives it back, so that where nothing acts the host does
+    nothing more, and so that it does not matter where the variant was compiled.
 
     Attributes:
         parts: what was asked for, with the variant slowed down by that alone.
     """
 
-    def __init__(self, parts: Mapping[Asked, Part]) -> None:
-        self.parts = parts
-        self._active = next(iter(parts.values()))
+    def __init__(self, built: Built, parts: Mapping[Asked, Part]) -> None:
+        self.built, self.parts = built, parts
+        self._call, self._run = built.call, built.run
+        # kept by what it slows down, so that the suite's pool alone keeps variants alive
+        object.__setattr__(built, "slowed", self)
 
-    def __call__(self, batch: torch.Tensor) -> torch.Tensor:
-        return self._active(batch)
+    def act_in(self, measurement: str) -> list[Asked]:
+        """Let those parts act that are for this measurement, calibrated, and no others; those that do."""
+        acting = [asked for asked in self.parts if asked.acts_in == measurement]
+        for part in self.parts.values():
+            part.end()
+        self._put(self._call, self._run)
+        for asked in acting:
+            part = self.parts[asked]
+            part.begin()
+            # a variant that owns its inputs is slowed down in `call` and measured by it
+            self._put(part.call if isinstance(part, Counted) else part, None)  # type: ignore[arg-type]
+            part.prepare(measurement != "latency")
+        return acting
 
-    def prepare(self, profiled: bool) -> None:
-        """Choose what acts in the test that comes next, and calibrate it."""
-        measured = "kernel_time" if profiled else "latency"
-        if len(self.parts) > 1:
-            self._active = next(part for asked, part in self.parts.items() if SCORED[asked.kind] == measured)
-        self._active.prepare(profiled)
+    def _put(self, call: Callable[[torch.Tensor], torch.Tensor], run: Callable[[], torch.Tensor] | None) -> None:
+        # `Built` is frozen against mistakes; this one is on purpose
+        object.__setattr__(self.built, "call", call)
+        object.__setattr__(self.built, "run", run)
 
 
 class Slowdown:
@@ -110,8 +85,6 @@ class Slowdown:
         self.asked, self.device = asked, device
         self.current: Key | None = None
         self.injected: dict[str, list[dict[str, Any]]] = {}
-        # the suite's pool alone keeps variants alive, so that it can free their memory
-        self._slowed: weakref.WeakValueDictionary[Key, Slowed] = weakref.WeakValueDictionary()
 
     def of(self, key: Key) -> list[Asked]:
         """What is to be done to the benchmark."""
@@ -122,41 +95,57 @@ class Slowdown:
         ]
 
     def wrap(self, variant: Variant) -> Variant:
-        """The variant with a `build` that slows down what it builds, where that was asked for."""
+        """The variant with a `build` that lays out the model, where that was asked for."""
 
         def build(inputs: BuildInputs) -> Built:
             key = self.current
             wanted = self.of(key) if key is not None and key.variant == variant.name else []
-            if key is None or not wanted:
-                return variant.build(inputs)
-            for asked in wanted:
-                if asked.kind == "layout":
-                    inputs = dataclasses.replace(inputs, module=in_channels_last(inputs.module, asked.text))
+            layouts = [asked for asked in wanted if asked.kind == "layout"]
+            for asked in layouts:
+                inputs = dataclasses.replace(inputs, module=in_channels_last(inputs.module, asked.text))
             built = variant.build(inputs)
-            slowed = Slowed({asked: self._slow(asked, built, inputs.batch) for asked in wanted})
-            self._slowed[key] = slowed
-            # a variant that owns its inputs is slowed down in `call` and measured by it
-            return dataclasses.replace(built, call=slowed, run=None)
+            return dataclasses.replace(built, call=_channels_last(built.call), run=None) if layouts else built
 
         return dataclasses.replace(variant, build=build)
 
-    def prepare(self, key: Key, profiled: bool) -> None:
-        """Calibrate a slowed variant on the main thread, before the test that calls it."""
-        slowed = self._slowed.get(key)
-        if slowed is not None:
-            with torch.inference_mode():
-                slowed.prepare(profiled)
-            self.injected[str(key)] = [
-                {"kind": asked.kind, "asked": asked.text, "size_s": part.size_s} for asked, part in slowed.parts.items()
-            ]
+    def prepare(self, inference: Inference, measurement: str) -> None:
+        """Slow a variant down as far as the measurement that comes next is to be, on the main thread.
 
-    def _slow(self, asked: Asked, built: Built, batch: torch.Tensor) -> Part:
-        call = built.call
+        Raises:
+            NoSuchModule, TooShort, InvalidProfile: it cannot be.
+        """
+        key = inference.key
+        wanted = self.of(key)
+        if not wanted:
+            return
+        slowed: Slowed | None = getattr(inference.built, "slowed", None)
+        if slowed is None:
+            parts = {asked: self._part(asked, inference) for asked in wanted if asked.kind != "layout"}
+            slowed = Slowed(inference.built, parts)
+        with torch.inference_mode():
+            slowed.act_in(measurement)
+        entries = self.injected.setdefault(str(key), [])
+        for asked in wanted:
+            entry: dict[str, Any] = {"kind": asked.kind, "asked": asked.text}
+            entry["size_s"] = slowed.parts[asked].size_s if asked in slowed.parts else None
+            entries[:] = [other for other in entries if other["kind"] != asked.kind]
+            entries.append(entry)
+
+    def _part(self, asked: Asked, inference: Inference) -> Part:
+        built, batch = inference.built, inference.batch
         if asked.kind == "kernel":
-            return SpinningKernel(call, batch, self.device, asked.share, asked.fixed_s)
-        if asked.kind == "host":
-            return HostWait(call, batch, self.device, asked.share)
-        return OtherLayout(call)
+            return SpinningKernel(built.call, batch, self.device, asked.share, asked.fixed_s)
+        if asked.kind == "operator":
+            if built.module is None:
+                raise NoSuchModule(
+                    f"--slow={asked}: {inference.key} calls no modules; an operator is for eager variants"
+                )
+            return SlowOperator(built.call, batch, self.device, asked.share, built.module, asked.module)
+        if asked.kind in COUNTED:
+            return counted(asked.kind, asked.times, built.call, self.device)
+        if built.module is not None and len(leaves(built.module)) >= FEWEST_LEAVES:
+            return SpreadWait(built.call, batch, self.device, asked.share, built.module)
+        return HostWait(built.call, batch, self.device, asked.share)
 
 
 SLOWDOWN: pytest.StashKey[Slowdown] = pytest.StashKey()
@@ -172,8 +161,11 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(
             "-p proof.inject.slowdown needs --slow PATTERN:KIND=AMOUNT, such as tensorrt-fp16:kernel=0.5%"
         )
-    if not suite.device.is_cuda and any(one.kind == "kernel" for one in asked):
-        raise pytest.UsageError("--slow: a kernel needs a CUDA GPU; on a CPU slow the host down (eager-fp32:host=20%)")
+    unable = next((one.kind for one in asked if one.kind in NEEDS_CUDA), None)
+    if not suite.device.is_cuda and unable:
+        raise pytest.UsageError(
+            f"--slow: the kind {unable} needs a CUDA GPU; on a CPU slow the host down (eager-fp32:host=20%)"
+        )
     slowdown = config.stash[SLOWDOWN] = Slowdown(asked, suite.device)
     before = dict(VARIANTS)
     config.add_cleanup(lambda: VARIANTS.update(before))
@@ -197,10 +189,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         if not named and not any(asked in wanted for wanted in found.values()):
             raise pytest.UsageError(f"--slow={asked}: no benchmark of this session is called so")
     for key, wanted in found.items():
-        if not key.variant.startswith("eager-") and any(asked.kind == "layout" for asked in wanted):
-            raise pytest.UsageError(f"--slow: a layout is for eager variants, and {key} is none")
-        metrics = [SCORED[asked.kind] for asked in wanted]
-        if len(set(metrics)) < len(metrics):
+        for kind in ("layout", "operator"):
+            if not key.variant.startswith("eager-") and any(asked.kind == kind for asked in wanted):
+                article = "an" if kind == "operator" else "a"
+                raise pytest.UsageError(f"--slow: {article} {kind} is for eager variants, and {key} is none")
+        acts_in = Counter(asked.acts_in for asked in wanted)
+        if acts_in and max(acts_in.values()) > 1:
             raise pytest.UsageError(f"--slow: {key} is to be slowed down twice, by {' and '.join(map(str, wanted))}")
 
 
@@ -220,13 +214,19 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> None:
-    slowdown, key = item.config.stash.get(SLOWDOWN, None), benchmark_key(item)
-    if slowdown is None or key is None:
+    slowdown = item.config.stash.get(SLOWDOWN, None)
+    fixtures: Mapping[str, Any] = getattr(item, "funcargs", {})
+    measurement = next((MEASURES[name] for name in MEASURES if name in fixtures), None)
+    if slowdown is None or measurement is None or "inference" not in fixtures:
         return
+    inference: Inference = fixtures["inference"]
+    suite = suite_of(item.config)
+    assert suite is not None, "an inference comes from the suite's pool"
+    suite.pool.settle()  # beside compilers nothing can be calibrated
     try:
-        slowdown.prepare(key, item.get_closest_marker("profiles") is not None)
-    except (TooShort, InvalidProfile) as error:
-        pytest.fail(f"{key} cannot be slowed down: {error}", pytrace=False)
+        slowdown.prepare(inference, measurement)
+    except (TooShort, InvalidProfile, NoSuchModule) as error:
+        pytest.fail(f"{inference.key} cannot be slowed down: {error}", pytrace=False)
 
 
 @pytest.hookimpl(trylast=True)
@@ -234,3 +234,7 @@ def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, A
     slowdown = config.stash.get(SLOWDOWN, None)
     if slowdown is not None:
         output_json.setdefault("suite", {})["injected"] = slowdown.injected
+
+
+def _channels_last(call: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[torch.Tensor], torch.Tensor]:
+    return lambda batch: call(batch.contiguous(memory_format=torch.channels_last))

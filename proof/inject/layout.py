@@ -27,15 +27,24 @@ def in_channels_last(model: torch.nn.Module, module: str) -> torch.nn.Module:
     _lay_out(model, torch.channels_last)
     if module == UNCHANGED:
         return model
-    try:
-        chosen = model.get_submodule(module)
-    except AttributeError:
-        known = ", ".join(name for name, _ in model.named_modules() if name.count(".") == 2)
-        raise NoSuchModule(f"--slow: the model has no module {module!r}; it has for example {known}") from None
+    chosen = submodule(model, module)
     _lay_out(chosen, torch.contiguous_format)
     chosen.register_forward_pre_hook(_to_nchw)
     chosen.register_forward_hook(_to_channels_last)
     return model
+
+
+def submodule(model: torch.nn.Module, path: str) -> torch.nn.Module:
+    """The module of a model at a path such as `blocks.1.0`.
+
+    Raises:
+        NoSuchModule: there is none.
+    """
+    try:
+        return model.get_submodule(path)
+    except AttributeError:
+        known = ", ".join(name for name, _ in model.named_modules() if name.count(".") == 2)
+        raise NoSuchModule(f"--slow: the model has no module {path!r}; it has for example {known}") from None
 
 
 def _lay_out(module: torch.nn.Module, memory_format: torch.memory_format) -> None:

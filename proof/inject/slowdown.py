@@ -11,8 +11,22 @@ import pytest
 
 from regression.metrics import WrongChange, parse_change
 
-# Which metric a slowdown is scored by: an extra kernel adds a launch too, and a layout may add memory.
-SCORED = {"kernel": "kernel_time", "host": "latency", "layout": "kernel_time"}
+# Which metric an injection is scored by: an extra kernel adds a launch too, and a layout may add memory.
+SCORED = {
+    "kernel": "kernel_time",
+    "host": "latency",
+    "layout": "kernel_time",
+    "operator": "same_kernels",
+    "launch": "launches",
+    "synchronisation": "synchronisations",
+    "copy": "host_device_copies",
+    "wrapper": "python_calls",
+}
+# Kinds that add a number of things to every call, and no time worth speaking of.
+COUNTED = ("launch", "synchronisation", "copy", "wrapper")
+# What cannot be done to a CPU.
+NEEDS_CUDA = ("kernel", "operator", "launch", "synchronisation", "copy")
+MOST_COUNTED = 1000
 # The layout that changes nothing: channels-last throughout.
 UNCHANGED = "none"
 # Part of the extra kernel's name in profiles: PyTorch's at::cuda::(anonymous namespace)::spin_kernel(long)
@@ -25,10 +39,12 @@ class Asked:
 
     Attributes:
         pattern: a variant's name, or a pattern of benchmark ids.
-        kind: `kernel` (one more on the GPU), `host` (a busy wait) or `layout`.
-        text: the amount as it was written; of a layout, the path of the module.
+        kind: a key of SCORED.
+        text: the amount as it was written; of a layout and of an operator, with the path of the module.
         share: the amount as a fraction of kernel time or of latency.
         fixed_s: the length of the kernel, where that was asked for instead.
+        module: the path of the module whose operator is slowed down.
+        times: how many launches, synchronisations, copies or wrappers are added.
     """
 
     pattern: str
@@ -36,6 +52,18 @@ class Asked:
     text: str
     share: float = 0.0
     fixed_s: float | None = None
+    module: str = ""
+    times: int = 0
+
+    @property
+    def acts_in(self) -> str:
+        """In which measurement it acts, and in no other, so that each metric has one cause; a layout acts always."""
+        return {"latency": "latency", "python_calls": "host_work"}.get(SCORED[self.kind], "kernel_time")
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether it slows nothing down, and is what a layout or an operator is to be compared with."""
+        return is_reference(self.kind, self.text)
 
     def __str__(self) -> str:
         return f"{self.pattern}:{self.kind}={self.text}"
@@ -53,7 +81,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "kernel=N%% or kernel=Nus: one more kernel after each inference, as long as this share of the kernel time, or "
         "as so many microseconds. host=N%%: the host waits for this share of the latency at each call. layout=MODULE: "
         f"eager variants run in channels-last, and this module of the model (blocks.1.0) in NCHW; '{UNCHANGED}' is "
-        "what that is to be compared with",
+        "what that is to be compared with. operator=MODULE+N%%: in eager variants the kernels of this module's "
+        "operator take longer, by this share of the kernel time; operator=MODULE is what that is to be compared with. "
+        "launch=N, synchronisation=N, copy=N, wrapper=N: each call launches so many kernels more, waits so often more "
+        "for the GPU, copies so often more to it, goes through so many Python functions more",
     )
 
 
@@ -78,11 +109,25 @@ def parse(text: str) -> Asked:
     pattern, kind, amount = match.groups()
     if kind == "layout":
         return Asked(pattern, kind, amount)
+    if kind == "operator":
+        module, plus, amount = amount.partition("+")
+        share = _share(amount) if plus else 0.0
+        return Asked(pattern, kind, f"{module}+{share * 100:g}%" if plus else module, share=share, module=module)
+    if kind in COUNTED:
+        times = int(amount) if amount.isdecimal() else 0
+        if not 0 < times <= MOST_COUNTED:
+            raise argparse.ArgumentTypeError(f"{amount!r} is not a number from 1 to {MOST_COUNTED}")
+        return Asked(pattern, kind, str(times), times=times)
     if kind == "kernel" and amount.endswith("us"):
         length_s = _microseconds(amount)
         return Asked(pattern, kind, f"{length_s * 1e6:g}us", fixed_s=length_s)
     share = _share(amount)
     return Asked(pattern, kind, f"{share * 100:g}%", share=share)
+
+
+def is_reference(kind: str, text: str) -> bool:
+    """Whether what is stored as asked is only there to be compared with."""
+    return (kind == "layout" and text == UNCHANGED) or (kind == "operator" and "+" not in text)
 
 
 def _share(text: str) -> float:

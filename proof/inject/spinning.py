@@ -69,6 +69,12 @@ class SpinningKernel:
             self._cycles, self.size_s = tune(self._profile, self.wanted_s, self._cycles, self._rate)
             self._tuned = True
 
+    def begin(self) -> None:
+        """Act from now on."""
+
+    def end(self) -> None:
+        """Act no more."""
+
     def wanted_s(self, rest_s: float) -> float:
         """The length that was asked for, beside other kernels of `rest_s` seconds."""
         return self.share * rest_s if self.fixed_s is None else self.fixed_s

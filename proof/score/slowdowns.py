@@ -25,6 +25,8 @@ from regression.runs.run import Run
 from regression.text import count
 
 EXTRA = re.compile(SPIN_KERNEL)
+# Kinds of a size; the others are scored by proof.score.sight.
+SIZED = ("kernel", "host", "layout")
 
 
 @dataclasses.dataclass(frozen=True, order=True)
@@ -114,7 +116,7 @@ def grouped(runs: Sequence[Run]) -> dict[Group, list[Run]]:
         for id_, entries in (injected(run) or {}).items():
             for entry in entries:
                 group = Group(str(entry.get("kind")), str(entry.get("asked")), id_)
-                if id_ in run.benchmarks and group.kind in SCORED and not _is_reference(group):
+                if id_ in run.benchmarks and group.kind in SIZED and not _is_reference(group):
                     groups.setdefault(group, []).append(run)
     return groups
 

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import statistics
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
+from torch.profiler import ProfilerActivity, profile
 
 from fixtures.instruments import kernel_time as clocks
 from fixtures.instruments import profiles
+from fixtures.instruments.interpreter import count_python_work
+from fixtures.instruments.operators import module_paths, outermost
+from fixtures.instruments.profiles import Span
 from fixtures.machine.device import Device
-from fixtures.pool import Key
+from fixtures.pool import Inference, Key
 from fixtures.variants.table import VARIANTS
-from fixtures.variants.variant import BuildInputs, Built
-from proof.inject.injection import HostWait, Slowdown
+from fixtures.variants.variant import Built
+from proof.inject.injection import Slowdown
 from proof.inject.layout import NoSuchModule, in_channels_last
 from proof.inject.slowdown import parse
 from proof.inject.spinning import SpinningKernel, TooShort, tune
+from proof.inject.waiting import HostWait
 
 ROOT = Path(__file__).resolve().parents[3]
 CPU = Device(torch.device("cpu"), "a CPU", "cpu")
@@ -66,44 +72,79 @@ def test_a_slowed_session_stores_what_was_done(session, pytester):
     assert 0.1 < entry["size_s"] / (slowed["median"] - entry["size_s"]) < 2.5
 
 
+def inference(call, *, size=1, variant="eager-fp32", module=None):
+    """A built variant as the suite's pool gives it, with nothing of a model but what is asked for."""
+    key, batch = Key("model", variant, size), torch.zeros(1)
+    built = Built(call, module=module)
+    return Inference(key, VARIANTS[variant], cast(Any, None), built, batch, build_s=0.0, resident_bytes=0)
+
+
 def test_only_what_was_asked_for_is_slowed():
-    """By its id, though `build` is not told for which benchmark it builds."""
-    slowdown = Slowdown([parse("*-b1:host=10%")], CPU)
-    variant = slowdown.wrap(VARIANTS["eager-fp32"])
-    module, batch = torch.nn.Identity(), torch.zeros(1)
+    """Whoever built it, and while its own metric is measured: elsewhere the variant is called as it is."""
+    slowdown = Slowdown([parse("*-b1:wrapper=1")], CPU)
     for size, slowed in ((1, True), (128, False)):
-        slowdown.current = Key("model", "eager-fp32", size)
-        built = variant.build(BuildInputs(module, batch, batch))
+        module = torch.nn.Identity()
+        built = inference(module, size=size)
+        slowdown.prepare(built, "latency")
+        assert built.call is module
+        slowdown.prepare(built, "host_work")
         assert (built.call is not module) is slowed
-        slowdown.prepare(slowdown.current, profiled=False)
-        assert ("model-eager-fp32-b128" in slowdown.injected) is False
-    assert slowdown.injected.keys() == {"model-eager-fp32-b1"}
+        slowdown.prepare(built, "kernel_time")
+        assert built.call is module
+    assert slowdown.injected == {"model-eager-fp32-b1": [{"kind": "wrapper", "asked": "1", "size_s": None}]}
 
 
-@pytest.mark.parametrize("words", ["*:kernel=0.5%", "eager-fp32:kernel=20us", "*-b1:host=10%", "*:layout=blocks.1.0"])
+def test_a_wrapper_is_one_python_function_and_nothing_else_is_counted():
+    slowdown = Slowdown([parse("eager-fp32:wrapper=2"), parse("eager-fp32:host=50%")], CPU)
+    built = inference(lambda batch: batch)
+    before = count_python_work(built.run, 10).calls
+    slowdown.prepare(built, "latency")
+    slowdown.prepare(built, "host_work")
+    assert count_python_work(built.run, 10).calls == before + 20
+
+
+@pytest.mark.parametrize("words, launched", [
+    ("launch=1", ["spin"]), ("launch=3", ["spin"] * 3), ("synchronisation=1", ["waited"]), ("copy=2", ["copied"] * 2),
+])  # fmt: skip
+def test_what_is_counted_is_added_to_every_call_while_kernels_are_profiled(fake_gpu, monkeypatch, words, launched):
+    queue, call = fake_gpu
+    for name, said in (("_synchronisation", "waited"), ("_copy", "copied")):
+        monkeypatch.setattr(f"proof.inject.counted.{name}", lambda _, said=said: lambda: queue.append((said, 0.0)))
+    slowdown, built = Slowdown([parse(f"eager-fp32:{words}")], GPU), inference(call)
+    for measurement, expected in (("latency", []), ("kernel_time", launched), ("host_work", [])):
+        slowdown.prepare(built, measurement)
+        queue.clear()
+        built.run()
+        assert ["spin" if "spin" in name else name for name, _ in queue[1:]] == expected, measurement
+
+
+@pytest.mark.parametrize("words", [
+    "*:kernel=0.5%", "eager-fp32:kernel=20us", "*-b1:host=10%", "*:layout=blocks.1.0", "*:launch=1", "*:wrapper=2",
+    "*-b1:operator=blocks.2.0.conv_dw", "*-b1:operator=blocks.2.0.conv_dw+1.7%",
+])  # fmt: skip
 def test_what_was_asked_can_be_asked_again_of_a_fresh_process(words):
     assert str(parse(words)) == words and parse(str(parse(words))) == parse(words)
 
 
-def test_a_wait_and_a_kernel_each_act_on_their_own_metric(fake_gpu, steady_time):
+def test_a_wait_and_a_kernel_each_act_on_their_own_metric(fake_gpu, steady_time, monkeypatch):
     """The wait while the latency is measured, the kernel while kernels are profiled; both are written down."""
     queue, call = fake_gpu
+    monkeypatch.setattr("proof.inject.waiting.synchronised", lambda run, device: run)
     slowdown = Slowdown([parse("eager-fp32:host=50%"), parse("*-b1:kernel=1%")], GPU)
-    variant = slowdown.wrap(dataclasses.replace(VARIANTS["eager-fp32"], build=lambda inputs: Built(call)))
-    key = slowdown.current = Key("model", "eager-fp32", 1)
-    batch = torch.zeros(1)
-    slowed: Any = variant.build(BuildInputs(torch.nn.Identity(), batch, batch)).call
-    (waited, spun) = slowed.parts.values()
+    built = inference(call)
+    slowdown.prepare(built, "latency")
+    waited: Any = built.call
     waited.size_s = 0.002
-    slowdown.prepare(key, profiled=False)
+    slowdown.prepare(built, "latency")
     queue.clear()
     began = time.perf_counter()
-    slowed(batch)
+    built.run()
     assert [name for name, _ in queue] == ["void gemm()"] and time.perf_counter() - began >= 0.002
-    slowdown.prepare(key, profiled=True)
+    slowdown.prepare(built, "kernel_time")
+    spun: Any = built.call
     queue.clear()
     began = time.perf_counter()
-    slowed(batch)
+    built.run()
     assert len(queue) == 2 and "spin" in queue[1][0]
     assert time.perf_counter() - began < 0.002
     assert slowdown.injected == {
@@ -133,11 +174,13 @@ def test_without_the_plugin_there_is_nothing_of_it(pytester, monkeypatch):
     [
         ([], "*needs --slow PATTERN:KIND=AMOUNT, *"),
         (["--slow=eager-fp32"], "*'eager-fp32' is not PATTERN:KIND=AMOUNT, such as *"),
-        (["--slow=eager-fp32:gpu=5%"], "*kinds are kernel, host, layout*"),
+        (["--slow=eager-fp32:gpu=5%"], "*kinds are kernel, host, layout, operator*"),
         (["--slow=eager-fp32:host=5"], "*must be a number with a percent sign*"),
         (["--slow=eager-fp32:host=0%"], "*is not more than nothing*"),
         (["--slow=eager-fp32:kernel=soonus"], "*'soonus' is not a number of microseconds*"),
-        (["--slow=eager-fp32:kernel=1%"], "*a kernel needs a CUDA GPU*"),
+        (["--slow=eager-fp32:kernel=1%"], "*the kind kernel needs a CUDA GPU*"),
+        (["--slow=eager-fp32:operator=blocks.0+1%"], "*the kind operator needs a CUDA GPU*"),
+        (["--slow=eager-fp32:launch=0"], "*'0' is not a number from 1 to 1000*"),
         (["--slow=eager-fp64:host=5%"], "*--slow=eager-fp64:host=5%: no benchmark of this session is called so*"),
         (["--slow=*:layout=none"], "*a layout is for eager variants, and test_efficientnet-*-b1 is none*"),
         (["--slow=*-b1:host=5%", "--slow=eager-fp32:host=9%"], "*slowed down twice, by *:host=5% and *:host=9%*"),
@@ -255,6 +298,68 @@ def test_a_kernel_is_estimated_before_the_latencies_and_tuned_before_the_profile
     assert not queue, "tuned once"
     assert slowed(batch) is batch
     assert [length_s for name, length_s in queue if "spin" in name] == pytest.approx([slowed.size_s], abs=1e-9)
+
+
+@torch.inference_mode()
+def test_a_spread_wait_is_work_of_the_host_after_every_module(steady_time):
+    """Of a model whose modules take a known time; outside the latency nothing of it is left."""
+
+    class Sleep(torch.nn.Module):
+        def forward(self, x):
+            time.sleep(0.001)
+            return x
+
+    model = torch.nn.Sequential(*(Sleep() for _ in range(4)))
+    slowdown, built = Slowdown([parse("eager-fp32:host=50%")], CPU), inference(model, module=model)
+    slowdown.prepare(built, "latency")
+    found: Any = built.call
+    assert found.size_s == pytest.approx(0.002, rel=0.05)
+    gaps = []
+    for sleep in list(model)[1:]:
+        sleep.register_forward_pre_hook(lambda *_: gaps.append(time.perf_counter()))
+    began = time.perf_counter()
+    built.run()
+    assert time.perf_counter() - began == pytest.approx(0.006, rel=0.05)
+    assert [after - before for before, after in itertools.pairwise(gaps)] == pytest.approx([0.0015] * 2, rel=0.1)
+    slowdown.prepare(built, "kernel_time")
+    assert built.call is model and not any(sleep._forward_hooks for sleep in model)
+
+
+@torch.inference_mode()
+def test_a_slow_operator_keeps_its_name_and_its_kernels(fake_gpu):
+    """What it launches lies within the operator that the model calls, in the reference as in the slowed run, and
+    only the length differs."""
+    queue, _ = fake_gpu
+    spins = {}
+    for amount in ("", "+1%"):
+        model = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.Conv2d(2, 1, 3))
+        for conv in model:
+            conv.register_forward_pre_hook(lambda *_: queue.append(("void gemm()", 495e-6 / 2)))
+        slowdown = Slowdown([parse(f"eager-fp32:operator=1{amount}")], GPU)
+        built = dataclasses.replace(inference(model, module=model), batch=torch.zeros(1, 1, 8, 8))
+        slowdown.prepare(built, "kernel_time")
+        queue.clear()
+        built.run()
+        assert [name for name, _ in queue][:2] == ["void gemm()"] * 2
+        (spins[amount],) = [length_s for name, length_s in queue if "spin" in name]
+        with profile(activities=[ProfilerActivity.CPU]) as profiler, module_paths(model):
+            original = torch.cuda._sleep
+            torch.cuda._sleep = lambda cycles: torch.ones(1)
+            built.run()
+            torch.cuda._sleep = original
+        events = sorted(cast(Any, profiler.profiler).kineto_results.events(), key=lambda event: event.start_ns())
+        aten = [event for event in events if event.name().startswith("aten::")]
+        top = outermost([Span(event.start_ns(), event.end_ns(), event.name()) for event in aten])
+        assert [span.name for span in top] == ["aten::conv2d"] * 2
+        (inside,) = [event for event in aten if event.name() == "aten::ones"]
+        assert top[1].start_ns < inside.start_ns() < inside.end_ns() <= top[1].end_ns
+        slowdown.prepare(built, "host_work")
+        queue.clear()
+        built.run()
+        assert [name for name, _ in queue] == ["void gemm()"] * 2
+    assert spins["+1%"] - spins[""] == pytest.approx(0.01 * 495e-6, rel=0.03)
+    (entry,) = slowdown.injected["model-eager-fp32-b1"]
+    assert entry["size_s"] == pytest.approx(spins["+1%"] - spins[""], rel=0.02)
 
 
 def test_a_profile_that_loses_events_is_taken_again_and_not_for_ever(fake_gpu, monkeypatch):
