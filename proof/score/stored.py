@@ -15,6 +15,7 @@ from typing import Any
 
 from scipy import special
 
+from proof.inject.slowdown import is_reference
 from proof.simulation import BASELINE_RUNS, stored_runs
 from regression.judge.limits import CONFIRMATIONS
 from regression.metrics import METRICS, Metric
@@ -80,6 +81,29 @@ def injected(run: Run) -> Mapping[str, Sequence[Mapping[str, Any]]] | None:
     # a run of its first version has one entry in the place of a list of them
     listed = {id_: entries if isinstance(entries, list) else [entries] for id_, entries in found.items()}
     return {id_: [entry for entry in entries if isinstance(entry, dict)] for id_, entries in listed.items()}
+
+
+def is_unchanged(run: Run) -> bool:
+    """Whether nothing was slowed down: at most an operator has the spin kernel that it has in every such run."""
+    entries = [entry for listed in (injected(run) or {}).values() for entry in listed]
+    return injected(run) is None or bool(
+        entries and all(entry.get("kind") == "operator" and _is_reference(entry) for entry in entries)
+    )
+
+
+def spinning_operators(run: Run) -> frozenset[tuple[str, str]]:
+    """Benchmark and module of every operator that has a spin kernel, however long: only runs that have the same are
+    the same code."""
+    return frozenset(
+        (id_, str(entry.get("asked")).partition("+")[0])
+        for id_, entries in (injected(run) or {}).items()
+        for entry in entries
+        if entry.get("kind") == "operator"
+    )
+
+
+def _is_reference(entry: Mapping[str, Any]) -> bool:
+    return is_reference(str(entry.get("kind")), str(entry.get("asked")))
 
 
 def night(run: Run) -> tuple[str, str]:

@@ -17,10 +17,11 @@ from proof.score.stored import (
     STATISTICS,
     choices,
     count_choices,
-    injected,
+    is_unchanged,
     largest_share,
     night,
     read_all,
+    spinning_operators,
 )
 from proof.simulation import judge_twice
 from regression.judge.verdict import Verdict, suspects
@@ -124,7 +125,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     found, left_out = read_all(options.runs)
     for item in left_out:
         print(f"left out: {item}", file=sys.stderr)
-    runs = [run for run in found if injected(run) is None]
+    runs = _of_one_code([run for run in found if is_unchanged(run)])
     if len(runs) < NEEDED:
         print(f"{count(len(runs), 'unchanged run')} given, too few: a judging takes {NEEDED}.", file=sys.stderr)
         return 2
@@ -138,6 +139,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         of_benchmarks, of_pairs = f"{row.accused} of {row.compared}", f"{row.failed} of {row.pairs}"
         print(f"{statistic:10}{f'{percent} %':>10}{of_benchmarks:>22}{of_pairs:>16}")
     return int(bool(result.every.slower))
+
+
+def _of_one_code(runs: Sequence[Run]) -> list[Run]:
+    """The runs that have a spin kernel in the same operators as most have; the others are left out, and said."""
+    kinds = Counter(map(spinning_operators, runs))
+    usual = max(kinds, key=lambda kind: kinds[kind], default=frozenset())
+    for run in runs:
+        if spinning_operators(run) != usual:
+            print(
+                f"left out: {run.path}: has a spin kernel in other operators than most of these runs.", file=sys.stderr
+            )
+    return [run for run in runs if spinning_operators(run) == usual]
 
 
 def _introduction(runs: Sequence[Run], most: int, seed: int) -> list[str]:

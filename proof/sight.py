@@ -1,0 +1,101 @@
+"""The injections that an ordinary night must see: what is done to which benchmark, and which judgement must say so."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+KERNEL_TIMES = ("same_kernels", "kernel_time", "selection")
+MODULE = "blocks.2.0.conv_dw"
+# Injected by so many times what the baseline claims to be detectable: at exactly that, one in twenty is missed.
+MARGIN = 1.3
+EVERYTHING = 0.01
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    """What must be said of an injection of one kind.
+
+    Attributes:
+        seen_in: metrics of which one must be SLOWER; of a count the one that must be CHANGED, by as much.
+        named: part of the name that the report must give; empty where the metric says it all.
+        moves: the other metrics that it moves besides, of the same benchmark.
+    """
+
+    seen_in: tuple[str, ...]
+    named: str = ""
+    moves: tuple[str, ...] = ()
+
+    @property
+    def may_change(self) -> frozenset[str]:
+        return frozenset((*self.seen_in, *self.moves))
+
+
+RULES: Mapping[str, Rule] = {
+    # the same operator with the same kernels: no other choice, so the selection must not be what sees it
+    "operator": Rule(("same_kernels",), "the operator", ("kernel_time",)),
+    # an operator that is new counts among the same kernels; without operators the whole kernel time must see it
+    "kernel": Rule(("same_kernels", "kernel_time"), "spin_kernel", ("selection", "launches", "api_calls")),
+    "host": Rule(("latency",)),
+    "launch": Rule(("launches",), "LaunchKernel", (*KERNEL_TIMES, "api_calls")),
+    "synchronisation": Rule(("synchronisations",), "Synchronize", (*KERNEL_TIMES, "api_calls")),
+    "copy": Rule(("host_device_copies",), "Memcpy", (*KERNEL_TIMES, "launches", "api_calls")),
+    "wrapper": Rule(("python_calls",), "", ("bytecodes",)),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Injection:
+    """One injection of the plan.
+
+    Attributes:
+        benchmark: the id without its model.
+        sized_by: the metric whose detectable change, times MARGIN, is injected; empty where one is added.
+    """
+
+    kind: str
+    benchmark: str
+    sized_by: str = ""
+
+    def asked(self, model: str, detectable: float | None) -> str:
+        """The value of `--slow`, for what is detectable as a fraction."""
+        amount = "1" if detectable is None else f"{MARGIN * detectable * 100:.3g}%"
+        return f"{model}-{self.benchmark}:{self.kind}={f'{MODULE}+' if self.kind == 'operator' else ''}{amount}"
+
+
+# Each in another benchmark, so that one run carries all of them. Where the kernels never vary, as in TensorRT, launches
+# and API calls are compared exactly. A wait for the GPU leaves a large batch as fast as it was.
+PLAN = (
+    Injection("operator", "eager-fp32-b1", "same_kernels"),
+    Injection("operator", "eager-fp32-b128", "same_kernels"),
+    Injection("kernel", "tensorrt-fp16-b1", "same_kernels"),
+    Injection("kernel", "tensorrt-fp16-b128", "same_kernels"),
+    Injection("host", "eager-fp16-b1", "latency"),
+    Injection("launch", "tensorrt-fp32-b1"),
+    Injection("synchronisation", "tensorrt-fp32-b128"),
+    Injection("copy", "torchscript-fp32-b128"),
+    Injection("wrapper", "torchscript-fp16-b1"),
+)
+VARIANTS = ("eager-fp32", "eager-fp16", "torchscript-fp32", "torchscript-fp16", "tensorrt-fp32", "tensorrt-fp16")
+BATCH_SIZES = (1, 128)
+# What a CPU can carry, in small.
+CPU_PLAN = (Injection("host", "eager-fp32-b1", "latency"), Injection("wrapper", "torchscript-fp32-b1"))
+CPU_VARIANTS = ("eager-fp32", "torchscript-fp32")
+CPU_BATCH_SIZES = (1,)
+
+
+def references(model: str, plan: tuple[Injection, ...]) -> list[str]:
+    """The values of `--slow` of the runs to compare with: an operator has a spin kernel in every run."""
+    return [f"{model}-{one.benchmark}:operator={MODULE}" for one in plan if one.kind == "operator"]
+
+
+def everything(model: str, plan: tuple[Injection, ...], benchmarks: list[str]) -> list[str]:
+    """The values of `--slow` that make every kernel time longer by EVERYTHING; those of operators in their kernel."""
+    operators = {one.benchmark for one in plan if one.kind == "operator"}
+    amount = f"{EVERYTHING * 100:g}%"
+    return [
+        f"{model}-{benchmark}:operator={MODULE}+{amount}"
+        if benchmark in operators
+        else f"{model}-{benchmark}:kernel={amount}"
+        for benchmark in benchmarks
+    ]
