@@ -206,7 +206,9 @@ def announcement(gpus: Sequence[Gpu], missing: Sequence[int], budget_s: float, r
 
 def main(argv: Sequence[str] | None = None, gpus: Callable[[Sequence[str]], list[Gpu]] | None = None) -> int:
     """Collect; exit status 2 where there is no GPU. A run that failed leaves its log in the folder."""
-    parser = argparse.ArgumentParser(prog="python -m proof.collect.sight", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m proof.collect.sight", description=__doc__, epilog="What follows `--` is given to every run."
+    )
     parser.add_argument("folder", type=Path, help="for the stored runs that are made")
     parser.add_argument("--earlier", type=Path, nargs="+", default=[], help="folders of runs of earlier calls")
     parser.add_argument("--baseline", type=int, default=5, metavar="N", help="runs to compare with (default: 5)")
@@ -216,8 +218,9 @@ def main(argv: Sequence[str] | None = None, gpus: Callable[[Sequence[str]], list
     parser.add_argument("--run-seconds", type=float, default=RUN_S, metavar="SECONDS", help=f"assumed ({RUN_S:g})")
     parser.add_argument("--devices", metavar="cuda:N,...", help="default: every GPU")
     parser.add_argument("--model", default="efficientnet_b0", help="default: efficientnet_b0")
-    parser.add_argument("arguments", nargs="*", metavar="-- OPTION", help="more options of the suite")
-    options = parser.parse_args(argv)
+    given = list(sys.argv[1:] if argv is None else argv)
+    cut = given.index("--") if "--" in given else len(given)
+    options = parser.parse_args(given[:cut])
     began = time.monotonic()
     devices = options.devices.split(",") if options.devices else []
     found = (gpus or identified)(devices)
@@ -227,7 +230,7 @@ def main(argv: Sequence[str] | None = None, gpus: Callable[[Sequence[str]], list
     on_cpu = found[0].name == "cpu"
     numbers = (options.baseline, options.slowed, 0 if on_cpu else options.everything)
     wanted = {kind: number for kind, number in zip(KINDS, numbers, strict=True) if number > 0}
-    asked = Asked(wanted, options.model, tuple(options.arguments), on_cpu)
+    asked = Asked(wanted, options.model, tuple(given[cut + 1 :]), on_cpu)
     folder = options.folder.resolve()
     workers = [Worker(gpu, asked, folder, options.earlier, began + options.budget) for gpu in found]
     missing = [sum(worker.missing().values()) for worker in workers]
