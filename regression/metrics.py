@@ -554,7 +554,7 @@ def _sum_of_products(numbers: Any, counts: Any) -> float | None:
     known = named_counts(counts) if isinstance(counts, Mapping) else None
     if known is None or not isinstance(numbers, Mapping):
         return None
-    if not all(type(number) is float for number in numbers.values()):
+    if not all(type(number) is float and 0 <= number <= LARGEST_VALUE for number in numbers.values()):
         return None
     return math.fsum(number * known.get(name, 0) for name, number in numbers.items())
 
@@ -563,9 +563,14 @@ def named_counts(raw: Any) -> dict[str, int] | None:
     """How often a stored mapping counts each name, or a list has it; None where it is neither."""
     if isinstance(raw, list):
         return dict(Counter(raw)) if all(isinstance(name, str) for name in raw) else None
-    if not isinstance(raw, Mapping) or not all(type(count) is int and count >= 0 for count in raw.values()):
+    if not isinstance(raw, Mapping) or not all(is_count(count) for count in raw.values()):
         return None
     return {str(name): count for name, count in raw.items()}
+
+
+def is_count(raw: Any) -> bool:
+    """Whether a stored value is a whole number from 0, and small enough to reckon with."""
+    return type(raw) is int and 0 <= raw <= LARGEST_VALUE
 
 
 def lookup(record: Mapping[str, Any], path: Iterable[str]) -> Any:
