@@ -77,7 +77,7 @@ def judge_counts(metric: Metric, run: Run, baselines: Sequence[Run], ids: Sequen
 
 def not_compared(metrics: Sequence[Metric], run: Run, baselines: Sequence[Run]) -> Iterable[str]:
     """A sentence for the counts that cannot be judged although one side has them."""
-    counts = [metric for metric in metrics if metric.judged and metric.kind is Kind.COUNT]
+    counts = [metric for metric in metrics if metric.judged and metric.kind is not Kind.CONTINUOUS]
     before = {metric.key: _having(metric, baselines) for metric in counts}
     now = {metric.key: _having(metric, [run]) for metric in counts}
     new = [metric.title for metric in counts if now[metric.key] and not before[metric.key]]

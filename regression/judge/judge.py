@@ -16,6 +16,7 @@ from regression.judge.choices import Compared, compare
 from regression.judge.counts import judge_counts, not_compared
 from regression.judge.metric_tests import MetricTests, metric_tests
 from regression.judge.noise import KNOWN_DF
+from regression.judge.outputs import judge_outputs, outputs_not_compared
 from regression.judge.tail import tail_notes
 from regression.judge.verdict import EVERY, Judgement, Reason, Report, Shown, Verdict
 from regression.judge.visited import by_visits
@@ -52,10 +53,12 @@ def judge(
     judgements = [
         *told_by_operator(of_tests, compared, judged),
         *_counts(run, usable, judged),
+        *judge_outputs(run, usable, judged),
         *_new(run, usable, judged),
         *_missing(run, usable, judged),
     ]
-    known = list(dict.fromkeys([*run.benchmarks, *(id_ for baseline in usable for id_ in baseline.benchmarks), EVERY]))
+    in_baselines = (id_ for baseline in usable for id_ in baseline.benchmarks)
+    known = list(dict.fromkeys([*run.benchmarks, *in_baselines, *run.labels, EVERY]))
     rank = {id_: number for number, id_ in enumerate(known)}
     keys = {metric.key: number for number, metric in enumerate(judged)}
     judgements.sort(key=lambda item: (rank[item.benchmark], keys[item.metric]))
@@ -74,6 +77,7 @@ def judge(
             *notes,
             *_notes(run, usable),
             *not_compared(judged, run, usable),
+            *outputs_not_compared(run, usable),
             *said,
             *tail_notes(run, usable),
             *(note for tests in all_tests for note in tests.notes),
@@ -166,11 +170,11 @@ def _new(run: Run, baselines: Sequence[Run], metrics: Sequence[Metric]) -> Itera
             continue  # kernel time says so
         before = _in_baseline(baselines, metric)
         only_disturbed = _in_baseline(baselines, metric, disturbed=True)
-        is_count = metric.kind is Kind.COUNT
-        if is_count and baselines and not only_disturbed:
+        is_exact = metric.kind is not Kind.CONTINUOUS
+        if is_exact and baselines and not only_disturbed:
             continue  # `not_compared` says it once
         for id_, item in run.benchmarks.items():
-            if is_count and baselines and id_ not in known:
+            if is_exact and baselines and id_ not in known:
                 continue  # its times say that it is new
             if id_ not in before and metric.key in item.values:
                 yield Judgement(

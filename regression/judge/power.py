@@ -18,7 +18,7 @@ def typical(baselines: Sequence[Run], metrics: Sequence[Metric] = METRICS) -> Ru
 
     What judging it says is said of the baseline.
     """
-    counts = {metric.key for metric in metrics if metric.kind is Kind.COUNT}
+    counts = {metric.key for metric in metrics if metric.kind is not Kind.CONTINUOUS}
     newest = max(baselines, key=lambda run: run.datetime)
     calm: dict[str, list[Benchmark]] = {}
     for run in baselines:
@@ -48,7 +48,7 @@ def _middles(measured: Sequence[Mapping[str, float]], counts: Container[str]) ->
 
 
 def _middle(key: str, values: Sequence[float], counts: Container[str]) -> float:
-    """Where the judge takes the middle to be; of a count a value that was seen."""
+    """Where the judge takes the middle to be; of a count or an error a value that was seen."""
     if key in counts:
         return statistics.median_low(values)
     return statistics.median(values) if key in OF_THE_MACHINE else statistics.geometric_mean(values)

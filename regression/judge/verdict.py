@@ -40,6 +40,7 @@ class Reason(StrEnum):
     BELOW_LIMIT = "below-limit"
     DISTURBED = "disturbed"
     NEW_VALUE = "new-value"
+    LABEL_LOST = "label-lost"
     NO_BASELINE = "no-baseline"
     FAILED = "failed"
     SKIPPED = "skipped"
@@ -76,9 +77,9 @@ class Judgement:
 
     @property
     def failed(self) -> bool:
-        """Whether the session fails for it: SLOWER and MISSING, and a CHANGED whose metric says so, unless accepted."""
+        """Whether the session fails for it, unless accepted: SLOWER, MISSING, and a CHANGED whose reason says so."""
         if self.verdict is Verdict.CHANGED:
-            return self.reason in (Reason.CONFIRMED, Reason.UNCONFIRMED)
+            return self.reason in (Reason.CONFIRMED, Reason.UNCONFIRMED, Reason.LABEL_LOST)
         return self.verdict in FAILING and self.reason is not Reason.ACCEPTED
 
 

@@ -75,8 +75,11 @@ def _failed(report: Report, rows: Sequence[Row]) -> str:
     if missing:
         said.append(_who(missing, "is", "missing"))
     if changed:
-        titles = ", ".join(dict.fromkeys(row.title for row in changed))
-        said.append(_who(changed, "has", f"changed counts ({titles})"))
+        lost = [row for row in changed if row.reason is Reason.LABEL_LOST]
+        counts = [row for row in changed if row not in lost]
+        titles = ", ".join(dict.fromkeys(row.title for row in counts))
+        said += [_who(counts, "has", f"changed counts ({titles})")] if counts else []
+        said += [_who(lost, "has", "lost labels")] if lost else []
     if report.labels:
         said.append(_named([name for name, _ in report.labels], "is", "wrong about what the photographs show"))
     # "3 benchmarks are slower, 2 are missing": the noun once is enough.

@@ -99,7 +99,7 @@ def _detects(rows: Sequence[Row]) -> Iterable[str]:
             if row.baseline is not None and row.metric.unit:
                 exact[row.metric.title] = None
             counted = counted or (row.baseline is not None and not row.metric.unit)
-        elif row.detectable_ratio is not None:
+        elif row.metric.kind is Kind.CONTINUOUS and row.detectable_ratio is not None:
             ranges.setdefault(row.title, []).append(row.detectable_ratio)
     for title, ratios in ranges.items():
         yield f"{title} {span(min(ratios), max(ratios))}"

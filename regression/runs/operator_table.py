@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from regression.metrics import LARGEST_VALUE
+from regression.metrics import LARGEST_VALUE, is_count
 
 COLUMNS = ("operator", "kernels", "time_ns", "api_calls")
 
@@ -32,8 +32,7 @@ class Lists:
         """The lists of a stored run's `suite`; what is malformed there is empty, so that no table can point to it."""
         operators, kernels, api_calls = (_list(suite.get(name)) for name in ("operators", "kernels", "api_calls"))
         calls_are_counts = all(
-            isinstance(calls, dict) and all(type(count) is int and count >= 0 for count in calls.values())
-            for calls in api_calls
+            isinstance(calls, dict) and all(is_count(count) for count in calls.values()) for calls in api_calls
         )
         return cls(
             [str(name) for name in operators], [str(name) for name in kernels], api_calls if calls_are_counts else ()

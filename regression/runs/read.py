@@ -16,7 +16,7 @@ from common.schema import RENAMED, SCHEMA
 from regression.metrics import LARGEST_VALUE, METRICS, SMALLEST_VALUE, Kind, Metric, lookup, named_counts
 from regression.runs.kernel_table import kernel_table
 from regression.runs.operator_table import Lists, StoredOperator, operator_table
-from regression.runs.run import Benchmark, Confirmation, Label, LeftOut, Run, UnusableRun
+from regression.runs.run import Benchmark, Confirmation, ImageLabel, Label, LeftOut, Run, UnusableRun
 from regression.text import escaped, why
 
 # A stored run takes 0.4 MB; one of 100 MB was saved with every round of every benchmark, which judging never reads.
@@ -30,6 +30,9 @@ DISTURBING = frozenset(
 
 # Of a benchmark and of a confirmation: the field of its table of operators.
 OPERATORS = "operators"
+NUMBERS = {Kind.CONTINUOUS: "positive number", Kind.COUNT: "whole number", Kind.ERROR: "number from 0 on"}
+# Of a label: its class in any data set.
+LARGEST_CLASS = 10**9
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -73,7 +76,7 @@ def parse(document: Mapping[str, Any], path: Path, metrics: Sequence[Metric] = M
         deselected=suite["deselected"] if type(suite.get("deselected")) is int else 0,
         skipped=_sentences(suite.get("skipped")),
         failed=_sentences(suite.get("failed")),
-        labels=_labels(suite.get("labels")),
+        labels=_labels(suite.get("labels"), problems),
         confirmations=_confirmations(suite.get("confirmations"), problems, metrics, lists, renamed),
         verdicts={key: _sentences(value) for key, value in _mapping(suite.get("verdicts")).items()},
         suite=suite,
@@ -150,6 +153,8 @@ def _benchmark(
     extra_info = _mapping(record.get("extra_info"))
     operators = _operators(id_, extra_info.get(OPERATORS), problems, lists)
     for metric in metrics:
+        if not metric.path:
+            continue  # the labels of the run say it
         raw = _sum_s(operators) if metric.by_operator else lookup(record, metric.path)
         number = metric.number(raw) if metric.by_operator else metric.value(record)
         if number is not None:
@@ -162,7 +167,7 @@ def _benchmark(
             path, what = metric.path, raw
             if metric.number(raw) is not None:
                 path, what = metric.per, lookup(record, metric.per)
-            a_number = "whole number" if metric.kind is Kind.COUNT else "positive number"
+            a_number = NUMBERS[metric.kind]
             absent[metric.key] = f"`{'.'.join(path)}` is {escaped(str(what)[:40])}, not a {a_number}"
             problems.append(f"{id_}: {absent[metric.key]}; left out.")
         elif isinstance(reason := lookup(record, metric.missing) if metric.missing else None, str):
@@ -229,13 +234,42 @@ def _disturbances(samples: Any) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def _labels(raw: Any) -> dict[str, Label]:
+def _labels(raw: Any, problems: list[str]) -> dict[str, Label]:
     labels = {}
     for id_, value in _mapping(raw).items():
-        passed, message = _mapping(value).get("passed"), _mapping(value).get("message")
-        if isinstance(passed, bool):
-            labels[escaped(id_)] = Label(passed, escaped(message) if isinstance(message, str) else "")
+        fields = _mapping(value)
+        passed, message, error = fields.get("passed"), fields.get("message"), fields.get("relative_error")
+        if not isinstance(passed, bool):
+            continue
+        stored = {escaped(file): _image_label(_mapping(one)) for file, one in _mapping(fields.get("images")).items()}
+        images = {file: image for file, image in stored.items() if image is not None}
+        if len(images) < len(stored):
+            wrong = next(file for file, image in stored.items() if image is None)
+            problems.append(f"{escaped(id_)}: the label of {wrong} is malformed; left out.")
+        sound = _number(error) if error != 0 else 0.0
+        if error is not None and sound is None:
+            what = escaped(str(error)[:40])
+            problems.append(f"{escaped(id_)}: the `relative_error` of its labels is {what}, not a number; left out.")
+        labels[escaped(id_)] = Label(passed, escaped(message) if isinstance(message, str) else "", sound, images)
     return labels
+
+
+def _image_label(fields: Mapping[str, Any]) -> ImageLabel | None:
+    label, reference = (_class(fields.get(name)) for name in ("label", "reference_label"))
+    agrees = fields.get("agrees")
+    if label is None or reference is None or not isinstance(agrees, bool):
+        return None
+    near_tie = fields.get("near_tie")
+    if not isinstance(near_tie, bool):
+        near_tie = agrees if label != reference else None
+    probability = _number(fields.get("probability"))
+    return ImageLabel(
+        label, reference, agrees, near_tie, probability if probability is not None and probability <= 1 else None
+    )
+
+
+def _class(raw: Any) -> int | None:
+    return raw if type(raw) is int and 0 <= raw <= LARGEST_CLASS else None
 
 
 def _confirmations(

@@ -60,11 +60,28 @@ class Benchmark:
 
 
 @dataclasses.dataclass(frozen=True)
+class ImageLabel:
+    """The first label of one photograph, an index of its class, beside the reference's."""
+
+    label: int
+    reference_label: int
+    agrees: bool
+    """Whether it is the reference's, or the two are a near tie."""
+    near_tie: bool | None = None
+    """Whether rounding may swap the reference's label and this one, or the next where they are one; None: not known."""
+    probability: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class Label:
     """Whether a benchmark's labels agree with the reference, and the sentence that says what does not."""
 
     passed: bool
     message: str
+    relative_error: float | None = None
+    """The largest of the photographs' logits."""
+    images: Mapping[str, ImageLabel] = dataclasses.field(default_factory=dict, repr=False)
+    """File to label, valid ones only."""
 
 
 @dataclasses.dataclass(frozen=True)

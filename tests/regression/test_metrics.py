@@ -12,7 +12,7 @@ def test_shares_of_the_error_add_up_to_one() -> None:
 
 
 def test_what_matters_lies_well_below_what_is_claimed_to_be_seen() -> None:
-    min_effects = {metric.key: metric.min_effect for metric in METRICS if metric.spread}
+    min_effects = {metric.key: metric.min_effect for metric in METRICS if metric.share}
     assert min_effects == {"kernel_time": 0.0025, "same_kernels": 0.0025, "selection": 0.0025, "latency": 0.05}
 
 
@@ -41,3 +41,18 @@ def test_a_wrong_minimum_is_said_with_its_text(text: str) -> None:
 @pytest.mark.parametrize(("text", "value"), [("1%", 0.01), ("+3 %", 0.03), ("-0.5%", -0.005)])
 def test_changes_are_read_with_their_sign(text: str, value: float) -> None:
     assert math.isclose(parse_change(text), value)
+
+
+@pytest.mark.parametrize(
+    ("times", "calls"),
+    [
+        ({"launch": 1e-6}, {"launch": 10**400}),
+        ({"launch": math.inf, "free": -math.inf}, {"launch": 1, "free": 1}),
+        ({"launch": 1.7e308, "free": 1.7e308}, {"launch": 1, "free": 1}),
+        ({"launch": math.nan}, {"launch": 1}),
+        ({"launch": -1e-6}, {"launch": 1}),
+    ],
+)
+def test_times_and_calls_beyond_reckoning_have_no_sum(times: dict[str, float], calls: dict[str, int]) -> None:
+    (api_time,) = [metric for metric in METRICS if metric.key == "api_time"]
+    assert api_time.value({"extra_info": {"api_call_times_s": times, "api_calls": calls}}) is None

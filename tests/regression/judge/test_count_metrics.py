@@ -21,6 +21,7 @@ EXTRA_INFO: Mapping[str, Any] = {
     "api_calls": CALLS,
     "synchronisations": 0,
     "host_device_copies": 0,
+    "unrepeatable": 0,
     "host_work": {
         "python_calls": 39900,
         "bytecodes": 1012812,
@@ -140,7 +141,7 @@ def case(rows: list[tuple[str, Any, Any]]) -> Any:
 def test_unchanged_counts_are_same_and_quiet(store: Store) -> None:
     report = store.judged({})
     assert {item.verdict for item in report.judgements} == {Verdict.SAME}
-    counts = {metric.key for metric in METRICS if metric.judged and metric.kind is Kind.COUNT}
+    counts = {metric.key for metric in METRICS if metric.judged and metric.kind is Kind.COUNT and metric.path}
     assert {item.metric for item in report.judgements if item.reason is Reason.SEEN_BEFORE} == counts
     assert report.tests == 2 * (len(IDS) + 1) and not report.notes
 
@@ -232,7 +233,7 @@ def test_a_baseline_without_counts_is_judged_by_what_it_has(store: Store) -> Non
     assert {item.metric for item in report.judgements} == {"kernel_time", "latency", "peak_memory", "launches"}
     (note,) = report.notes
     assert note.startswith("No run of the baseline has synchronisations, host-device copies, ")
-    assert note.endswith("engine layers and engine size, so that nothing is said of them; record a new baseline.")
+    assert note.endswith("and unrepeatable outputs, so that nothing is said of them; record a new baseline.")
 
 
 def test_a_run_without_host_work_is_noted_and_without_engines_is_missing(store: Store) -> None:
