@@ -99,10 +99,9 @@ class JudgePlugin:
             outcome, lines = self._judge(session, measured)
             # The last to be registered writes the last section.
             config.pluginmanager.register(Closing(lines))
-        before = harness.stored_files(config)
         result = yield
-        saved = sorted(harness.stored_files(config) - before)
-        self._write(config, outcome, lines[0], int(session.exitstatus), saved[-1] if saved else None)
+        saving = harness.saving_of(config)
+        self._write(config, outcome, lines[0], int(session.exitstatus), saving.file if saving else None)
         return result
 
     def _write(
@@ -122,6 +121,7 @@ class JudgePlugin:
                 output.write(self.verdict, verdict_file.unjudged(unjudged, exit_status=exit_status))
         except output.UnwritableOutput as error:
             config.get_terminal_writer().line(f"no report: {error}")
+            harness.fail(config)
 
     @pytest.hookimpl(trylast=True)
     def pytest_benchmark_update_json(self, output_json: dict[str, Any]) -> None:

@@ -95,17 +95,6 @@ def test_a_run_whose_name_only_looks_like_the_baselines_is_not_compared_with(sto
     assert kept == {"0001_baseline", "9999_baseline", "10000_baseline"}
 
 
-def test_new_runs_are_written_again_without_indentation(pytester: pytest.Pytester) -> None:
-    config = pytester.parseconfig("--benchmark-storage=store")
-    folder = pytester.mkdir("store") / "Linux"
-    folder.mkdir()
-    old, new = folder / "0001_a.json", folder / "0002_a.json"
-    old.write_text('{ "a": 1 }')
-    with harness.compact_new_runs(config):
-        new.write_text('{\n  "a": [1, 2]\n}')
-    assert (old.read_text(), new.read_text()) == ('{ "a": 1 }', '{"a":[1,2]}')
-
-
 def test_a_benchmark_that_did_not_end_leaves_nothing(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """
