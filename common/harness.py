@@ -22,9 +22,11 @@ from common.schema import BASELINE, BASELINE_FILE, INTERRUPTED
 if TYPE_CHECKING:
     import pytest
 
-# pytest-benchmark has a folder for each Python, takes one pattern, ends it with a star, and counts past 9999: the
-# pattern matches more than the baseline, which `make_comparable` takes out again.
-BASELINE_GLOB = f"*/*[0-9][0-9][0-9][0-9]_{BASELINE}"
+# pytest-benchmark has a folder for each Python, and stored runs may lie in further ones, such as one for each host.
+ANY_FOLDER = "**"
+# pytest-benchmark takes one pattern, ends it with a star, and counts past 9999: the pattern matches more than the
+# baseline, which `make_comparable` takes out again.
+BASELINE_GLOB = f"{ANY_FOLDER}/*[0-9][0-9][0-9][0-9]_{BASELINE}"
 # A run that grows is written again at most so often, and takes at most one part in so many of the session.
 CHECKPOINT_S, CHECKPOINT_SHARE = 1.0, 20
 SAVING = "inference-saving"
@@ -96,6 +98,18 @@ def compare(config: pytest.Config) -> bool | str:
     return asked
 
 
+def why_nothing_is_measured(config: pytest.Config) -> str:
+    """Which option keeps pytest-benchmark from timing anything; empty where none does."""
+    session = config.pluginmanager.get_plugin("pytest-benchmark")
+    if config.option.collectonly:
+        return "--collect-only runs no test"
+    if getattr(config.option, "dist", "no") != "no" or "PYTEST_XDIST_WORKER" in os.environ:
+        return "pytest-xdist (-n) runs tests beside each other, and pytest-benchmark times none then; leave it out"
+    if session is None:
+        return "pytest-benchmark is not loaded"
+    return "--benchmark-disable times nothing" if session.disabled else ""
+
+
 def compare_with(config: pytest.Config, pattern: str | None) -> None:
     """Let pytest-benchmark compare with what matches the pattern, or with nothing."""
     _set(config, "--benchmark-compare", pattern or [])
@@ -161,6 +175,8 @@ def make_comparable(session: Any, machine_info: dict[str, Any], run: dict[str, A
     recorded = run.get("machine_info")
     if _only_looks_like_baseline(session, run):
         pass
+    elif interrupted(run):
+        problems.append(f"left out a stored run: it was interrupted ({interrupted(run)})")
     elif not isinstance(recorded, dict):
         problems.append("left out a stored run: it has no machine_info; record it again")
     elif _slug(recorded) not in (None, _slug(machine_info)):
@@ -344,9 +360,9 @@ class Saving:
             if not self._session.disabled:
                 logger.warning("Not saving anything, no benchmarks have been run!")
             return
-        interrupted = _interrupted(self.measured.document())
-        if interrupted and not self._has_results():
-            logger.info(f"Not saving anything: no benchmark was measured, {interrupted}")
+        reason = interrupted(self.measured.document())
+        if reason and not self._has_results():
+            logger.info(f"Not saving anything, no benchmark was measured whole: {reason}")
             return
         if self._json:
             self._or_elsewhere("--benchmark-json", self._write_json, Path(self._json.name).name)
@@ -387,8 +403,8 @@ class Saving:
     def _has_results(self) -> bool:
         return any(benchmark and not benchmark.has_error for benchmark in self._session.benchmarks)
 
-    def _write_json(self, interrupted: str = "") -> None:
-        text = json.dumps(self._document(interrupted, with_rounds=True), indent=4) + "\n"
+    def _write_json(self, died: str = "") -> None:
+        text = json.dumps(self._document(died, with_rounds=True), indent=4) + "\n"
         if self._json is sys.stdout.buffer:
             self._json.write(text.encode())
             self._json.flush()
@@ -396,11 +412,11 @@ class Saving:
         if not isinstance(self._json, LateFile):
             self._json.close()
         output.write(Path(self._json.name), text)
-        if not interrupted:
+        if not died:
             self._session.logger.info(f"Wrote benchmark data in: {self._json.name}", purple=True)
 
-    def _write_stored(self, interrupted: str = "") -> None:
-        document = self._document(interrupted, with_rounds=self._session.save_data)
+    def _write_stored(self, died: str = "") -> None:
+        document = self._document(died, with_rounds=self._session.save_data)
         storage = self._session.storage
         if self._folder is None:
             storage.save(document, self._name)
@@ -410,7 +426,7 @@ class Saving:
             self.file = self._created(storage, text)
         else:
             output.write(self.file, text)
-        if not interrupted:
+        if not died:
             self._session.logger.info(f"Saved benchmark data in: {self.file}")
 
     def _created(self, storage: Any, text: str) -> Path:
@@ -421,10 +437,10 @@ class Saving:
                 output.create(path, text)
                 return path
 
-    def _document(self, interrupted: str, *, with_rounds: bool) -> dict[str, Any]:
+    def _document(self, died: str, *, with_rounds: bool) -> dict[str, Any]:
         document = self.measured.document(with_rounds=with_rounds)
-        if interrupted:
-            document.setdefault("suite", {})[INTERRUPTED] = interrupted
+        if died:
+            document.setdefault("suite", {})[INTERRUPTED] = died
         return document
 
 
@@ -453,7 +469,8 @@ def _compact(document: Mapping[str, Any]) -> str:
     return json.dumps(document, separators=(",", ":"))
 
 
-def _interrupted(document: Mapping[str, Any]) -> str:
+def interrupted(document: Mapping[str, Any]) -> str:
+    """What ended the session of a stored run early; empty where it ran to its end."""
     suite = document.get("suite")
     return str(suite.get(INTERRUPTED) or "") if isinstance(suite, dict) else ""
 
@@ -504,6 +521,13 @@ def discard(benchmark: Any) -> None:
     benchmark.has_error = True
     if benchmark.stats is not None:
         benchmark.stats.stats.data.clear()
+
+
+def discard_of(item: pytest.Item) -> None:
+    """Drop the rounds of a test that failed, if it is a benchmark that had some."""
+    benchmark = (getattr(item, "funcargs", None) or {}).get("benchmark")
+    if benchmark is not None:
+        discard(benchmark)
 
 
 def _get(config: pytest.Config, name: str) -> Any:

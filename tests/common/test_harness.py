@@ -84,6 +84,15 @@ def test_the_baselines_pattern_matches_every_run_of_the_baseline(storage: FileSt
     assert names == {"0001_baseline", "9999_baseline", "10000_baseline", "0002_baseline-old"}
 
 
+def test_the_baselines_pattern_matches_at_any_depth(storage: FileStorage) -> None:
+    nested = storage.path / "host-a" / "Linux-CPython-3.12-64bit"
+    nested.mkdir(parents=True)
+    for path in (nested / "0005_baseline.json", storage.path / "0006_baseline.json"):
+        path.write_text('{"benchmarks": []}')
+    found = {str(path) for path, _ in storage.load(harness.BASELINE_GLOB)}
+    assert {"host-a/Linux-CPython-3.12-64bit/0005_baseline.json", "0006_baseline.json"} < found and len(found) == 6
+
+
 def test_a_run_whose_name_only_looks_like_the_baselines_is_not_compared_with(storage: FileStorage) -> None:
     stats = dict.fromkeys(harness.STATISTICS, 1.0)
     session = SimpleNamespace(compare=harness.BASELINE_GLOB, storage=storage, logger=None)
