@@ -78,20 +78,17 @@ def pytest_configure(config: pytest.Config) -> None:
     except (WrongChange, WrongAccepted) as error:
         raise pytest.UsageError(str(error)) from None
     asked = f"{COMPARE}={shlex.quote(compare)}" if isinstance(compare, str) else COMPARE
-    why = ""
-    if not compare:
-        given = harness.is_given(config, COMPARE)
-        why = f"{COMPARE}= is empty; name a stored run, or leave out the =" if given else f"there is no {COMPARE}"
+    why = "" if compare else f"there is no {COMPARE}"
     rules = Rules(mode, metrics, accepted, wrong, config.option.judge_patience, asked, why, config.get_verbosity() > 0)
-    plugin = JudgePlugin(rules, every_baseline=compare is True, page=page, verdict=verdict)
+    plugin = JudgePlugin(rules, compare, page, verdict)
     config.pluginmanager.register(plugin, "inference-judge")
 
 
 class JudgePlugin:
     """Judges the session at its end, before pytest-benchmark saves it, so that the verdict is in the stored run."""
 
-    def __init__(self, rules: Rules, *, every_baseline: bool, page: Path | None, verdict: Path | None) -> None:
-        self.rules, self.every_baseline, self.page, self.verdict = rules, every_baseline, page, verdict
+    def __init__(self, rules: Rules, asked: bool | str, page: Path | None, verdict: Path | None) -> None:
+        self.rules, self.asked, self.page, self.verdict = rules, asked, page, verdict
         self.additions = Additions()
         self.began = time.monotonic()
 
@@ -138,11 +135,15 @@ class JudgePlugin:
             return None, self._not_judged(session, f"not judged: {why}")
         if session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
             return None, self._not_judged(session, "not judged: no test was selected")
+        if harness.is_given(session.config, COMPARE) and not self.asked:
+            return None, self._not_judged(
+                session, f"not judged: {COMPARE}= is empty; name a stored run, or leave out the = for the baseline"
+            )
         reason = harness.interrupted(measured.document())
         if reason or session.exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
             because = f" ({reason})" if reason else ""
             return None, self._not_judged(session, f"not judged: the session did not run to its end{because}")
-        stored = _stored(session.config, measured, self.rules.metrics, every_baseline=self.every_baseline)
+        stored = _stored(session.config, measured, self.rules.metrics, every_baseline=self.asked is True)
         try:
             outcome = judge_session(JudgedSession(session, measured, self.began), self.rules, stored, self.additions)
         except UnusableRun:
