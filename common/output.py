@@ -5,7 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+
+# What a process that dies while it writes may leave; no reader takes it for a run.
+PARTIAL = ".partial"
 
 
 class UnwritableOutput(ValueError):
@@ -37,21 +41,61 @@ def check(path: Path) -> None:
 def write(path: Path, content: str | bytes) -> None:
     """Write a file whole or not at all, with the folders that it needs. Text is UTF-8.
 
+    Devices and pipes are written to, and a link's target is replaced instead of the link.
+
     Raises:
         UnwritableOutput: the disk is full, or something came into the way since `check`.
     """
-    data = content.encode("utf-8") if isinstance(content, str) else content
-    partial: Path | None = None
+    data = _bytes(content)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            partial = Path(file.name)
+        if path.exists() and (not path.is_file() or path.absolute().parts[1] in ("dev", "proc")):
+            path.write_bytes(data)
+            return
+        target = path.resolve() if path.is_symlink() else path
+        with _written_beside(target, data) as partial:
+            partial.replace(target)
+    except OSError as error:
+        raise UnwritableOutput(f"{path} cannot be written: {error.strerror}") from None
+
+
+def create(path: Path, content: str | bytes) -> None:
+    """Write a new file whole or not at all, as `write` does.
+
+    Raises:
+        FileExistsError: another process was faster, or the file was there before; it is as it was.
+        UnwritableOutput: the disk is full, or something is in the way.
+    """
+    try:
+        with _written_beside(path, _bytes(content)) as partial:
+            try:
+                path.hardlink_to(partial)
+            except FileExistsError:
+                raise
+            except OSError:  # a file system without links
+                path.open("xb").close()
+                partial.replace(path)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise UnwritableOutput(f"{path} cannot be written: {error.strerror}") from None
+
+
+@contextlib.contextmanager
+def _written_beside(path: Path, data: bytes) -> Iterator[Path]:
+    """A file in the same folder that holds the data, for the time being."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PARTIAL)
+    partial = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
             file.write(data)
         # A temporary file is its owner's alone.
         partial.chmod(0o644)
-        partial.replace(path)
-    except OSError as error:
-        if partial is not None:
-            with contextlib.suppress(OSError):
-                partial.unlink()
-        raise UnwritableOutput(f"{path} cannot be written: {error.strerror}") from None
+        yield partial
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+
+
+def _bytes(content: str | bytes) -> bytes:
+    return content.encode("utf-8") if isinstance(content, str) else content

@@ -17,6 +17,9 @@ RENAMED: Mapping[int, Mapping[str, str]] = {1: {"host_pace_s": "host_calibration
 BASELINE = "baseline"
 """What `--benchmark-save` calls a run of the baseline; runs of other names are history."""
 
+INTERRUPTED = "interrupted"
+"""The field of `suite` that says what ended a session early, and while doing what; absent where it ran to its end."""
+
 RUN_FILE = re.compile(r"\d{4,}_.+\.json")
 BASELINE_FILE = re.compile(rf"\d{{4,}}_{BASELINE}\.json")
 

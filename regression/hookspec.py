@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+
 import pytest
 
 
 @pytest.hookspec
 def pytest_judge_fresh_process_arguments(config: pytest.Config) -> list[str]:
     """Arguments that make a fresh pytest process measure as this session does, beside the tests' node ids."""
+    raise NotImplementedError
+
+
+@pytest.hookspec(firstresult=True)
+def pytest_judge_interruptible(config: pytest.Config, doing: str) -> AbstractContextManager[None]:
+    """While a fresh process measures, the session may be interrupted, although it ends: raises KeyboardInterrupt."""
     raise NotImplementedError
 
 

@@ -67,8 +67,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)  # before the suite turns a bare --benchmark-compare into a pattern
 def pytest_configure(config: pytest.Config) -> None:
     compare, page, mode = harness.compare(config), config.option.report, config.option.judge
-    verdict = config.option.verdict_json
-    if config.option.help or mode == "off" or not (compare or page or verdict):
+    verdict, is_worker = config.option.verdict_json, hasattr(config, "workerinput")
+    asked_for = harness.is_given(config, COMPARE) or compare or page or verdict or mode == "require"
+    if config.option.help or mode == "off" or is_worker or not asked_for:
         return
     path = config.rootpath / ACCEPTED_FILE
     try:
@@ -77,32 +78,29 @@ def pytest_configure(config: pytest.Config) -> None:
     except (WrongChange, WrongAccepted) as error:
         raise pytest.UsageError(str(error)) from None
     asked = f"{COMPARE}={shlex.quote(compare)}" if isinstance(compare, str) else COMPARE
-    rules = Rules(mode, metrics, accepted, wrong, config.option.judge_patience, asked, config.get_verbosity() > 0)
-    plugin = JudgePlugin(rules, every_baseline=compare is True, page=page, verdict=verdict)
+    why = "" if compare else f"there is no {COMPARE}"
+    rules = Rules(mode, metrics, accepted, wrong, config.option.judge_patience, asked, why, config.get_verbosity() > 0)
+    plugin = JudgePlugin(rules, compare, page, verdict)
     config.pluginmanager.register(plugin, "inference-judge")
 
 
 class JudgePlugin:
     """Judges the session at its end, before pytest-benchmark saves it, so that the verdict is in the stored run."""
 
-    def __init__(self, rules: Rules, *, every_baseline: bool, page: Path | None, verdict: Path | None) -> None:
-        self.rules, self.every_baseline, self.page, self.verdict = rules, every_baseline, page, verdict
+    def __init__(self, rules: Rules, asked: bool | str, page: Path | None, verdict: Path | None) -> None:
+        self.rules, self.asked, self.page, self.verdict = rules, asked, page, verdict
         self.additions = Additions()
         self.began = time.monotonic()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
-        config, outcome = session.config, None
-        lines: Sequence[str] = ["not judged: no benchmark was measured"]
-        measured = harness.measured(config)
-        if measured is not None:
-            outcome, lines = self._judge(session, measured)
-            # The last to be registered writes the last section.
-            config.pluginmanager.register(Closing(lines))
-        before = harness.stored_files(config)
+        config = session.config
+        outcome, lines = self._judge(session)
+        # The last to be registered writes the last section.
+        config.pluginmanager.register(Closing(lines, harness.saving_of(config) if outcome is None else None))
         result = yield
-        saved = sorted(harness.stored_files(config) - before)
-        self._write(config, outcome, lines[0], int(session.exitstatus), saved[-1] if saved else None)
+        saving = harness.saving_of(config)
+        self._write(config, outcome, lines[0], int(session.exitstatus), saving.file if saving else None)
         return result
 
     def _write(
@@ -122,37 +120,64 @@ class JudgePlugin:
                 output.write(self.verdict, verdict_file.unjudged(unjudged, exit_status=exit_status))
         except output.UnwritableOutput as error:
             config.get_terminal_writer().line(f"no report: {error}")
+            harness.fail(config)
 
     @pytest.hookimpl(trylast=True)
     def pytest_benchmark_update_json(self, output_json: dict[str, Any]) -> None:
         if "suite" in output_json:
             self.additions.add_to(output_json)
 
-    def _judge(self, session: pytest.Session, measured: harness.Measured) -> tuple[Outcome | None, Sequence[str]]:
-        """What is said of the session, and as which lines. A verdict that fails sets the session's exit status."""
-        if session.exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
-            return None, ["not judged: the session did not run to its end"]
-        stored = _stored(session.config, measured, self.rules.metrics, every_baseline=self.every_baseline)
+    def _judge(self, session: pytest.Session) -> tuple[Outcome | None, Sequence[str]]:
+        """What is said of the session, and as which lines. What fails sets the session's exit status."""
+        measured = harness.measured(session.config)
+        why = harness.why_nothing_is_measured(session.config)
+        if measured is None or why:
+            return None, self._not_judged(session, f"not judged: {why}")
+        if session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+            return None, self._not_judged(session, "not judged: no test was selected")
+        if harness.is_given(session.config, COMPARE) and not self.asked:
+            return None, self._not_judged(
+                session, f"not judged: {COMPARE}= is empty; name a stored run, or leave out the = for the baseline"
+            )
+        reason = harness.interrupted(measured.document())
+        if reason or session.exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+            because = f" ({reason})" if reason else ""
+            return None, self._not_judged(session, f"not judged: the session did not run to its end{because}")
+        stored = _stored(session.config, measured, self.rules.metrics, every_baseline=self.asked is True)
         try:
             outcome = judge_session(JudgedSession(session, measured, self.began), self.rules, stored, self.additions)
         except UnusableRun:
-            return None, ["nothing to judge: this session selected no benchmark"]
+            return None, self._not_judged(session, "nothing to judge: this session selected no benchmark")
         if outcome.failed and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         return outcome, [*outcome.lines, *([f"report: {self.page}"] if self.page else [])]
 
+    def _not_judged(self, session: pytest.Session, why: str) -> list[str]:
+        """What is said where there is no verdict, which `--judge=require` does not let pass."""
+        lines = [why, *([f"report: {self.page} is not written"] if self.page else [])]
+        if self.rules.mode == "require":
+            lines.append("--judge=require: a session that judged nothing fails")
+            harness.fail(session.config)
+        return lines
+
 
 @dataclasses.dataclass(frozen=True)
 class Closing:
-    """The verdict, as the last section of the terminal."""
+    """The verdict, as the last section of the terminal; `saving` knows where to a run without one was stored."""
 
     lines: Sequence[str]
+    saving: harness.Saving | None = None
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("verdict", sep="-")
         for line in self.lines:
             terminalreporter.write_line(line)
+        stored = self.saving.file if self.saving else None
+        if stored is not None:
+            folder = shlex.quote(str(stored.parent.parent))
+            terminalreporter.write_line("To judge what was measured:")
+            terminalreporter.write_line(f"  python -m regression {shlex.quote(str(stored))} --baseline {folder}")
 
 
 class JudgedSession:
@@ -167,8 +192,21 @@ class JudgedSession:
     def document(self) -> dict[str, Any]:
         return self._measured.document()
 
-    def repeat(self, benchmarks: Collection[str]) -> dict[str, Any]:
+    def repeat(self, benchmarks: Collection[str], stage: str) -> dict[str, Any]:
         config = self._session.config
+        saving = harness.saving_of(config)
+        if saving is not None:
+            saving.checkpoint(stage, now=True)
+        interruptible = config.hook.pytest_judge_interruptible(config=config, doing=stage)
+        try:
+            with interruptible or contextlib.nullcontext():
+                return self._measure(config, benchmarks)
+        except KeyboardInterrupt as error:
+            self._session.exitstatus = pytest.ExitCode.INTERRUPTED
+            what = str(error) or type(error).__name__
+            raise rerun.Interrupted(f"{what} while {stage}") from None
+
+    def _measure(self, config: pytest.Config, benchmarks: Collection[str]) -> dict[str, Any]:
         if self._released is None:
             # With a context of this process on the GPU, engines would lie elsewhere in its memory.
             self._released = bool(config.hook.pytest_judge_release_device(config=config))

@@ -11,12 +11,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from common import processes
 from common.schema import OWN_PROCESSES
 from regression.metrics import Metric, lookup
 
 
 class NotMeasured(Exception):
     """The fresh process stored no run; the message says why."""
+
+
+class Interrupted(Exception):
+    """The session was asked to end while a fresh process measured, which has ended; the message says by what."""
 
 
 def measure(
@@ -41,11 +46,19 @@ def measure(
             *("--judge=off", f"--benchmark-json={stored}", f"--benchmark-storage=file://{folder}/store"),
             *(str(root / node_id) for node_id in node_ids),
         ]
-        environment = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
+        kept = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
+        environment = processes.environment_of_child(kept)
         environment[OWN_PROCESSES] = str(int(environment.get(OWN_PROCESSES, "1")) + (0 if released else 1))
         try:
             ended = subprocess.run(
-                command, cwd=root, env=environment, capture_output=True, text=True, timeout=timeout_s, check=False
+                command,
+                cwd=root,
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=timeout_s,
+                check=False,
+                start_new_session=True,  # Ctrl-C is for the session, which then ends this process
             )
         except subprocess.TimeoutExpired:
             raise NotMeasured(f"the fresh process took more than {timeout_s:.0f} s") from None

@@ -13,7 +13,7 @@ from regression.judge.accepted import Accepted
 from regression.judge.judge import judge
 from regression.judge.limits import CONFIRMATIONS
 from regression.judge.patience import recent, sentences, unwatched
-from regression.judge.verdict import EVERY, Report, suspects, verdicts
+from regression.judge.verdict import EVERY, Report, Verdict, suspects, verdicts
 from regression.metrics import Metric
 from regression.report import terminal
 from regression.report.content import content
@@ -40,6 +40,8 @@ class Rules:
     patience: int
     compare: str = COMPARE
     """The option by which the verdict was asked for."""
+    no_baseline: str = ""
+    """Why no baseline was asked for, where none was."""
     every_row: bool = False
     """Print every row of the verdict."""
 
@@ -82,11 +84,15 @@ class Session(Protocol):
     def document(self) -> dict[str, Any]:
         """The session as the run that would be stored now, with the additions so far."""
 
-    def repeat(self, benchmarks: Collection[str]) -> dict[str, Any]:
+    def repeat(self, benchmarks: Collection[str], stage: str) -> dict[str, Any]:
         """The stored run of a fresh process with all of the session's tests of these benchmarks.
+
+        Args:
+            stage: what it is for, `confirming` or `measuring again`.
 
         Raises:
             rerun.NotMeasured: it stored none.
+            rerun.Interrupted: the session is asked to end.
         """
 
     def doing(self, what: str) -> AbstractContextManager[None]:
@@ -106,11 +112,12 @@ class _Judging:
     def __init__(self, session: Session, rules: Rules, stored: Stored, additions: Additions) -> None:
         self.session, self.rules, self.stored, self.additions = session, rules, stored, additions
         self.notes: list[str] = []
+        self.interrupted = False
 
     def outcome(self) -> Outcome:
         run = self._run()
         self._repeat_disturbed(run)
-        if self.additions.remeasured:
+        if self.additions.remeasured or self.interrupted:
             run = self._run()
         report = self._report(run)
         suspected = list(dict.fromkeys(benchmark for benchmark, _ in suspects(report)))
@@ -129,8 +136,12 @@ class _Judging:
         if report.baselines:
             said = content(report, run, self.stored.baselines, self.rules.metrics, compare=self.rules.compare)
             lines = [terminal.every_row(said) if self.rules.every_row else terminal.text(said)]
+            if all(item.verdict is Verdict.NEW for item in report.judgements):
+                lines.append("nothing was judged: the baseline has no value of what this run measured")
+                failed |= self.rules.mode == "require"
         else:
-            lines = ["nothing to judge against", *report.notes]
+            why = f": {self.rules.no_baseline}" if self.rules.no_baseline else ""
+            lines = [f"nothing to judge against{why}", *report.notes, *map(str, report.left_out)]
             if self.rules.mode == "require":
                 lines.append("--judge=require: there is no baseline to judge against")
                 failed = True
@@ -154,7 +165,7 @@ class _Judging:
         for attempt in range(1, REMEASURED + 1):
             if not disturbed:
                 return
-            measured = self._repeat(run, f"{len(disturbed)} disturbed, {attempt} of {REMEASURED}")
+            measured = self._repeat(run, f"{len(disturbed)} disturbed, {attempt} of {REMEASURED}", "measuring again")
             if measured is None:
                 return
             again = parse(measured, THIS_RUN, self.rules.metrics).benchmarks
@@ -168,7 +179,7 @@ class _Judging:
         kept = {*suspected, *controls, *(run.benchmarks if EVERY in suspected else ())}
         what = f"{len(suspected)} suspected and {len(controls)} controls"
         for number in range(1, CONFIRMATIONS + 1):
-            measured = self._repeat(run, f"{what}, {number} of {CONFIRMATIONS}")
+            measured = self._repeat(run, f"{what}, {number} of {CONFIRMATIONS}", "confirming")
             if measured is not None:
                 measured["benchmarks"] = [record for record in measured["benchmarks"] if record["param"] in kept]
                 entry = rerun.confirmation(measured, controls, self.rules.metrics)
@@ -176,16 +187,21 @@ class _Judging:
                 entry |= {"disturbed": disturbed} if disturbed else {}
                 self.additions.confirmations.append((entry, measured["suite"]))
 
-    def _repeat(self, run: Run, why: str) -> dict[str, Any] | None:
+    def _repeat(self, run: Run, why: str, stage: str) -> dict[str, Any] | None:
         """A fresh process with every benchmark that did not fail, whatever is suspected.
 
         Where an engine lies in the GPU's memory moves its kernel time, and it lies where it did only after the same
         builds and calls (docs/measuring.md).
         """
+        if self.interrupted:
+            return None
         benchmarks = (run.selected or frozenset()) - run.failed.keys() - run.skipped.keys()
         with self.session.doing(f"repeating the session for {why}"):
             try:
-                return self.session.repeat(benchmarks)
+                return self.session.repeat(benchmarks, stage)
             except rerun.NotMeasured as error:
                 self.notes.append(f"not measured again: {error}")
+                return None
+            except rerun.Interrupted:  # the run says by what
+                self.interrupted = True
                 return None

@@ -291,6 +291,11 @@ def _notes(run: Run, baselines: Sequence[Run]) -> Iterable[str]:
     if len(baselines) < 3:
         runs = count(len(baselines), "run")
         yield f"The baseline has {runs}, too few to know a benchmark's noise; record five with `make baseline`."
+    if run.interrupted:
+        yield (
+            f"This run was interrupted ({run.interrupted}): what it had not measured by then is MISSING, "
+            "and what it had not measured again is unconfirmed."
+        )
     gpus = {baseline.gpu for baseline in baselines}
     if run.gpu not in gpus:
         known = ", ".join(sorted(gpu[:12] for gpu in gpus)) or "unknown"  # in full among the differences

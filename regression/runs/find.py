@@ -47,7 +47,12 @@ def collect(paths: Iterable[Path], metrics: Sequence[Metric] = METRICS) -> Store
         try:
             real = file.resolve()
             if real not in runs:
-                runs[real] = read(file, metrics)
+                run = read(file, metrics)
+                if run.interrupted:
+                    raise UnusableRun(
+                        file, f"was interrupted ({run.interrupted}), so it is no baseline; record another."
+                    )
+                runs[real] = run
         except UnusableRun as error:
             left_out.append(LeftOut(error.path, error.reason))
         except (OSError, RuntimeError, ValueError) as error:

@@ -7,6 +7,7 @@ from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
+from common.schema import INTERRUPTED
 from regression.metrics import lookup
 from regression.runs.operator_table import StoredOperator
 from regression.text import escaped
@@ -118,6 +119,12 @@ class Run:
     verdicts: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)
     suite: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
     problems: tuple[LeftOut, ...] = ()
+
+    @property
+    def interrupted(self) -> str:
+        """What ended the session early, and while doing what; empty where it ran to its end."""
+        reason = self.suite.get(INTERRUPTED)
+        return escaped(str(reason)[:200]) if reason else ""
 
     @property
     def gpu(self) -> str:

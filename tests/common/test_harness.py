@@ -84,6 +84,15 @@ def test_the_baselines_pattern_matches_every_run_of_the_baseline(storage: FileSt
     assert names == {"0001_baseline", "9999_baseline", "10000_baseline", "0002_baseline-old"}
 
 
+def test_the_baselines_pattern_matches_at_any_depth(storage: FileStorage) -> None:
+    nested = storage.path / "host-a" / "Linux-CPython-3.12-64bit"
+    nested.mkdir(parents=True)
+    for path in (nested / "0005_baseline.json", storage.path / "0006_baseline.json"):
+        path.write_text('{"benchmarks": []}')
+    found = {str(path) for path, _ in storage.load(harness.BASELINE_GLOB)}
+    assert {"host-a/Linux-CPython-3.12-64bit/0005_baseline.json", "0006_baseline.json"} < found and len(found) == 6
+
+
 def test_a_run_whose_name_only_looks_like_the_baselines_is_not_compared_with(storage: FileStorage) -> None:
     stats = dict.fromkeys(harness.STATISTICS, 1.0)
     session = SimpleNamespace(compare=harness.BASELINE_GLOB, storage=storage, logger=None)
@@ -93,17 +102,6 @@ def test_a_run_whose_name_only_looks_like_the_baselines_is_not_compared_with(sto
         assert harness.make_comparable(session, {"slug": "cpu"}, run) == []
         kept |= {run["name"]} if run["benchmarks"] else set()
     assert kept == {"0001_baseline", "9999_baseline", "10000_baseline"}
-
-
-def test_new_runs_are_written_again_without_indentation(pytester: pytest.Pytester) -> None:
-    config = pytester.parseconfig("--benchmark-storage=store")
-    folder = pytester.mkdir("store") / "Linux"
-    folder.mkdir()
-    old, new = folder / "0001_a.json", folder / "0002_a.json"
-    old.write_text('{ "a": 1 }')
-    with harness.compact_new_runs(config):
-        new.write_text('{\n  "a": [1, 2]\n}')
-    assert (old.read_text(), new.read_text()) == ('{ "a": 1 }', '{"a":[1,2]}')
 
 
 def test_a_benchmark_that_did_not_end_leaves_nothing(pytester: pytest.Pytester) -> None:

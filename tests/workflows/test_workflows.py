@@ -7,9 +7,11 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
+import time
 from pathlib import Path
 from typing import Any
 
@@ -231,6 +233,38 @@ class TestNightly:
         assert "vars.GPU_RUNNERS != ''" in gpu["if"]
         assert gpu["strategy"]["matrix"]["runner"].startswith("${{ fromJSON(vars.GPU_RUNNERS || ")
 
+    def test_a_night_that_judges_nothing_is_red(self):
+        assert "--judge=require" in step_script("nightly.yml", "gpu", "Run the suite").split()
+
+    def test_a_cancelled_job_still_tells_and_keeps_what_it_measured(self):
+        steps = load(WORKFLOWS / "nightly.yml")["jobs"]["gpu"]["steps"]
+        after = steps[[step.get("name") for step in steps].index("Run the suite") + 1 :]
+        assert len(after) == 2 and all(step["if"] == "${{ always() }}" for step in after)
+
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_the_signal_of_a_cancelled_job_reaches_the_suite(self, tmp_path, number):
+        """GitHub sends it to the shell of the step alone, which runs the script from a file."""
+        caught = (
+            "import pathlib, signal, sys, time\n"
+            "def end(number, frame):\n    pathlib.Path('caught').write_text(str(number))\n    sys.exit(2)\n"
+            "for number in (signal.SIGINT, signal.SIGTERM): signal.signal(number, end)\n"
+            "pathlib.Path('began').touch()\ntime.sleep(30)\n"
+        )
+        write_executable(tmp_path / ".venv" / "bin" / "python", f"#!{sys.executable}\n{caught}")
+        (tmp_path / "step.sh").write_text(step_script("nightly.yml", "gpu", "Run the suite"), encoding="utf-8")
+        process = subprocess.Popen(
+            ["bash", "--noprofile", "--norc", "-eo", "pipefail", "step.sh"],
+            cwd=tmp_path,
+            env={"PATH": os.environ["PATH"], "RUNNER_TEMP": str(tmp_path)},
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + 20
+        while not (tmp_path / "began").exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.send_signal(number)
+        assert process.wait(timeout=20) == 2
+        assert (tmp_path / "caught").read_text() == str(int(number))
+
     def test_steps_end_before_the_job_does(self):
         gpu = load(WORKFLOWS / "nightly.yml")["jobs"]["gpu"]
         assert sum(step.get("timeout-minutes", 0) for step in gpu["steps"]) < gpu["timeout-minutes"]
@@ -294,6 +328,15 @@ class TestNightlySummary:
         status, text = self.judge(runner)
         assert status == 0
         assert "no baseline for `nvidia-h200`" in text and "--benchmark-save=baseline" in text
+
+    @pytest.mark.parametrize(("status", "is_told"), [("not judged", True), ("failed", False)])
+    def test_says_why_nothing_was_judged(self, runner, status, is_told):
+        headline = "not judged: the session did not run to its end (SIGTERM while measuring)"
+        verdict = {"status": status, "headline": headline}
+        (runner / "temp" / "nightly" / "verdict.json").write_text(json.dumps(verdict), encoding="utf-8")
+        self.write(runner)
+        _, text = self.judge(runner)
+        assert (headline in text) is is_told and "TABLE" in text
 
     def test_fails_where_no_run_was_stored(self, runner):
         status, text = self.judge(runner)
