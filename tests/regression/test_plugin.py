@@ -276,8 +276,8 @@ def test_a_cpu_has_nothing_to_give_back():
 
 
 def test_what_does_not_matter_passes(run_suite, record_baseline):
-    # in the middle between no change and the largest that goes
-    record_baseline(scale=1 / math.sqrt(11))
+    # far from no change, and far from the largest that goes: a busy machine takes times as long
+    record_baseline(scale=1 / 2)
     result = run_suite("--benchmark-compare", ANYTHING_GOES, *ONE)
     assert result.ret == 0, "\n".join(result.outlines[-30:])
     lines = verdict_lines(result)
