@@ -180,3 +180,11 @@ def test_a_benchmark_that_fails_after_it_was_timed_leaves_no_time(pytester):
     result.assert_outcomes(passed=1, failed=2)
     run = json.loads((pytester.path / "run.json").read_text())
     assert [benchmark["name"] for benchmark in run["benchmarks"]] == ["test_passes"]
+
+
+@pytest.mark.parametrize("option", ["--verdict-json=/dev/full", "--label-sheet=/dev/full"])
+def test_a_report_that_finds_no_room_fails_the_session(run_suite, option):
+    result = run_suite("--benchmark-compare", option, "--variants=eager-fp32", "-k", "labels")
+    output = "\n".join([*result.outlines, *result.errlines])
+    assert result.ret == pytest.ExitCode.TESTS_FAILED, output
+    assert "/dev/full cannot be written: No space left on device" in output and "Traceback" not in output

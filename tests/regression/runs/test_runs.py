@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from regression.explain import explanation
 from regression.judge.judge import judge
-from regression.judge.verdict import EVERY
+from regression.judge.verdict import EVERY, Verdict
 from regression.report import json as json_form
 from regression.report import markdown, terminal
 from regression.report.content import Changed, content
@@ -336,3 +336,22 @@ def test_fields_of_an_older_schema_are_read_under_todays_names(recorder: Recorde
 
 def test_the_limit_leaves_room_for_a_stored_run() -> None:
     assert LARGEST_FILE_BYTES > 50 * 400_000
+
+
+def test_an_interrupted_run_is_no_baseline_even_where_its_file_is_named(recorder: Recorder) -> None:
+    recorder.store(recorder.document())
+    path = recorder.store(recorder.document(interrupted="SIGTERM while confirming"))
+    for place in (recorder.folder, path):
+        stored = collect([place])
+        assert [run.path.name for run in stored.baselines] == (["0001_baseline.json"] if place != path else [])
+        (left_out,) = stored.left_out
+        assert str(left_out).startswith(f"{path}: was interrupted (SIGTERM while confirming), so it is no baseline")
+
+
+def test_the_report_of_an_interrupted_run_says_so(recorder: Recorder) -> None:
+    baselines = recorder.baselines()
+    run = recorder.run(ids=IDS[:4], selected=list(IDS), interrupted="SIGTERM while measuring")
+    report = judge(run, baselines)
+    assert any(note.startswith("This run was interrupted (SIGTERM while measuring)") for note in report.notes)
+    missing = {item.benchmark for item in report.judgements if item.verdict is Verdict.MISSING}
+    assert missing == set(IDS[4:])
