@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 import json
-import math
 import re
 import subprocess
 from types import SimpleNamespace
