@@ -22,14 +22,8 @@ DIGITS = 6
 
 
 def reduced(document: Mapping[str, Any]) -> dict[str, Any]:
-    """A stored run with all that is judged, explained and scored, and nothing else of its benchmarks and labels."""
-    suite = dict(document.get("suite", {}))
-    if "labels" in suite:
-        suite["labels"] = {
-            id_: {name: label.get(name) for name in ("passed", "message")} for id_, label in suite["labels"].items()
-        }
-    benchmarks = [_benchmark(record) for record in document.get("benchmarks", ())]
-    return {**document, "suite": suite, "benchmarks": benchmarks}
+    """A stored run with all that is judged, explained and scored, and nothing else of its benchmarks."""
+    return {**document, "benchmarks": [_benchmark(record) for record in document.get("benchmarks", ())]}
 
 
 def _benchmark(record: Mapping[str, Any]) -> dict[str, Any]:

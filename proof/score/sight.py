@@ -15,13 +15,14 @@ from proof.sight import KERNEL_TIMES, RULES
 from proof.simulation import BASELINE_RUNS, judge_twice
 from regression.explain.explanation import explanations
 from regression.judge.limits import CONFIRMATIONS
-from regression.judge.verdict import EVERY, Judgement, Report, Verdict
+from regression.judge.verdict import EVERY, Judgement, Reason, Report, Verdict
 from regression.metrics import METRICS
 from regression.runs.run import Run
 from regression.text import count
 
 # Of the injections of a size one in twenty may be missed, of those that are counted none.
 LEAST_SEEN = 0.95
+CONFIRMED = (Reason.CONFIRMED, Reason.WITHOUT_CONTROLS)
 EVERYTHING = "everything"
 SPIN = "spin_kernel"
 
@@ -45,7 +46,7 @@ class Seen:
     """What one judging says of one injection.
 
     Attributes:
-        reported: whether the metric of its rule has the verdict of its rule.
+        reported: whether the metric of its rule has the verdict of its rule, a slower time after confirmation.
         named: whether it is named as its rule says; None where the rule asks for no name.
         claimed: the detectable change, as a fraction; None of a count.
         size: by what fraction it is slower; None where the run does not say, and of a count.
@@ -159,7 +160,7 @@ def see(one: Injected, run: Run, baseline: Sequence[Run], report: Report) -> See
     if one.kind in COUNTED:
         reported = any(_is_counted(item, float(one.asked)) for item in found)
     else:
-        reported = any(item.verdict is Verdict.SLOWER for item in found)
+        reported = any(item.verdict is Verdict.SLOWER and item.reason in CONFIRMED for item in found)
     known = [item.detectable_ratio - 1 for item in found if item.detectable_ratio is not None]
     return Seen(
         reported,
