@@ -19,7 +19,7 @@ from regression.judge.judge import judge
 from regression.judge.limits import CONFIRMATIONS, FAMILY_WISE_ERROR, Limits, inside, limits
 from regression.judge.noise import Floats, Layout, estimate
 from regression.judge.verdict import EVERY, Report, suspects
-from regression.metrics import METRICS, Metric
+from regression.metrics import METRICS, Kind, Metric
 from regression.runs.find import is_folder, walk
 from regression.runs.read import read
 from regression.runs.run import Confirmation, LeftOut, Run, UnusableRun
@@ -86,7 +86,7 @@ def simulate(
 ) -> Calibration:
     """Nights of `benchmarks` unchanged benchmarks with all judged metrics, each against a fresh baseline."""
     random = np.random.default_rng(seed)
-    judged = [metric for metric in metrics if metric.judged and metric.spread is not None]
+    judged = [metric for metric in metrics if metric.judged and metric.kind is Kind.CONTINUOUS]
     counts = np.zeros(4)
     claims: list[Floats] = []
     for start in range(0, nights, BATCH):
