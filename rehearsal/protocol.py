@@ -1,0 +1,32 @@
+"""What the two ends of a rehearsal say to each other: the version, and the code by which a side begins.
+
+A side gets requests, `{"do": name, ...}`, and answers each with `{"answer": ...}` or `{"error": sentence}`. Items are
+of the types that execnet sends: None, bool, int, float, str, bytes, list and dict.
+"""
+
+from __future__ import annotations
+
+VERSION = 1
+"""Raised when a request or an answer changes its meaning."""
+
+OLD, NEW = "old", "new"
+SIDES = (OLD, NEW)
+
+NEEDED = ("torch", "timm", "torchvision", "numpy", "PIL", "pynvml")
+"""Modules without which a side's checkout cannot be imported."""
+
+BEGIN = """
+import faulthandler, os, sys
+begin = channel.receive()
+os.setsid()  # Ctrl-C is for the process that drives, which then ends its sides
+os.dup2(os.open(begin["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
+faulthandler.enable(file=2)
+sys.path[:] = [begin["checkout"], *(path for path in sys.path if path)]
+try:
+    from rehearsal import worker
+except ImportError as error:
+    channel.send({"error": f"{type(error).__name__}: {error}", "pid": os.getpid()})
+else:
+    channel.send({"protocol": worker.VERSION, "pid": os.getpid()})
+    worker.serve(channel)
+"""

@@ -1,0 +1,282 @@
+"""One rehearsal from the first process to the last: pairs of fresh processes, until all is decided or time is up."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from rehearsal import outputs, turns
+from rehearsal.protocol import NEW, OLD, SIDES
+from rehearsal.record import Pair, Record
+from rehearsal.side import NotAnswered, Place, Side, SideEnded, UnusableSide, end_all
+
+LEAST_TURNS_S = 2.0
+"""Of a pair and benchmark; a budget that has not so much for LEAST_PAIRS decides nothing."""
+MOST_TURNS_S = 20.0
+BUILD_GRACE_S = 60.0
+CHECKED_S = 0.6
+"""What counts and profiles of a benchmark take at least, before it is known."""
+
+Settled = Callable[[Record], tuple[set[str], set[str]]]
+"""Of a record the benchmarks whose latency is decided, and those whose kernel time is."""
+
+
+class TooShort(UnusableSide):
+    """The budget is too short to decide anything."""
+
+
+class Rehearsal:
+    """A rehearsal under way.
+
+    Args:
+        places: where the sides run, old and new.
+        budget_s: no round begins after so many seconds.
+        pairs: how many pairs there are at most, and after how many something can be decided.
+        counted: in how many pairs is counted.
+        settled: says what is decided.
+        progress: shows a line.
+    """
+
+    def __init__(
+        self,
+        places: Mapping[str, Place],
+        budget_s: float,
+        *,
+        least_pairs: int,
+        most_pairs: int,
+        counted: int,
+        build_timeout_s: float,
+        turn_timeout_s: float,
+        settled: Settled,
+        progress: Callable[[str], None],
+        seed: int | None = None,
+    ) -> None:
+        self._places, self._budget_s = places, budget_s
+        self._least_pairs, self._most_pairs, self._counted = least_pairs, most_pairs, counted
+        self._build_timeout_s, self._turn_timeout_s = build_timeout_s, turn_timeout_s
+        self._settled, self._progress = settled, progress
+        self._draw = random.Random(seed)
+        self._began = time.monotonic()
+        self._start_s = self._end_s = 0.0
+        self._sides: dict[str, Side] = {}
+        self._doing = ""
+        self._benchmark = ""
+        self._references: dict[str, Any] = {}
+
+    def describe(self) -> Record:
+        """Start both sides, and let each say what it is; they go on.
+
+        Raises:
+            UnusableSide: a side cannot be started, or the two cannot be compared.
+        """
+        for place in self._places.values():
+            place.check()
+        self._start()
+        record = Record(
+            sides={
+                side: {
+                    "interpreter": str(place.python),
+                    "checkout": str(place.checkout),
+                    "arguments": list(place.arguments),
+                    **self._sides[side].description,
+                }
+                for side, place in self._places.items()
+            },
+            budget_s=self._budget_s,
+            datetime=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        _check(record)
+        return record
+
+    def run(self, record: Record) -> None:
+        """Measure pair after pair into the record; whatever ends it early, what is whole is recorded.
+
+        Raises:
+            TooShort: after the first builds it is seen that nothing can be decided.
+        """
+        for number in range(self._most_pairs):
+            latency, kernels = self._settled(record)
+            left = [name for name in record.compared() if name not in latency]
+            profiled = [name for name in record.compared() if name not in kernels] if record.is_cuda else []
+            counted = record.compared() if number < self._counted else []
+            wanted = [name for name in record.compared() if name in {*left, *profiled, *counted}]
+            if not wanted or not (left or profiled):
+                break
+            if number and self._left_s() < self._start_s + self._end_s + LEAST_TURNS_S * len(left):
+                break
+            pair = Pair()
+            record.pairs.append(pair)
+            try:
+                self._pair(record, pair, number, wanted, left, counted, profiled)
+            except SideEnded as error:
+                if not self._benchmark:
+                    raise
+                side = NEW if str(error).startswith(f"the {NEW}") else OLD
+                record.failed[side][self._benchmark] = str(error)
+                self.end(at_once=True)
+            else:
+                self.end()
+
+    def end(self, *, at_once: bool = False) -> None:
+        """End both sides."""
+        sides, self._sides = list(self._sides.values()), {}
+        end_all(sides, at_once=at_once)
+
+    def _pair(
+        self,
+        record: Record,
+        pair: Pair,
+        number: int,
+        wanted: Sequence[str],
+        left: Sequence[str],
+        counted: Sequence[str],
+        profiled: Sequence[str],
+    ) -> None:
+        began = time.monotonic() if number else self._began
+        self._doing = f"pair {number + 1}"
+        if not self._sides:
+            self._start()
+        counts = self._build(record, pair, wanted)
+        self._start_s = max(self._start_s, time.monotonic() - began)
+        left = [name for name in left if name in counts]
+        seconds = self._seconds(number, len(left))
+        ends = time.monotonic() + seconds
+
+        def shown() -> None:
+            rounds = max((found.rounds for found in pair.turns.values()), default=0)
+            self._show(f"round {rounds} of {len(left)} latencies, {max(0, ends - time.monotonic()):.0f} s more of this pair")
+
+        turns.take_turns(
+            SIDES, {name: counts[name] for name in left}, seconds, self._take, pair.turns, self._draw, shown
+        )
+        began = time.monotonic()
+        if not number:
+            self._compare_outputs(record, list(counts))
+        for request, names in (("count", counted), ("profile", profiled)):
+            for name in names:
+                if name in counts:
+                    self._measure(record, pair, request, name)
+        self._benchmark = ""
+        self._end_s = max(self._end_s, time.monotonic() - began)
+
+    def _seconds(self, number: int, latencies: int) -> float:
+        """How long the turns of a pair may take, so that as many pairs as possible find room in the budget."""
+        end_s = self._end_s or CHECKED_S * latencies
+        least_s = LEAST_TURNS_S * latencies
+        left_s = self._left_s() - end_s
+        if not number and left_s - least_s < (self._least_pairs - 1) * (self._start_s + end_s + least_s):
+            needed_s = self._least_pairs * (self._start_s + end_s + least_s)
+            raise TooShort(
+                f"--budget of {self._budget_s:.0f} s is too short to decide anything: {self._least_pairs} pairs of "
+                f"processes take about {needed_s:.0f} s here; give more, or fewer benchmarks (--models, --variants, "
+                "--batch-sizes)"
+            )
+        for pairs in range(self._most_pairs - number, 0, -1):
+            seconds = (left_s - (pairs - 1) * (self._start_s + end_s)) / pairs
+            if seconds >= least_s:
+                return min(seconds, MOST_TURNS_S * latencies)
+        return max(0.0, min(left_s, least_s))
+
+    def _start(self) -> None:
+        for side in turns.order(SIDES, self._draw):
+            self._benchmark = ""
+            self._show(f"starting the {side} side")
+            self._sides[side] = Side(self._places[side])
+
+    def _build(self, record: Record, pair: Pair, wanted: Sequence[str]) -> dict[str, int]:
+        """Build on both sides; the calls of a turn of every benchmark that both could build."""
+        counts = {}
+        for name in wanted:
+            self._show(f"building {name}")
+            slowest_s = 0.0
+            for side in turns.order(SIDES, self._draw):
+                with self._failing(record, side, name):
+                    answer = self._ask(side, "build", name, self._build_timeout_s + BUILD_GRACE_S)
+                    slowest_s = max(slowest_s, answer["latency_s"])
+                    self._keep(pair, side, name, answer)
+            if not any(name in record.failed[side] for side in SIDES):
+                counts[name] = turns.calls(slowest_s)
+        return counts
+
+    def _compare_outputs(self, record: Record, names: Sequence[str]) -> None:
+        for name in names:
+            self._show(f"outputs of {name}")
+            found: dict[str, Any] = {}
+            for side in SIDES:
+                with self._failing(record, side, name):
+                    found[side] = self._ask(side, "outputs", name, self._turn_timeout_s)
+            model = record.sides[OLD]["benchmarks"][name]["model"]
+            if model not in self._references:
+                with self._failing(record, OLD, name):
+                    self._references[model] = self._sides[OLD].ask(
+                        "reference", f"computing the reference of {model}", self._turn_timeout_s, model=model
+                    )
+            if len(found) == len(SIDES) and model in self._references:
+                record.outputs[name] = outputs.compare(found[OLD], found[NEW], self._references[model])
+
+    def _measure(self, record: Record, pair: Pair, request: str, name: str) -> None:
+        self._show(f"{'counts' if request == 'count' else 'kernel time'} of {name}")
+        for side in turns.order(SIDES, self._draw):
+            with self._failing(record, side, name):
+                self._keep(pair, side, name, self._ask(side, request, name, self._turn_timeout_s))
+
+    def _keep(self, pair: Pair, side: str, name: str, answer: Mapping[str, Any]) -> None:
+        pair.measured[side][name] = answer["extra_info"]
+        pair.lists[side] = answer["suite"]
+
+    def _take(self, side: str, benchmark: str, calls: int) -> Sequence[float]:
+        self._benchmark = benchmark
+        found: list[float] = self._sides[side].ask(
+            "turn", f"taking a turn of {benchmark}", self._turn_timeout_s, benchmark=benchmark, calls=calls
+        )
+        return found
+
+    def _ask(self, side: str, request: str, benchmark: str, timeout_s: float) -> Any:
+        self._benchmark = benchmark
+        doing = {"build": "building", "count": "counting", "profile": "profiling"}.get(request, "running")
+        return self._sides[side].ask(request, f"{doing} {benchmark}", timeout_s, benchmark=benchmark)
+
+    @contextmanager
+    def _failing(self, record: Record, side: str, benchmark: str) -> Iterator[None]:
+        """What a side says it cannot do is recorded as a failure of the benchmark."""
+        try:
+            yield
+        except NotAnswered as error:
+            record.failed[side][benchmark] = str(error)
+
+    def _left_s(self) -> float:
+        return self._budget_s - (time.monotonic() - self._began)
+
+    def _show(self, text: str) -> None:
+        left_s = max(0.0, self._left_s())
+        self._progress(f"{self._doing or 'start'}: {text}; {left_s // 60:.0f}:{left_s % 60:02.0f} left")
+
+
+def _check(record: Record) -> None:
+    """Fill in what a side lacks that the other has.
+
+    Raises:
+        UnusableSide: they have no benchmark in common, or run on different devices.
+    """
+    devices = [record.sides[side]["device"] for side in SIDES]
+    if devices[0]["is_cuda"] != devices[1]["is_cuda"] or devices[0]["uuid"] != devices[1]["uuid"]:
+        names = " and ".join(f"{device['name']} {device['uuid']}".strip() for device in devices)
+        raise UnusableSide(
+            f"the sides run on different devices ({names}), which cannot take turns; compare stored runs instead "
+            "(python -m regression)"
+        )
+    for side, other in ((OLD, NEW), (NEW, OLD)):
+        here, missing = record.sides[side]["benchmarks"], record.sides[side]["missing"]
+        for name, parts in record.sides[other]["benchmarks"].items():
+            if name not in here:
+                reasons = (missing.get(key) for key in (name, parts["model"], parts["variant"]))
+                record.missing[side][name] = next(filter(None, reasons), "not part of this side's matrix")
+    if not record.compared():
+        reasons = dict.fromkeys(
+            f"{side}: {reason}" for side in SIDES for reason in dict.fromkeys(record.sides[side]["missing"].values())
+        )
+        raise UnusableSide(f"the sides have no benchmark in common ({'; '.join(reasons) or 'nothing was selected'})")

@@ -1,0 +1,221 @@
+"""The driving process's hold on one side: starts it, asks it, and says in a sentence what became of it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shlex
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import execnet
+
+from common.errors import UsageError
+from rehearsal.protocol import BEGIN, NEEDED, VERSION
+
+OLDEST_PYTHON = (3, 11)
+START_S = 120.0
+END_S = 5.0
+LAST_WORDS = 200
+PROBE = (
+    "import importlib.util, json, sys; "
+    "print(json.dumps([list(sys.version_info[:2]), [name for name in sys.argv[1:] "
+    "if importlib.util.find_spec(name) is None]]))"
+)
+
+
+class UnusableSide(UsageError):
+    """A side cannot be started; the message says which, why and what to do."""
+
+
+class SideEnded(Exception):
+    """A side's process ended, or was ended since it did not answer; the message says how."""
+
+
+class NotAnswered(Exception):
+    """A side could not do what it was asked for; the message is what it said. It goes on."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a side runs.
+
+    Attributes:
+        name: `old` or `new`.
+        python: its interpreter.
+        checkout: the folder of the project whose code it runs.
+        arguments: options of the suite.
+    """
+
+    name: str
+    python: Path
+    checkout: Path
+    arguments: tuple[str, ...] = ()
+
+    def check(self) -> None:
+        """Refuse an interpreter or a checkout that cannot be a side, before anything of it runs for long.
+
+        Raises:
+            UnusableSide: which says what is wrong with it.
+        """
+        option = f"--{self.name} {self.python}"
+        said = self._output(option, "-V")
+        if not said.startswith("Python "):
+            raise UnusableSide(f"{option} is no Python interpreter; name one, such as .venv/bin/python")
+        try:
+            version, lacking = json.loads(self._output(option, "-c", PROBE, *NEEDED).splitlines()[-1])
+        except (ValueError, IndexError):
+            raise UnusableSide(f"{option} cannot run a line of Python; try it by hand: {self.python} -c 'print(1)'") from None
+        if tuple(version) < OLDEST_PYTHON:
+            raise UnusableSide(f"{option} is Python {version[0]}.{version[1]}; a side needs 3.11 or later")
+        if lacking:
+            raise UnusableSide(
+                f"{option} lacks {', '.join(lacking)}; install the project's requirements there: "
+                f"{self.python} -m pip install -e {self.checkout}"
+            )
+        if not (self.checkout / "rehearsal" / "worker.py").is_file():
+            raise UnusableSide(
+                f"--{self.name}-checkout {self.checkout} has no rehearsal/worker.py, so it cannot be rehearsed: it is no "
+                "checkout of this project, or one from before the rehearsal; rehearse environments with the same code"
+            )
+
+    def _output(self, option: str, *arguments: str) -> str:
+        try:
+            done = subprocess.run(
+                [self.python, *arguments],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=START_S,
+                check=False,
+            )
+        except FileNotFoundError:
+            raise UnusableSide(f"{option} does not exist; name a Python interpreter, such as .venv/bin/python") from None
+        except subprocess.TimeoutExpired:
+            raise UnusableSide(f"{option} did not answer within {START_S:g} s") from None
+        except OSError as error:
+            raise UnusableSide(f"{option} cannot be run: {error.strerror}; name a Python interpreter") from None
+        return (done.stdout + done.stderr).decode("utf-8", "replace").strip()
+
+
+class Side:
+    """A process of one side, from its start to its end.
+
+    Raises:
+        UnusableSide: it cannot run the checkout, or speaks another version of the protocol.
+        SideEnded: it ended while it started.
+    """
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.name = place.name
+        self._folder = tempfile.TemporaryDirectory(prefix=f"rehearsal-{place.name}-")
+        self._log = Path(self._folder.name, "log")
+        self._log.touch()
+        self._pid = 0
+        self._group = execnet.Group()
+        self._ended = ""
+        try:
+            self._begin()
+        except BaseException:
+            self.end()
+            raise
+
+    def _begin(self) -> None:
+        spec = execnet.XSpec("popen")
+        spec.python = shlex.quote(os.path.abspath(self.place.python))  # noqa: PTH100  a venv's link must not be resolved
+        self._channel = self._group.makegateway(spec).remote_exec(BEGIN)
+        self._channel.send({"log": str(self._log), "checkout": str(self.place.checkout.resolve())})
+        hello = self._receive("starting", START_S)
+        self._pid = hello["pid"]
+        if "error" in hello:
+            raise UnusableSide(f"the {self.name} side cannot import {self.place.checkout}: {hello['error']}")
+        if hello["protocol"] != VERSION:
+            raise UnusableSide(
+                f"--{self.name}-checkout {self.place.checkout} speaks version {hello['protocol']} of the rehearsal's "
+                f"protocol, this checkout version {VERSION}; start the rehearsal from the newer checkout"
+            )
+        try:
+            self.description: dict[str, Any] = self.ask(
+                "begin", "starting", START_S, arguments=list(self.place.arguments)
+            )
+        except NotAnswered as error:
+            raise UnusableSide(f"the {self.name} side: {error}") from None
+
+    def ask(self, request: str, doing: str, timeout_s: float, **arguments: Any) -> Any:
+        """The answer to a request.
+
+        Args:
+            doing: what the side does then, for the sentence where it ends.
+
+        Raises:
+            NotAnswered: the side says why it cannot.
+            SideEnded: its process ended before it answered, or after this many seconds was ended.
+        """
+        try:
+            self._channel.send({"do": request, **arguments})
+        except OSError:
+            raise SideEnded(self._why(doing)) from None
+        answer = self._receive(doing, timeout_s)
+        if "error" in answer:
+            raise NotAnswered(answer["error"])
+        return answer["answer"]
+
+    def end(self, *, at_once: bool = False) -> None:
+        """End the process, whatever it does; it is gone afterwards."""
+        if at_once:
+            self._kill()
+        self._group.terminate(timeout=END_S)
+        self._folder.cleanup()
+
+    def _receive(self, doing: str, timeout_s: float) -> dict[str, Any]:
+        try:
+            return dict(self._channel.receive(timeout_s))
+        except self._channel.TimeoutError:
+            self._kill()
+            raise SideEnded(f"the {self.name} side took longer than {timeout_s:g} s for {doing} and was ended") from None
+        except self._channel.RemoteError as error:
+            last = str(error).strip().splitlines()[-1][:LAST_WORDS]
+            raise SideEnded(f"the {self.name} side's process ended while {doing}: {last}") from None
+        except EOFError:
+            raise SideEnded(self._why(doing)) from None
+
+    def _kill(self) -> None:
+        if self._pid:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._pid, signal.SIGKILL)
+
+    def _why(self, doing: str) -> str:
+        """How the process ended, as far as the system and its last words say."""
+        how = ""
+        deadline = time.monotonic() + END_S
+        while self._pid and not how and time.monotonic() < deadline:
+            with contextlib.suppress(ChildProcessError):
+                status = os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+                if status is None:
+                    time.sleep(0.02)
+                    continue
+                if status.si_code == os.CLD_EXITED:
+                    how = f" with status {status.si_status}"
+                else:
+                    how = f" by {signal.Signals(status.si_status).name}"
+                    if status.si_status == signal.SIGKILL:
+                        how += " (somebody killed it, or the machine ran out of memory)"
+            break
+        said = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
+        fatal = [line for line in said if line.startswith("Fatal Python error")]
+        words = f": {fatal[0][:LAST_WORDS]}" if fatal else ""
+        return f"the {self.name} side's process ended{how} while {doing}{words}"
+
+
+def end_all(sides: Sequence[Side], *, at_once: bool = False) -> None:
+    """End every side, also where ending one of them fails."""
+    with contextlib.ExitStack() as stack:
+        for side in sides:
+            stack.callback(side.end, at_once=at_once)

@@ -1,0 +1,243 @@
+"""One side of a rehearsal: builds, times, counts and profiles what the driving process asks for, one request at a time.
+
+It runs in the side's own interpreter, from the side's own checkout, and needs no pytest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import gc
+import importlib.metadata
+import platform
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NoReturn, Protocol
+
+import timm
+import torch
+
+from common.errors import UsageError
+from fixtures import options
+from fixtures.instruments.host_work import HostWorkCounter
+from fixtures.instruments.kernel_time import KernelTimeProfiler
+from fixtures.instruments.latency import synchronised, warm_up
+from fixtures.instruments.memory import PeakMemory
+from fixtures.machine.device import resolve
+from fixtures.machine.environment import settings
+from fixtures.machine.gpu_state import GpuState
+from fixtures.models import images
+from fixtures.pool import Inference, Key, VariantPool
+from fixtures.recording import Recording
+from fixtures.variants.table import VARIANTS, default_variants
+from rehearsal.protocol import VERSION as VERSION
+
+UNTIMED_CALLS = 1
+
+
+class Channel(Protocol):
+    """execnet's channel to the driving process; it ends when that process does."""
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+    def send(self, item: object) -> None: ...
+
+
+def serve(channel: Channel) -> None:
+    """Answer requests until the channel closes; an error is an answer, too."""
+    side: Side | None = None
+    for request in channel:
+        arguments = dict(request)
+        name = arguments.pop("do")
+        try:
+            if name == "begin":
+                side = Side(arguments["arguments"])
+                answer = side.describe()
+            else:
+                with torch.inference_mode(), torch.no_grad():
+                    answer = getattr(side, f"answer_{name}")(**arguments)
+        except Exception as error:  # whatever it is, the driving process says it
+            channel.send({"error": _sentence(error)})
+            del error
+            gc.collect()
+        else:
+            channel.send({"answer": answer})
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message)
+
+
+class Side:
+    """The variants of one side, and what is known of them.
+
+    Args:
+        arguments: options of the suite.
+
+    Raises:
+        UsageError: an option that this checkout cannot read, or a device that is not here.
+    """
+
+    def __init__(self, arguments: Sequence[str]) -> None:
+        parser = _Parser(prog="", add_help=False, allow_abbrev=False)
+        options.add_options(parser.add_argument)
+        asked = parser.parse_args(arguments)
+        self.missing: dict[str, str] = {}
+        names = asked.variants or default_variants()
+        asked.models = tuple(name for name in asked.models if self._has_model(name))
+        asked.variants = tuple(name for name in names if self._has_variant(name))
+        self.options = options.read(asked)
+        self.device = resolve(self.options.device)
+        torch.backends.cudnn.benchmark = self.options.cudnn_benchmark
+        if self.device.is_cuda:
+            torch.cuda.set_device(self.device.torch_device)
+        sizes = self.options.batch_sizes or self.device.default_batch_sizes
+        self.keys: dict[str, Key] = {}
+        for model in self.options.models:
+            for size in sizes:
+                for variant in self.options.variants:
+                    reason = VARIANTS[variant].reason_to_skip(self.device)
+                    key = Key(model, variant, size)
+                    if reason:
+                        self.missing[str(key)] = reason
+                    else:
+                        self.keys[str(key)] = key
+        self.pool = VariantPool(self.device, self.options, images.find(self.options.images), lambda text, ends: None)
+        self.recording = Recording()
+        self._calls: dict[str, Callable[[], Any]] = {}
+
+    def describe(self) -> dict[str, Any]:
+        """What the side is and what it can run: JSON's types."""
+        return {
+            "python": platform.python_version(),
+            "packages": dict(sorted(_packages())),
+            "settings": settings(self.device),
+            "device": {
+                "name": self.device.name,
+                "uuid": self.device.uuid,
+                "is_cuda": self.device.is_cuda,
+                "driver": GpuState(self.device.uuid).driver() if self.device.is_cuda else None,
+                "cuda": torch.version.cuda,
+                "cudnn": torch.backends.cudnn.version() if self.device.is_cuda else None,
+            },
+            "benchmarks": {
+                name: {"model": key.model, "variant": key.variant, "batch_size": key.batch_size}
+                for name, key in self.keys.items()
+            },
+            "missing": self.missing,
+        }
+
+    def answer_build(self, benchmark: str) -> dict[str, Any]:
+        """Build a benchmark, check its outputs and warm it up; `latency_s` is what its last call took."""
+        inference = self._inference(benchmark)
+        error = self.pool.check(inference)
+        call = self._calls[benchmark] = synchronised(inference.run, self.device)
+        warm_up(call)
+        began = time.perf_counter()
+        call()
+        latency_s = time.perf_counter() - began
+        fields = inference.fields()
+        self.recording.extra_info[inference.key] = {}
+        self.recording.add_fields(inference.key, fields)
+        return {"latency_s": latency_s, "relative_error": error, **self._recorded(inference.key)}
+
+    def answer_turn(self, benchmark: str, calls: int) -> list[float]:
+        """Seconds of each of some calls, after an untimed one that brings weights and code into caches."""
+        call = self._calls[benchmark]
+        times_s = []
+        gc.disable()
+        try:
+            for _ in range(UNTIMED_CALLS):
+                call()
+            for _ in range(calls):
+                began = time.perf_counter()
+                call()
+                times_s.append(time.perf_counter() - began)
+        finally:
+            gc.enable()
+        return times_s
+
+    def answer_outputs(self, benchmark: str) -> dict[str, Any]:
+        """The logits of every photograph, the largest relative error that they may have, and whether labels count."""
+        inference = self._inference(benchmark)
+        return {
+            **_as_bytes(self.pool.logits(inference)),
+            "bound": self.pool.bound(inference),
+            "pretrained": inference.model.weights.pretrained,
+            "weights": inference.model.weights.source,
+        }
+
+    def answer_reference(self, model: str) -> dict[str, Any]:
+        """The logits of every photograph in FP32 on the CPU."""
+        return _as_bytes(self.pool.reference(model))
+
+    def answer_count(self, benchmark: str) -> dict[str, Any]:
+        """What is counted of an inference, with all that was recorded of the benchmark so far."""
+        inference = self._inference(benchmark)
+        fields = {**HostWorkCounter(inference, self.device).measure()}
+        if self.device.is_cuda:
+            fields.update(PeakMemory(inference, self.device).measure())
+        self.recording.add_fields(inference.key, fields)
+        return self._recorded(inference.key)
+
+    def answer_profile(self, benchmark: str) -> dict[str, Any]:
+        """The kernel time of an inference and its operators, with all that was recorded so far; only on a GPU."""
+        inference = self._inference(benchmark)
+        self.recording.add_fields(inference.key, KernelTimeProfiler(inference, self.device).measure())
+        return self._recorded(inference.key)
+
+    def _inference(self, benchmark: str) -> Inference:
+        return self.pool.get(self.keys[benchmark])
+
+    def _recorded(self, key: Key) -> dict[str, Any]:
+        recording = self.recording
+        return {
+            "extra_info": _plain(recording.extra_info[key]),
+            "suite": {
+                "kernels": list(recording.kernel_names),
+                "operators": list(recording.operator_names),
+                "api_calls": [dict(calls) for calls in recording.api_calls],
+            },
+        }
+
+    def _has_model(self, name: str) -> bool:
+        if timm.is_model(name):
+            return True
+        self.missing[name] = f"timm {timm.__version__} has no model {name!r}"
+        return False
+
+    def _has_variant(self, name: str) -> bool:
+        if name in VARIANTS:
+            return True
+        self.missing[name] = f"this checkout has no variant {name!r}"
+        return False
+
+
+def _packages() -> Iterable[tuple[str, str]]:
+    for distribution in importlib.metadata.distributions():
+        with contextlib.suppress(Exception):  # metadata of a package that is half removed
+            yield distribution.metadata["Name"].lower().replace("_", "-"), str(distribution.version)
+
+
+def _as_bytes(logits: Mapping[str, torch.Tensor]) -> dict[str, Any]:
+    """Logits (classes,) by file as float32 bytes (files, classes)."""
+    return {
+        "files": list(logits),
+        "logits": torch.stack(list(logits.values())).float().contiguous().numpy().tobytes(),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """The value in types that execnet sends."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    return value
+
+
+def _sentence(error: Exception) -> str:
+    text = " ".join(str(error).split())[:500]
+    named = isinstance(error, UsageError) or type(error).__module__.startswith("fixtures.")
+    return text if named and text else f"{type(error).__name__}: {text}".removesuffix(": ")
