@@ -63,7 +63,7 @@ class Rehearsal:
         self._began = time.monotonic()
         self._start_s = self._end_s = 0.0
         self._sides: dict[str, Side] = {}
-        self._doing = ""
+        self._doing = self._decided = ""
         self._benchmark = ""
         self._references: dict[str, Any] = {}
 
@@ -100,6 +100,7 @@ class Rehearsal:
         """
         for number in range(self._most_pairs):
             latency, kernels = self._settled(record)
+            self._decided = f"{len(latency)} of {len(record.compared())} decided"
             left = [name for name in record.compared() if name not in latency]
             profiled = [name for name in record.compared() if name not in kernels] if record.is_cuda else []
             counted = record.compared() if number < self._counted else []
@@ -137,7 +138,7 @@ class Rehearsal:
         profiled: Sequence[str],
     ) -> None:
         began = time.monotonic() if number else self._began
-        self._doing = f"pair {number + 1}"
+        self._doing = f"pair {number + 1} of {self._most_pairs} at most"
         if not self._sides:
             self._start()
         counts = self._build(record, pair, wanted)
@@ -148,7 +149,7 @@ class Rehearsal:
 
         def shown() -> None:
             rounds = max((found.rounds for found in pair.turns.values()), default=0)
-            self._show(f"round {rounds} of {len(left)} latencies, {max(0, ends - time.monotonic()):.0f} s more of this pair")
+            self._show(f"latency of {len(left)} benchmarks, round {rounds}, {max(0, ends - time.monotonic()):.0f} s more")
 
         turns.take_turns(
             SIDES, {name: counts[name] for name in left}, seconds, self._take, pair.turns, self._draw, shown
@@ -253,7 +254,8 @@ class Rehearsal:
 
     def _show(self, text: str) -> None:
         left_s = max(0.0, self._left_s())
-        self._progress(f"{self._doing or 'start'}: {text}; {left_s // 60:.0f}:{left_s % 60:02.0f} left")
+        said = "; ".join(filter(None, (text, self._decided, f"{left_s // 60:.0f}:{left_s % 60:02.0f} left")))
+        self._progress(f"{self._doing or 'start'}: {said}")
 
 
 def _check(record: Record) -> None:

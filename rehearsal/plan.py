@@ -1,0 +1,46 @@
+"""What a rehearsal would measure, how long that takes at most, and what could be seen in that time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from regression.text import WIDTH, change, count, wrapped
+from rehearsal import judge
+from rehearsal.protocol import NEW, OLD, SIDES
+from rehearsal.record import Record
+from rehearsal.sequential import LEAST_PAIRS, MOST_PAIRS, expected
+
+WITHIN = 0.01
+"""Standard error that a pair's turns of a benchmark are expected to leave."""
+
+
+def plan(record: Record) -> str:
+    """The plan of a rehearsal whose sides have described themselves."""
+    return "\n".join(part for text in _sentences(record) for part in wrapped(text, WIDTH))
+
+
+def _sentences(record: Record) -> Iterable[str]:
+    names = record.compared()
+    tests = judge.test_count(record)
+    yield f"{count(len(names), 'benchmark')} on {record.sides[OLD]['device']['name']}:"
+    yield from (f"  {name}" for name in names)
+    for side in SIDES:
+        yield from (f"  not compared, {side}: {name}: {why}" for name, why in record.missing[side].items())
+    kinds = "latency in turns, outputs, counts" + (", kernel time by operator" if record.is_cuda else "")
+    yield f"Measured: {kinds}; {LEAST_PAIRS} to {MOST_PAIRS} pairs of fresh processes."
+    yield (
+        f"At most {record.budget_s:.0f} s, and the build or profile that is under way then; less where all is decided "
+        "before."
+    )
+    runs = {side: list[judge.Run]() for side in (OLD, NEW)}
+    for pairs in (LEAST_PAIRS, MOST_PAIRS):
+        shown = [
+            math.exp(expected(pairs, WITHIN, judge.latency_prior(record, name, runs, 1.0), tests).detectable)
+            for name in names
+        ]
+        span = dict.fromkeys(change(ratio, "") for ratio in (min(shown), max(shown)))
+        yield f"A change of latency of {' to '.join(span)} could be seen after {pairs} pairs."
+    found = judge.differences(record)
+    yield f"{count(len(found), 'difference')} of the environment{':' if found else ''}"
+    yield from (f"  {item.field}: {item.baseline} -> {item.now}" for item in found)

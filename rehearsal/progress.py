@@ -1,0 +1,35 @@
+"""One line of progress on a terminal, written over itself; elsewhere nothing."""
+
+from __future__ import annotations
+
+import shutil
+from typing import IO
+
+from regression.text import fit
+
+
+class Progress:
+    """Shows the newest line.
+
+    Args:
+        stream: where; a stream that is no terminal gets nothing.
+    """
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+        self._shown = 0
+
+    def show(self, text: str) -> None:
+        """Write the line over the one before."""
+        if self._stream.isatty():
+            line = fit(text, max(20, shutil.get_terminal_size().columns - 1))
+            self._stream.write(f"\r{line.ljust(self._shown)}")
+            self._stream.flush()
+            self._shown = len(line)
+
+    def clear(self) -> None:
+        """Take the line away."""
+        if self._shown:
+            self._stream.write(f"\r{' ' * self._shown}\r")
+            self._stream.flush()
+            self._shown = 0

@@ -1,0 +1,208 @@
+"""What is said of a rehearsal: a table for a terminal, Markdown, or JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from regression.judge.verdict import Reason, Verdict
+from regression.metrics import Kind
+from regression.text import WIDTH, change, code, count, escaped, fit, measure, plain, wrapped
+from rehearsal.judge import BY_KEY, OUTPUTS, Judged, Row
+from rehearsal.protocol import OLD, SIDES
+from rehearsal.record import Record
+from rehearsal.sequential import ERROR, MOST_PAIRS
+
+HEADINGS = ("metric", "old", "new", "change", "interval", "detectable", "verdict")
+WORST_FIRST = (
+    Verdict.SLOWER, Verdict.MISSING, Verdict.CHANGED, Verdict.UNSURE, Verdict.FASTER, Verdict.NEW, Verdict.SAME,
+)  # fmt: skip
+MOST_DIFFERENCES = 12
+# Reasons that say no more than the verdict does.
+PLAIN = frozenset({Reason.INSIDE_NOISE, Reason.SEEN_BEFORE, Reason.CONFIRMED})
+
+
+def table(record: Record, judged: Judged) -> str:
+    """The rehearsal in at most 100 columns: the headline, what differs, the rows by benchmark, the summary."""
+    out = [*wrapped(headline(judged), WIDTH), "", *_lines(_sides(record)), *_lines(_differences(judged)), ""]
+    shown, folded = _folded(judged.rows)
+    cells = [_cells(row) for row in shown]
+    widths = [max(map(len, column)) for column in zip(HEADINGS, *cells, strict=True)]
+    if shown:
+        out += ["  " + _line(HEADINGS, widths), "-" * min(WIDTH, sum(widths) + 2 * len(widths))]
+    before = ""
+    for row, texts in zip(shown, cells, strict=True):
+        if row.judgement.benchmark != before:
+            before = row.judgement.benchmark
+            out.append(escaped(before))
+        out.append("  " + _line(texts, widths))
+        out += wrapped(_remark(row), WIDTH, "      ") if _remark(row) else []
+    out += ["", *_lines(folded), *_lines(judged.notes), *_lines(_method(record, judged)), summary(judged)]
+    return "\n".join(out)
+
+
+def markdown(record: Record, judged: Judged) -> str:
+    """The same as Markdown; whatever a side said of itself is code or escaped."""
+    shown, folded = _folded(judged.rows)
+    out = [f"## {plain(headline(judged))}", "", *(f"- {plain(text)}" for text in _sides(record))]
+    out += [f"- {plain(text.strip())}" for text in _differences(judged)]
+    if shown:
+        out += ["", f"| benchmark | {' | '.join(HEADINGS)} |", f"| --- | --- |{' ---: |' * 5} --- |"]
+    for row in shown:
+        remark = f" ({plain(_remark(row))})" if _remark(row) else ""
+        texts = " | ".join(map(plain, _cells(row)))
+        out.append(f"| {code(row.judgement.benchmark)} | {texts}{remark} |")
+    said = [*folded, *judged.notes, *_method(record, judged)]
+    return "\n".join([*out, "", *(f"- {plain(text)}" for text in said), "", f"**{plain(summary(judged))}**"])
+
+
+def as_json(record: Record, judged: Judged) -> str:
+    """The judgements as JSON; ratios are new over old."""
+    rows = [
+        {
+            "benchmark": said.benchmark,
+            "metric": said.metric,
+            "old": said.baseline,
+            "new": said.now,
+            "ratio": said.ratio,
+            "interval": None if row.low_ratio is None else [row.low_ratio, row.high_ratio],
+            "detectable_ratio": said.detectable_ratio,
+            "verdict": str(said.verdict),
+            "reason": str(said.reason),
+            "detail": said.detail,
+            "failed": row.failed,
+            "pairs": row.pairs,
+        }
+        for row in judged.rows
+        for said in [row.judgement]
+    ]
+    document = {
+        "headline": headline(judged),
+        "failed": judged.failed,
+        "interrupted": record.interrupted,
+        "error": ERROR,
+        "tests": judged.tests,
+        "pairs": len(record.pairs),
+        "differences": [
+            {"field": item.field, "old": item.baseline, "new": item.now} for item in judged.differences
+        ],
+        "notes": list(judged.notes),
+        "rows": rows,
+    }
+    return json.dumps(document, indent=1)
+
+
+def headline(judged: Judged) -> str:
+    """One sentence: what fails, or what was seen."""
+    by_verdict: dict[Verdict, dict[str, None]] = {}
+    for row in judged.rows:
+        by_verdict.setdefault(row.judgement.verdict, {})[row.judgement.benchmark] = None
+    failing = list(dict.fromkeys(row.judgement.benchmark for row in judged.rows if row.failed))
+    unsure = by_verdict.get(Verdict.UNSURE, {})
+    more = f"; {count(len(unsure), 'benchmark')} could not be decided" if unsure else ""
+    if failing:
+        verdicts = dict.fromkeys(str(row.judgement.verdict) for row in judged.rows if row.failed)
+        names = ", ".join(failing[:3]) + (f" and {len(failing) - 3} more" if len(failing) > 3 else "")
+        return f"The new side fails in {count(len(failing), 'benchmark')} ({', '.join(verdicts)}): {names}{more}."
+    faster = by_verdict.get(Verdict.FASTER, {})
+    said = f"{count(len(faster), 'benchmark')} faster" if faster else "Nothing is slower"
+    changed = by_verdict.get(Verdict.CHANGED, {})
+    counts = f", {count(len(changed), 'benchmark')} with other counts or labels" if changed else ""
+    return f"{said}{counts}{more}."
+
+
+def summary(judged: Judged) -> str:
+    """The verdicts counted, and whether the rehearsal fails."""
+    found = Counter(row.judgement.verdict for row in judged.rows)
+    counts = ", ".join(f"{found[verdict]} {verdict}" for verdict in WORST_FIRST if found[verdict])
+    return f"{'FAILED' if judged.failed else 'passed'}: {counts or 'nothing was measured'}"
+
+
+def _folded(rows: Sequence[Row]) -> tuple[list[Row], list[str]]:
+    """The rows that are shown, benchmark by benchmark with the worst first, and a line for the counts that are equal."""
+    equal: Counter[str] = Counter()
+    shown: dict[str, list[Row]] = {}
+    for row in rows:
+        metric = BY_KEY.get(row.judgement.metric)
+        if metric is not None and metric.kind is Kind.COUNT and row.judgement.verdict is Verdict.SAME:
+            equal[metric.title] += 1
+        else:
+            shown.setdefault(row.judgement.benchmark, []).append(row)
+    order = sorted(
+        shown.values(), key=lambda some: min(WORST_FIRST.index(row.judgement.verdict) for row in some)
+    )
+    said = ", ".join(f"{title} ({number})" for title, number in equal.items())
+    return [row for some in order for row in some], [f"Equal counts, with their benchmarks: {said}."] if said else []
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    said = row.judgement
+    metric = BY_KEY.get(said.metric)
+    if said.metric == OUTPUTS or metric is None:
+        amounts = tuple("-" if value is None else f"{value:.2g}" for value in (said.baseline, said.now))
+    else:
+        amounts = tuple(measure(value, said.baseline, metric.unit) for value in (said.baseline, said.now))
+    return (
+        metric.title if metric else said.metric,
+        *amounts,
+        change(said.ratio),
+        _interval(row.low_ratio, row.high_ratio),
+        change(said.detectable_ratio, ""),
+        str(said.verdict),
+    )
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    if low is None or high is None:
+        return "-"
+    digits = 2 if max(abs(math.log(low)), abs(math.log(high))) < 0.0995 else 1
+    return f"{(low - 1) * 100:+.{digits}f} to {(high - 1) * 100:+.{digits}f} %"
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    first, *numbers, verdict = cells
+    middle = [cell.rjust(size) for cell, size in zip(numbers, widths[1:-1], strict=True)]
+    return "  ".join([first.ljust(widths[0]), *middle, verdict]).rstrip()
+
+
+def _remark(row: Row) -> str:
+    said = row.judgement
+    if said.detail:
+        return escaped(said.detail if said.reason in PLAIN else f"{said.reason}: {said.detail}")
+    return "" if said.reason in PLAIN else str(said.reason)
+
+
+def _sides(record: Record) -> Iterable[str]:
+    for side in SIDES:
+        about: Mapping[str, object] = record.sides[side]
+        options = f" {' '.join(record.sides[side]['arguments'])}" if record.sides[side]["arguments"] else ""
+        yield f"{side}: {escaped(str(about['interpreter']))} in {escaped(str(about['checkout']))}{escaped(options)}"
+    device = record.sides[OLD]["device"]
+    yield f"device: {escaped(device['name'])}"
+
+
+def _differences(judged: Judged) -> Iterable[str]:
+    number = len(judged.differences)
+    yield f"{count(number, 'difference')} of the environment{':' if number else ''}"
+    for item in judged.differences[:MOST_DIFFERENCES]:
+        yield f"  {escaped(item.field)}: {fit(escaped(item.baseline))} -> {fit(escaped(item.now))}"
+    if number > MOST_DIFFERENCES:
+        yield f"  and {number - MOST_DIFFERENCES} more; --format json lists all"
+
+
+def _method(record: Record, judged: Judged) -> Iterable[str]:
+    rounds = [turns.rounds for pair in record.pairs for turns in pair.turns.values()]
+    spread = f", {min(rounds)} to {max(rounds)} rounds of turns a benchmark and pair" if rounds else ""
+    yield (
+        f"{count(len(record.pairs), 'pair')} of fresh processes (at most {MOST_PAIRS}) in {record.took_s:.0f} s{spread}; "
+        f"{count(judged.tests, 'test')}, error of all intervals together {ERROR:.0%}."
+    )
+
+
+def _lines(texts: Iterable[str]) -> list[str]:
+    return [part for text in texts for part in wrapped(text, WIDTH)]
+
+
+FORMS = {"table": table, "markdown": markdown, "json": as_json}
