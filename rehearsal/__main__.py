@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _rehearse(options: argparse.Namespace) -> int:
     from rehearsal.session import Rehearsal
-    from rehearsal.side import SideEnded
+    from rehearsal.side import SideEnded, UnusableSide
 
     began = time.monotonic()
     progress = Progress(sys.stderr)
@@ -82,7 +82,9 @@ def _rehearse(options: argparse.Namespace) -> int:
             ended = True
         except KeyboardInterrupt:
             found.interrupted = "Interrupted: what was not decided by then is UNSURE."
-        except SideEnded as error:
+        except (SideEnded, UnusableSide) as error:
+            if not any(pair.turns for pair in found.pairs):
+                raise UsageError(str(error)) from None
             found.interrupted = f"Ended early: {error}."
     finally:
         progress.clear()
@@ -170,7 +172,11 @@ def _parser() -> argparse.ArgumentParser:
         "--json", type=option_types.output_file, metavar="FILE", help="write all that was recorded, for --from"
     )
     how.add_argument(
-        "--from", dest="from_file", type=Path, metavar="FILE", help="judge and show a recorded rehearsal; measure nothing"
+        "--from",
+        dest="from_file",
+        type=Path,
+        metavar="FILE",
+        help="judge a recorded rehearsal; measure nothing",
     )
     return parser
 

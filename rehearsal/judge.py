@@ -23,7 +23,7 @@ from regression.runs.run import Benchmark, Confirmation, Run
 from regression.text import count
 from rehearsal.protocol import NEW, OLD, SIDES
 from rehearsal.record import Record, Turns
-from rehearsal.sequential import LEAST_PAIRS, Interval, interval
+from rehearsal.sequential import LEAST_PAIRS, MOST_PAIRS, Interval, interval
 from rehearsal.turns import LEAST_ROUNDS
 
 BY_KEY: Mapping[str, Metric] = {metric.key: metric for metric in METRICS}
@@ -159,17 +159,15 @@ def latency_prior(record: Record, benchmark: str, runs: Mapping[str, Sequence[Ru
     return math.hypot(GPU_BOUND, waits * (HOST_BOUND_TENSORRT if variant.startswith("tensorrt") else HOST_BOUND))
 
 
-def _continuous(
-    record: Record, runs: Mapping[str, Sequence[Run]]
-) -> Iterable[tuple[str, str, Differences, float]]:
+def _continuous(record: Record, runs: Mapping[str, Sequence[Run]]) -> Iterable[tuple[str, str, Differences, float]]:
     """Metric, benchmark, its pairs and the prior between processes, of every continuous test that was measured."""
     for name in record.compared():
-        found = latency_differences(pair.turns[name] for pair in record.pairs if name in pair.turns)
+        found = latency_differences(pair.turns[name] for pair in record.pairs[:MOST_PAIRS] if name in pair.turns)
         if found is not None:
             yield LATENCY, name, found, latency_prior(record, name, runs, found.old)
         pairs = [
             (old.benchmarks[name], new.benchmarks[name])
-            for old, new in zip(runs[OLD], runs[NEW], strict=True)
+            for old, new in list(zip(runs[OLD], runs[NEW], strict=True))[:MOST_PAIRS]
             if all(KERNEL_TIME in run.benchmarks[name].values for run in (old, new) if name in run.benchmarks)
             and name in old.benchmarks
             and name in new.benchmarks
@@ -267,10 +265,17 @@ def _output_rows(record: Record) -> Iterable[Row]:
         found = record.outputs.get(benchmark)
         if found is None:
             continue
-        values = {"baseline": found.get("old_error"), "now": found.get("new_error")}
         verdict, reason, detail = _outputs(found)
         yield Row(
-            Judgement(benchmark=benchmark, metric=OUTPUTS, verdict=verdict, reason=reason, detail=detail, **values)
+            Judgement(
+                benchmark=benchmark,
+                metric=OUTPUTS,
+                baseline=found.get("old_error"),
+                now=found.get("new_error"),
+                verdict=verdict,
+                reason=reason,
+                detail=detail,
+            )
         )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+Labels = npt.NDArray[np.intp]
 Logits = npt.NDArray[np.float64]
 """(files, classes)"""
 
@@ -21,9 +22,7 @@ def logits(answer: Mapping[str, Any]) -> tuple[list[str], Logits]:
     return files, np.frombuffer(answer["logits"], dtype=np.float32).astype(np.float64).reshape(len(files), -1)
 
 
-def compare(
-    old: Mapping[str, Any], new: Mapping[str, Any], reference: Mapping[str, Any]
-) -> dict[str, Any]:
+def compare(old: Mapping[str, Any], new: Mapping[str, Any], reference: Mapping[str, Any]) -> dict[str, Any]:
     """How the outputs of the two sides compare, in types of JSON.
 
     A label is lost where the new side names another class than the reference, the old side names the reference's, and
@@ -73,5 +72,5 @@ def _largest(part: Logits, reference: Logits) -> float | None:
     return float(f"{largest:.6g}") if math.isfinite(largest) else None
 
 
-def _named(files: Sequence[str], labels: Sequence[npt.NDArray[np.intp]], which: npt.NDArray[np.bool_]) -> dict[str, list[int]]:
+def _named(files: Sequence[str], labels: Sequence[Labels], which: npt.NDArray[np.bool_]) -> dict[str, list[int]]:
     return {file: [int(labels[0][row]), int(labels[1][row])] for row, file in enumerate(files) if which[row]}

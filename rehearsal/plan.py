@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from regression.runs.run import Run
 from regression.text import WIDTH, change, count, wrapped
 from rehearsal import judge
 from rehearsal.protocol import NEW, OLD, SIDES
@@ -33,7 +34,7 @@ def _sentences(record: Record) -> Iterable[str]:
         f"At most {record.budget_s:.0f} s, and the build or profile that is under way then; less where all is decided "
         "before."
     )
-    runs = {side: list[judge.Run]() for side in (OLD, NEW)}
+    runs = {side: list[Run]() for side in (OLD, NEW)}
     for pairs in (LEAST_PAIRS, MOST_PAIRS):
         shown = [
             math.exp(expected(pairs, WITHIN, judge.latency_prior(record, name, runs, 1.0), tests).detectable)

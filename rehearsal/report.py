@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from regression.judge.verdict import Reason, Verdict
 from regression.metrics import Kind
@@ -85,9 +85,7 @@ def as_json(record: Record, judged: Judged) -> str:
         "error": ERROR,
         "tests": judged.tests,
         "pairs": len(record.pairs),
-        "differences": [
-            {"field": item.field, "old": item.baseline, "new": item.now} for item in judged.differences
-        ],
+        "differences": [{"field": item.field, "old": item.baseline, "new": item.now} for item in judged.differences],
         "notes": list(judged.notes),
         "rows": rows,
     }
@@ -121,7 +119,7 @@ def summary(judged: Judged) -> str:
 
 
 def _folded(rows: Sequence[Row]) -> tuple[list[Row], list[str]]:
-    """The rows that are shown, benchmark by benchmark with the worst first, and a line for the counts that are equal."""
+    """The rows that are shown, by benchmark, the worst first; and a line for the counts that are equal."""
     equal: Counter[str] = Counter()
     shown: dict[str, list[Row]] = {}
     for row in rows:
@@ -130,9 +128,7 @@ def _folded(rows: Sequence[Row]) -> tuple[list[Row], list[str]]:
             equal[metric.title] += 1
         else:
             shown.setdefault(row.judgement.benchmark, []).append(row)
-    order = sorted(
-        shown.values(), key=lambda some: min(WORST_FIRST.index(row.judgement.verdict) for row in some)
-    )
+    order = sorted(shown.values(), key=lambda some: min(WORST_FIRST.index(row.judgement.verdict) for row in some))
     said = ", ".join(f"{title} ({number})" for title, number in equal.items())
     return [row for some in order for row in some], [f"Equal counts, with their benchmarks: {said}."] if said else []
 
@@ -175,12 +171,13 @@ def _remark(row: Row) -> str:
 
 
 def _sides(record: Record) -> Iterable[str]:
+    """Where the sides run; the checkout where they differ in it."""
+    others = len({record.sides[side]["checkout"] for side in SIDES}) > 1
     for side in SIDES:
-        about: Mapping[str, object] = record.sides[side]
-        options = f" {' '.join(record.sides[side]['arguments'])}" if record.sides[side]["arguments"] else ""
-        yield f"{side}: {escaped(str(about['interpreter']))} in {escaped(str(about['checkout']))}{escaped(options)}"
-    device = record.sides[OLD]["device"]
-    yield f"device: {escaped(device['name'])}"
+        about = record.sides[side]
+        code_of = f" in {about['checkout']}" if others else ""
+        yield escaped(f"{side}: {about['interpreter']}{code_of}, {' '.join(about['arguments']) or 'default options'}")
+    yield f"device: {escaped(record.sides[OLD]['device']['name'])}"
 
 
 def _differences(judged: Judged) -> Iterable[str]:
@@ -194,10 +191,11 @@ def _differences(judged: Judged) -> Iterable[str]:
 
 def _method(record: Record, judged: Judged) -> Iterable[str]:
     rounds = [turns.rounds for pair in record.pairs for turns in pair.turns.values()]
-    spread = f", {min(rounds)} to {max(rounds)} rounds of turns a benchmark and pair" if rounds else ""
+    spread = f", {min(rounds)} to {max(rounds)} rounds a benchmark and pair" if rounds else ""
     yield (
-        f"{count(len(record.pairs), 'pair')} of fresh processes (at most {MOST_PAIRS}) in {record.took_s:.0f} s{spread}; "
-        f"{count(judged.tests, 'test')}, error of all intervals together {ERROR:.0%}."
+        f"{count(len(record.pairs), 'pair')} of fresh processes of at most {MOST_PAIRS}, "
+        f"in {record.took_s:.0f} s{spread}; "
+        f"{count(judged.tests, 'test')}, error of all intervals together {ERROR * 100:g} %."
     )
 
 

@@ -1,10 +1,11 @@
 """The sequential test of one benchmark's pairs: an interval whose error holds at every look, and what it could show.
 
-A pair of fresh processes gives one difference of logarithms, with the variance 2 * process**2 + within**2. The mean of n
-of them is held against Student's t. One test looks after LEAST_PAIRS pairs and again after each further pair, at most
+A pair of fresh processes gives one difference of logarithms, with the variance 2 * process**2 + within**2. The mean of
+n of them is held against Student's t. One test looks after LEAST_PAIRS pairs and again after each further pair, at most
 LOOKS times, and the error is divided by Bonferroni over all tests of a rehearsal and over all looks: the intervals of
-every test at every look hold together with a probability of 99 %, whenever one stops (C. Jennison and B. W. Turnbull,
-Group Sequential Methods with Applications to Clinical Trials, 2000, chapters 1 and 9: repeated confidence intervals).
+every test at every look hold together with a probability of 99 %, whenever one stops. Such repeated confidence
+intervals are those of C. Jennison and B. W. Turnbull, Group Sequential Methods with Applications to Clinical Trials
+(2000), with the plainest of all bounds.
 """
 
 from __future__ import annotations

@@ -103,7 +103,7 @@ class Rehearsal:
             self._decided = f"{len(latency)} of {len(record.compared())} decided"
             left = [name for name in record.compared() if name not in latency]
             profiled = [name for name in record.compared() if name not in kernels] if record.is_cuda else []
-            counted = record.compared() if number < self._counted else []
+            counted = [name for name in record.compared() if _times_counted(record, name) < self._counted]
             wanted = [name for name in record.compared() if name in {*left, *profiled, *counted}]
             if not wanted or not (left or profiled):
                 break
@@ -116,8 +116,7 @@ class Rehearsal:
             except SideEnded as error:
                 if not self._benchmark:
                     raise
-                side = NEW if str(error).startswith(f"the {NEW}") else OLD
-                record.failed[side][self._benchmark] = str(error)
+                record.failed[error.side][self._benchmark] = str(error)
                 self.end(at_once=True)
             else:
                 self.end()
@@ -149,14 +148,13 @@ class Rehearsal:
 
         def shown() -> None:
             rounds = max((found.rounds for found in pair.turns.values()), default=0)
-            self._show(f"latency of {len(left)} benchmarks, round {rounds}, {max(0, ends - time.monotonic()):.0f} s more")
+            self._show(f"latency of {len(left)} benchmarks, round {rounds}, {max(0, ends - time.monotonic()):.0f} s")
 
         turns.take_turns(
             SIDES, {name: counts[name] for name in left}, seconds, self._take, pair.turns, self._draw, shown
         )
         began = time.monotonic()
-        if not number:
-            self._compare_outputs(record, list(counts))
+        self._compare_outputs(record, [name for name in counts if name not in record.outputs])
         for request, names in (("count", counted), ("profile", profiled)):
             for name in names:
                 if name in counts:
@@ -206,18 +204,18 @@ class Rehearsal:
     def _compare_outputs(self, record: Record, names: Sequence[str]) -> None:
         for name in names:
             self._show(f"outputs of {name}")
-            found: dict[str, Any] = {}
+            said: dict[str, Any] = {}
             for side in SIDES:
                 with self._failing(record, side, name):
-                    found[side] = self._ask(side, "outputs", name, self._turn_timeout_s)
+                    said[side] = self._ask(side, "outputs", name, self._turn_timeout_s)
             model = record.sides[OLD]["benchmarks"][name]["model"]
             if model not in self._references:
                 with self._failing(record, OLD, name):
                     self._references[model] = self._sides[OLD].ask(
                         "reference", f"computing the reference of {model}", self._turn_timeout_s, model=model
                     )
-            if len(found) == len(SIDES) and model in self._references:
-                record.outputs[name] = outputs.compare(found[OLD], found[NEW], self._references[model])
+            if len(said) == len(SIDES) and model in self._references:
+                record.outputs[name] = outputs.compare(said[OLD], said[NEW], self._references[model])
 
     def _measure(self, record: Record, pair: Pair, request: str, name: str) -> None:
         self._show(f"{'counts' if request == 'count' else 'kernel time'} of {name}")
@@ -258,6 +256,11 @@ class Rehearsal:
         self._progress(f"{self._doing or 'start'}: {said}")
 
 
+def _times_counted(record: Record, benchmark: str) -> int:
+    """In how many pairs both sides were counted."""
+    return sum(all("host_work" in pair.measured[side].get(benchmark, {}) for side in SIDES) for pair in record.pairs)
+
+
 def _check(record: Record) -> None:
     """Fill in what a side lacks that the other has.
 
@@ -278,7 +281,7 @@ def _check(record: Record) -> None:
                 reasons = (missing.get(key) for key in (name, parts["model"], parts["variant"]))
                 record.missing[side][name] = next(filter(None, reasons), "not part of this side's matrix")
     if not record.compared():
-        reasons = dict.fromkeys(
+        why = dict.fromkeys(
             f"{side}: {reason}" for side in SIDES for reason in dict.fromkeys(record.sides[side]["missing"].values())
         )
-        raise UnusableSide(f"the sides have no benchmark in common ({'; '.join(reasons) or 'nothing was selected'})")
+        raise UnusableSide(f"the sides have no benchmark in common ({'; '.join(why) or 'nothing was selected'})")

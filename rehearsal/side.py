@@ -36,7 +36,15 @@ class UnusableSide(UsageError):
 
 
 class SideEnded(Exception):
-    """A side's process ended, or was ended since it did not answer; the message says how."""
+    """A side's process ended, or was ended since it did not answer; the message says how.
+
+    Attributes:
+        side: `old` or `new`.
+    """
+
+    def __init__(self, side: str, how: str) -> None:
+        super().__init__(f"the {side} side{how}")
+        self.side = side
 
 
 class NotAnswered(Exception):
@@ -72,7 +80,9 @@ class Place:
         try:
             version, lacking = json.loads(self._output(option, "-c", PROBE, *NEEDED).splitlines()[-1])
         except (ValueError, IndexError):
-            raise UnusableSide(f"{option} cannot run a line of Python; try it by hand: {self.python} -c 'print(1)'") from None
+            raise UnusableSide(
+                f"{option} cannot run a line of Python; try it by hand: {self.python} -c 'print(1)'"
+            ) from None
         if tuple(version) < OLDEST_PYTHON:
             raise UnusableSide(f"{option} is Python {version[0]}.{version[1]}; a side needs 3.11 or later")
         if lacking:
@@ -82,8 +92,8 @@ class Place:
             )
         if not (self.checkout / "rehearsal" / "worker.py").is_file():
             raise UnusableSide(
-                f"--{self.name}-checkout {self.checkout} has no rehearsal/worker.py, so it cannot be rehearsed: it is no "
-                "checkout of this project, or one from before the rehearsal; rehearse environments with the same code"
+                f"--{self.name}-checkout {self.checkout} has no rehearsal/worker.py, so it cannot be rehearsed: it "
+                "is no checkout of this project, or one from before the rehearsal; rehearse two environments instead"
             )
 
     def _output(self, option: str, *arguments: str) -> str:
@@ -96,7 +106,7 @@ class Place:
                 check=False,
             )
         except FileNotFoundError:
-            raise UnusableSide(f"{option} does not exist; name a Python interpreter, such as .venv/bin/python") from None
+            raise UnusableSide(f"{option} does not exist; name an interpreter, such as .venv/bin/python") from None
         except subprocess.TimeoutExpired:
             raise UnusableSide(f"{option} did not answer within {START_S:g} s") from None
         except OSError as error:
@@ -161,7 +171,7 @@ class Side:
         try:
             self._channel.send({"do": request, **arguments})
         except OSError:
-            raise SideEnded(self._why(doing)) from None
+            raise SideEnded(self.name, self._why(doing)) from None
         answer = self._receive(doing, timeout_s)
         if "error" in answer:
             raise NotAnswered(answer["error"])
@@ -179,12 +189,12 @@ class Side:
             return dict(self._channel.receive(timeout_s))
         except self._channel.TimeoutError:
             self._kill()
-            raise SideEnded(f"the {self.name} side took longer than {timeout_s:g} s for {doing} and was ended") from None
+            raise SideEnded(self.name, f" took longer than {timeout_s:g} s for {doing} and was ended") from None
         except self._channel.RemoteError as error:
             last = str(error).strip().splitlines()[-1][:LAST_WORDS]
-            raise SideEnded(f"the {self.name} side's process ended while {doing}: {last}") from None
+            raise SideEnded(self.name, f"'s process ended while {doing}: {last}") from None
         except EOFError:
-            raise SideEnded(self._why(doing)) from None
+            raise SideEnded(self.name, self._why(doing)) from None
 
     def _kill(self) -> None:
         if self._pid:
@@ -211,7 +221,7 @@ class Side:
         said = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
         fatal = [line for line in said if line.startswith("Fatal Python error")]
         words = f": {fatal[0][:LAST_WORDS]}" if fatal else ""
-        return f"the {self.name} side's process ended{how} while {doing}{words}"
+        return f"'s process ended{how} while {doing}{words}"
 
 
 def end_all(sides: Sequence[Side], *, at_once: bool = False) -> None:

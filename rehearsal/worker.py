@@ -11,7 +11,7 @@ import gc
 import importlib.metadata
 import platform
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn, Protocol
 
 import timm
@@ -111,7 +111,7 @@ class Side:
         """What the side is and what it can run: JSON's types."""
         return {
             "python": platform.python_version(),
-            "packages": dict(sorted(_packages())),
+            "packages": _packages(),
             "settings": settings(self.device),
             "device": {
                 "name": self.device.name,
@@ -214,10 +214,13 @@ class Side:
         return False
 
 
-def _packages() -> Iterable[tuple[str, str]]:
+def _packages() -> dict[str, str]:
+    """Every installed package with its version; of two of a name the one that is imported."""
+    found: dict[str, str] = {}
     for distribution in importlib.metadata.distributions():
         with contextlib.suppress(Exception):  # metadata of a package that is half removed
-            yield distribution.metadata["Name"].lower().replace("_", "-"), str(distribution.version)
+            found.setdefault(distribution.metadata["Name"].lower().replace("_", "-"), str(distribution.version))
+    return dict(sorted(found.items()))
 
 
 def _as_bytes(logits: Mapping[str, torch.Tensor]) -> dict[str, Any]:

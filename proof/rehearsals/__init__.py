@@ -1,0 +1,1 @@
+"""Recorded rehearsals, and what comes of judging them many times over."""

@@ -1,0 +1,71 @@
+"""The sequential test: its error holds at every look, and what it calls detectable is found."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import special
+
+from rehearsal.sequential import ERROR, LEAST_PAIRS, LOOKS, MOST_PAIRS, POWER, expected, interval
+
+PROCESS, WITHIN, TESTS = 0.02, 0.01, 4
+
+
+def looks(pairs: np.ndarray, process: float = PROCESS):
+    """The intervals of one rehearsal's pairs at every look."""
+    found = [interval(pairs[:k], [WITHIN] * k, process, TESTS) for k in range(LEAST_PAIRS, len(pairs) + 1)]
+    assert len(found) == LOOKS
+    return [one for one in found if one is not None]
+
+
+def drawn(count: int, true: float, scale: float = 1.0, seed: int = 5) -> np.ndarray:
+    deviation = math.sqrt(2 * (scale * PROCESS) ** 2 + WITHIN**2)
+    return np.random.default_rng(seed).normal(true, deviation, (count, MOST_PAIRS))
+
+
+@pytest.mark.parametrize("scale", [0.3, 1.0, 2.0])
+def test_the_error_of_all_tests_holds_though_it_looks_after_every_pair(scale):
+    """Also where processes differ by twice the prior: of 2,000 tests, of which a rehearsal has four, at most 1 %."""
+    rehearsals = 500
+    wrong = sum(
+        any(one.low > 0 or one.high < 0 for one in looks(pairs)) for pairs in drawn(rehearsals * TESTS, 0.0, scale)
+    )
+    assert wrong <= rehearsals * ERROR
+
+
+def test_spreads_far_beyond_the_prior_widen_the_interval():
+    calm, wild = (expected_half(scale) for scale in (1.0, 5.0))
+    assert wild > 3 * calm
+
+
+def expected_half(scale: float) -> float:
+    return float(np.median([looks(pairs)[-1].half for pairs in drawn(200, 0.0, scale)]))
+
+
+def test_pairs_that_agree_by_chance_do_not_narrow_it():
+    equal = interval([0.0] * MOST_PAIRS, [WITHIN] * MOST_PAIRS, PROCESS, TESTS)
+    assert equal is not None
+    assert equal.half == pytest.approx(expected(MOST_PAIRS, WITHIN, PROCESS, TESTS).half, rel=0.3)
+
+
+def test_what_is_detectable_is_found_with_the_power_that_it_says():
+    detectable = expected(MOST_PAIRS, WITHIN, PROCESS, TESTS).detectable
+    found = [looks(pairs)[-1].low > 0 for pairs in drawn(1000, detectable)]
+    assert np.mean(found) > POWER - 0.05
+
+
+def test_it_is_students_t_at_the_error_of_one_test_and_look():
+    said = interval([0.1, 0.3, -0.1, 0.2], [WITHIN] * 4, PROCESS, TESTS)
+    assert said is not None
+    prior = 2 * PROCESS**2 + WITHIN**2
+    own = np.var([0.1, 0.3, -0.1, 0.2], ddof=1)
+    prior_df = 4 * math.sqrt(special.fdtrc(3, 4, own / prior) / 0.05)
+    variance = (3 * own + prior_df * prior) / (3 + prior_df)
+    half = -special.stdtrit(3 + prior_df, 0.01 / TESTS / LOOKS / 2) * math.sqrt(variance / 4)
+    assert (said.centre, said.half) == (pytest.approx(0.125), pytest.approx(half))
+
+
+def test_fewer_pairs_than_a_verdict_needs_say_nothing():
+    assert interval([0.5] * (LEAST_PAIRS - 1), [WITHIN] * (LEAST_PAIRS - 1), PROCESS, TESTS) is None
