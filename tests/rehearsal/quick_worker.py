@@ -1,0 +1,59 @@
+"""The worker of a checkout made for tests: speaks the protocol, sleeps instead of inferring, and breaks where told to.
+
+Its options, one each: `--sleep=SECONDS` a call, `--die=REQUEST`, `--hang=REQUEST`, `--refuse=REQUEST`, `--cuda=UUID`,
+`--only=BENCHMARK`, `--pids=FILE`.
+"""
+
+import os
+import signal
+import struct
+import time
+
+VERSION = 1
+NAMES = ("quick-eager-fp32-b1", "quick-torchscript-fp32-b1")
+
+
+def serve(channel):
+    options = {}
+    for request in channel:
+        do = request["do"]
+        if do == "begin":
+            options = dict(word.removeprefix("--").split("=", 1) for word in request["arguments"])
+            if "pids" in options:
+                with open(options["pids"], "a") as file:
+                    file.write(f"{os.getpid()}\n")
+        ours = request.get("benchmark", NAMES[0]) == NAMES[0]
+        if options.get("die") == do and ours:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if options.get("hang") == do and ours:
+            time.sleep(600)
+        if options.get("refuse") == do and ours:
+            channel.send({"error": f"it cannot {do}"})
+        else:
+            channel.send({"answer": answer(do, request, options)})
+
+
+def answer(do, request, options):
+    if do == "begin":
+        names = [options["only"]] if "only" in options else NAMES
+        return {
+            "python": "3.11.0",
+            "packages": {"torch": "2.11.0"},
+            "settings": {},
+            "device": {"name": "none", "uuid": options.get("cuda", ""), "is_cuda": False},
+            "benchmarks": {name: {"model": "quick", "variant": name, "batch_size": 1} for name in names},
+            "missing": {},
+        }
+    if do == "turn":
+        times_s = []
+        for _ in range(request["calls"]):
+            began = time.perf_counter()
+            time.sleep(float(options.get("sleep", 0.002)))
+            times_s.append(time.perf_counter() - began)
+        return times_s
+    if do in ("outputs", "reference"):
+        logits = struct.pack("4f", 4.0, 3.0, 2.0, 1.0)
+        return {"files": ["a.jpg"], "logits": logits, "bound": 1e-3, "pretrained": False, "weights": "none"}
+    host_work = {"python_calls": 3, "aten_operators": 9, "inferences": 3, "counted_with": "by hand"}
+    extra_info = {"build_s": 0.1, **({"host_work": host_work} if do == "count" else {})}
+    return {"latency_s": 0.002, "extra_info": extra_info, "suite": {}}

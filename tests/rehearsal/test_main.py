@@ -1,0 +1,243 @@
+"""The command from end to end: real sides on the CPU, and quick ones that break at every stage."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from rehearsal.__main__ import main
+from tests.rehearsal.records import record
+from tests.rehearsal.test_side import gone
+
+ROOT = Path(__file__).resolve().parents[2]
+QUICK = Path(__file__).with_name("quick_worker.py")
+FIRST, SECOND = "quick-eager-fp32-b1", "quick-torchscript-fp32-b1"
+
+
+@pytest.fixture
+def quick(tmp_path):
+    """Runs the command with quick sides; what it printed, and the processes that it started."""
+    folder = tmp_path / "checkout" / "rehearsal"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").touch()
+    shutil.copy(QUICK, folder / "worker.py")
+    pids = tmp_path / "pids"
+    pids.touch()
+    checkouts = [f"--{side}-checkout={folder.parent}" for side in ("old", "new")]
+
+    class Quick:
+        started: subprocess.Popen[str]
+
+        def start(self, *arguments: str, old: str = "", new: str = "") -> None:
+            command = [sys.executable, "-m", "rehearsal", *checkouts, *arguments]
+            command += [f"--{side}-args=--pids={pids} {words}" for side, words in (("old", old), ("new", new))]
+            self.started = subprocess.Popen(
+                command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+            )
+
+        def finish(self) -> tuple[int, str, str]:
+            out, said = self.started.communicate(timeout=120)
+            assert "Traceback" not in out + said
+            assert self.sides(), "no side was started"
+            assert all(map(gone, self.sides()))
+            return self.started.returncode, out, said
+
+        def run(self, *arguments: str, **sides: str) -> tuple[int, str, str]:
+            self.start(*arguments, **sides)
+            return self.finish()
+
+        def sides(self) -> list[int]:
+            return [int(line) for line in pids.read_text().split()]
+
+    made = Quick()
+    yield made
+    if hasattr(made, "started") and made.started.poll() is None:
+        made.started.kill()
+
+
+def rows(out: str) -> dict[tuple[str, str], str]:
+    return {(row["benchmark"], row["metric"]): row["verdict"] for row in json.loads(out)["rows"]}
+
+
+def test_a_slower_side_is_found_in_as_few_pairs_as_it_takes(quick, tmp_path):
+    file = tmp_path / "out" / "rehearsal.json"
+    status, out, _ = quick.run("--budget=60s", "--format=json", f"--json={file}", new="--sleep=0.004")
+    assert status == 1
+    assert rows(out)[FIRST, "latency"] == rows(out)[SECOND, "latency"] == "SLOWER"
+    assert json.loads(out)["pairs"] == 3
+    again = subprocess.run(
+        [sys.executable, "-m", "rehearsal", "--from", file, "--format=json"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert (again.returncode, again.stdout) == (1, out)
+
+
+def test_a_side_killed_while_it_builds_fails_that_benchmark_alone(quick):
+    status, out, _ = quick.run("--budget=60s", "--format=json", new="--die=build --sleep=0.0005")
+    assert status == 1
+    assert rows(out)[FIRST, "latency"] == "MISSING"
+    assert rows(out)[SECOND, "latency"] == "FASTER"
+    assert "ended by SIGKILL" in out
+
+
+@pytest.mark.parametrize("request_", ["turn", "outputs", "count"])
+def test_a_side_killed_later_fails_that_benchmark_alone(quick, request_):
+    status, out, _ = quick.run("--budget=60s", "--format=json", new=f"--die={request_} --sleep=0.0005")
+    assert status == 1
+    assert rows(out)[FIRST, "latency"] == "MISSING"
+    assert rows(out)[SECOND, "latency"] == "FASTER"
+
+
+def test_an_old_side_that_cannot_run_a_benchmark_does_not_fail(quick):
+    status, out, _ = quick.run("--budget=60s", "--format=json", old="--refuse=build", new="--sleep=0.0005")
+    assert (status, rows(out)[FIRST, "latency"]) == (0, "NEW")
+    assert "it cannot build" in out
+
+
+def test_a_side_that_hangs_in_a_turn_is_ended(quick):
+    status, out, _ = quick.run("--budget=60s", "--turn-timeout=1", "--format=json", new="--hang=turn --sleep=0.0005")
+    assert (status, rows(out)[FIRST, "latency"]) == (1, "MISSING")
+    assert "took longer than 1 s for taking a turn" in out
+
+
+def test_a_side_killed_while_it_starts_is_a_sentence(quick):
+    status, out, said = quick.run(new="--die=begin")
+    assert (status, out) == (2, "")
+    assert said.startswith("rehearsal: the new side's process ended by SIGKILL")
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_reports_what_is_decided_and_leaves_nothing(quick, tmp_path, how):
+    file = tmp_path / "rehearsal.json"
+    quick.start("--budget=1h", f"--json={file}", new="--sleep=0.0021")
+    deadline = time.monotonic() + 60
+    while len(quick.sides()) < 4 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(1)
+    os.kill(quick.started.pid, how)
+    status, out, _ = quick.finish()
+    assert status == 2
+    assert "Interrupted: what was not decided by then is UNSURE." in out
+    assert "UNSURE" in out
+    assert json.loads(file.read_text())["interrupted"]
+    assert [path.name for path in file.parent.iterdir() if path.name.startswith(".")] == []
+
+
+def test_ctrl_c_before_anything_was_measured(quick):
+    quick.start(new="--hang=begin")
+    while len(quick.sides()) < 1:
+        time.sleep(0.1)
+    time.sleep(1.5)
+    os.kill(quick.started.pid, signal.SIGINT)
+    status, out, said = quick.finish()
+    assert (status, out) == (2, "")
+    assert "interrupted before anything was measured" in said
+
+
+def test_a_rehearsal_that_is_killed_leaves_no_side(quick):
+    quick.start("--budget=1h")
+    while len(quick.sides()) < 2:
+        time.sleep(0.1)
+    quick.started.kill()
+    quick.started.wait()
+    deadline = time.monotonic() + 30
+    while not all(map(gone, quick.sides())) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert all(map(gone, quick.sides()))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "old", "new", "sentence"),
+    [
+        (("--budget=3s",), "", "", "--budget of 3 s is too short to decide anything: 3 pairs"),
+        ((), "--cuda=GPU-1", "--cuda=GPU-2", "run on different devices (none GPU-1 and none GPU-2)"),
+        ((), f"--only={FIRST}", f"--only={SECOND}", "the sides have no benchmark in common"),
+        ((), "--refuse=begin", "", "the old side: it cannot begin"),
+    ],
+    ids=["budget", "devices", "benchmarks", "options"],
+)
+def test_what_cannot_be_rehearsed_is_one_sentence(quick, arguments, old, new, sentence):
+    status, out, said = quick.run(*arguments, old=old, new=new)
+    assert (status, out) == (2, "")
+    assert said.startswith("rehearsal: ")
+    assert sentence in said
+    assert len(said.splitlines()) == 1
+
+
+def test_the_plan_measures_nothing(quick):
+    status, out, _ = quick.run("--plan", new=f"--only={FIRST}")
+    assert status == 0
+    assert out.startswith("1 benchmark on none:")
+    assert f"not compared, new: {SECOND}: not part of this side's matrix" in out
+    assert "At most 600 s" in out
+    assert len(quick.sides()) == 2
+
+
+@pytest.mark.parametrize("form", ["table", "markdown", "json"])
+@pytest.mark.parametrize(("change", "status"), [(0.0, 0), (0.2, 1)])
+def test_a_recorded_rehearsal_is_judged_again(tmp_path, capsys, form, change, status):
+    file = tmp_path / "rehearsal.json"
+    file.write_text(record(change=change, new_version="2.12.0").to_json())
+    assert main(["--from", str(file), "--format", form]) == status
+    out = capsys.readouterr().out
+    assert ("SLOWER" in out) == bool(status)
+    assert "2.12.0" in out
+    if form == "table":
+        assert max(map(len, out.splitlines())) <= 100
+        assert "  torch: 2.11.0 -> 2.12.0" in out.splitlines()
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--budget", "soon"], ["--json", "/proc/x/y.json"], ["--new-args", "'open"], ["--turn-timeout", "0"]]
+)
+def test_options_that_cannot_be_read(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert arguments[0] in capsys.readouterr().err
+
+
+def test_a_file_that_is_no_rehearsal(tmp_path, capsys):
+    assert main(["--from", str(tmp_path / "none.json")]) == 2
+    assert "does not exist" in capsys.readouterr().err
+
+
+def test_real_sides_on_the_cpu(tmp_path):
+    """Both sides are this environment; the new one sleeps in every call of a variant, and loses the other in a build."""
+    checkout = tmp_path / "checkout"
+    shutil.copytree(ROOT / "rehearsal", checkout / "rehearsal", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("common", "fixtures", "data"):
+        (checkout / name).symlink_to(ROOT / name)
+    with (checkout / "rehearsal" / "worker.py").open("a") as file:
+        file.write(
+            "\n\n_synchronised, _build = synchronised, Side.answer_build\n\n\n"
+            "def synchronised(run, device):\n"
+            "    call = _synchronised(run, device)\n"
+            "    return lambda: (call(), time.sleep(0.05))\n\n\n"
+            "def answer_build(self, benchmark):\n"
+            "    if 'torchscript' in benchmark:\n"
+            "        import os; os.kill(os.getpid(), 9)\n"
+            "    return _build(self, benchmark)\n\n\n"
+            "Side.answer_build = answer_build\n"
+        )
+    done = subprocess.run(
+        [sys.executable, "-m", "rehearsal", f"--new-checkout={checkout}", "--models=test_efficientnet",
+         "--weights=seeded", "--batch-sizes=1", "--device=cpu", "--budget=180s", "--format=json"],
+        cwd=ROOT, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (1, "")
+    said = json.loads(done.stdout)
+    found = rows(done.stdout)
+    assert found["test_efficientnet-eager-fp32-b1", "latency"] == "SLOWER"
+    assert found["test_efficientnet-torchscript-fp32-b1", "latency"] == "MISSING"
+    assert found["test_efficientnet-eager-fp32-b1", "outputs"] == "SAME"
+    assert found["test_efficientnet-eager-fp32-b1", "aten_operators"] == "SAME"
+    assert [item["field"] for item in said["differences"]] == ["checkout"]
+    assert said["pairs"] == 4, "three whole ones, after the one that the build ended"

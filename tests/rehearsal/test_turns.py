@@ -1,0 +1,52 @@
+"""Who works when: one side at a time, neighbours in every round, the order drawn, and only whole rounds kept."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from rehearsal.protocol import SIDES
+from rehearsal.turns import LEAST_ROUNDS, calls, take_turns
+
+
+class Taker:
+    """Remembers who worked when; from the `breaks`-th turn on nobody does."""
+
+    def __init__(self, breaks: int = 10**9) -> None:
+        self.taken: list[tuple[str, str]] = []
+        self.breaks = breaks
+
+    def __call__(self, side, benchmark, count):
+        if len(self.taken) >= self.breaks:
+            raise RuntimeError("the side ended")
+        self.taken.append((side, benchmark))
+        return [0.02 + 0.001 * number for number in range(count)]
+
+
+def test_both_sides_take_their_turns_at_a_benchmark_one_after_the_other():
+    taker, found = Taker(), {}
+    take_turns(SIDES, {"a": 2, "b": 3}, 0.0, taker, found, random.Random(1))
+    assert {name: turns.rounds for name, turns in found.items()} == {"a": LEAST_ROUNDS, "b": LEAST_ROUNDS}
+    for first, second in zip(taker.taken[::2], taker.taken[1::2], strict=True):
+        assert first[1] == second[1]
+        assert {first[0], second[0]} == set(SIDES)
+
+
+def test_the_order_is_drawn_anew():
+    taker = Taker()
+    take_turns(SIDES, {"a": 2, "b": 2}, 0.02, taker, {}, random.Random(1))
+    assert {taker.taken[place : place + 4].__repr__() for place in range(0, 80, 4)}.__len__() > 4
+
+
+def test_a_round_that_breaks_off_leaves_whole_rounds():
+    found = {}
+    with pytest.raises(RuntimeError):
+        take_turns(SIDES, {"a": 2}, 60.0, Taker(breaks=7), found, random.Random(1))
+    assert found["a"].rounds == 3
+    assert found["a"].min_s == {side: [0.02] * 3 for side in SIDES}
+    assert found["a"].median_s == {side: [0.0205] * 3 for side in SIDES}
+
+
+def test_a_turn_is_short_and_never_a_single_call():
+    assert [calls(latency_s) for latency_s in (0.0001, 0.01, 1.0)] == [5, 3, 2]
