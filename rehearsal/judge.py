@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from common.schema import SCHEMA
+from regression.explain.explanation import explanations
+from regression.explain.kernels import Explanation
 from regression.judge import choices
 from regression.judge.counts import judge_counts
 from regression.judge.limits import CONFIRMATIONS
@@ -28,6 +30,7 @@ from rehearsal.turns import LEAST_ROUNDS
 
 BY_KEY: Mapping[str, Metric] = {metric.key: metric for metric in METRICS}
 LATENCY, KERNEL_TIME, SAME_KERNELS, OUTPUTS = "latency", "kernel_time", "same_kernels", "outputs"
+EXPLAINED = frozenset({Verdict.SLOWER, Verdict.FASTER, Verdict.CHANGED})
 COUNTED = 1 + CONFIRMATIONS
 """In how many pairs is counted: once, and as often as a failing count is confirmed."""
 
@@ -64,12 +67,14 @@ class Judged:
         rows: latency, kernel time, outputs, then counts; each in the order of the benchmarks.
         differences: of the environments.
         tests: how many share the error.
+        explanations: the operators and kernels behind what changed, of the first pair's new side against all old ones.
     """
 
     rows: tuple[Row, ...]
     differences: tuple[Difference, ...]
     notes: tuple[str, ...]
     tests: int
+    explanations: tuple[Explanation, ...] = ()
 
     @property
     def failed(self) -> bool:
@@ -89,19 +94,22 @@ class Differences:
 def judge(record: Record) -> Judged:
     """The judgements of a rehearsal, whatever part of it was measured."""
     tests = test_count(record)
-    runs = {side: _runs(record, side) for side in SIDES}
+    runs = processes(record)
     rows = [
         *_by_operators(list(_continuous_rows(record, runs, tests))),
         *_output_rows(record),
         *_count_rows(record, runs),
     ]
-    return Judged((*_absent_rows(record), *rows), differences(record), tuple(_notes(record, runs)), tests)
+    rows = [*_absent_rows(record), *rows]
+    moved = dict.fromkeys(row.judgement.benchmark for row in rows if row.judgement.verdict in EXPLAINED)
+    told = explanations([name for name in moved if _is_profiled(runs, name)], runs[NEW][0], runs[OLD]) if moved else []
+    return Judged(tuple(rows), differences(record), tuple(_notes(record)), tests, tuple(told))
 
 
 def settled(record: Record) -> tuple[set[str], set[str]]:
     """The benchmarks whose latency is decided, and those whose kernel time is: they need no further pair."""
     tests = test_count(record)
-    runs = {side: _runs(record, side) for side in SIDES}
+    runs = processes(record)
     found: dict[str, dict[str, bool]] = {LATENCY: {}, KERNEL_TIME: {}, SAME_KERNELS: {}}
     for key, benchmark, measured, process in _continuous(record, runs):
         said = interval(measured.values, measured.within, process, tests)
@@ -299,20 +307,23 @@ def _labels(labels: Mapping[str, Sequence[int]]) -> str:
 
 
 def _count_rows(record: Record, runs: Mapping[str, Sequence[Run]]) -> Iterable[Row]:
-    """Counts, of each pair's new side against all old sides."""
-    names = record.compared()
-    if not runs[NEW]:
-        return
-    first, *again = runs[NEW]
-    metrics = [metric for metric in METRICS if metric.judged and metric.kind is Kind.COUNT]
-    # Of pairs that counted only a part, the first is the run and the others confirm it.
-    values = [{name: dict(one.values) for name, one in run.benchmarks.items()} for run in again]
-    confirmations = tuple(Confirmation((), found) for found in values)
-    run = Run(path=first.path, machine=first.machine, benchmarks=first.benchmarks, confirmations=confirmations)
-    for metric in metrics:
-        ids = [name for name in names if name in run.benchmarks and metric.key in run.benchmarks[name].values]
-        for judgement in judge_counts(metric, run, runs[OLD], ids):
-            yield Row(judgement, pairs=judgement.baseline_runs)
+    """Counts of the new side's first process that was counted, which its others confirm, against all old ones."""
+    for metric in METRICS:
+        if not metric.judged or metric.kind is not Kind.COUNT:
+            continue
+        for name in record.compared():
+            counted = [run for run in runs[NEW] if name in run.benchmarks and metric.key in run.benchmarks[name].values]
+            if not counted:
+                continue
+            now, *again = [run.benchmarks[name] for run in counted]
+            run = Run(
+                path=counted[0].path,
+                machine=counted[0].machine,
+                benchmarks={name: now},
+                confirmations=tuple(Confirmation((), {name: one.values}) for one in again),
+            )
+            for judgement in judge_counts(metric, run, runs[OLD], [name]):
+                yield Row(judgement, pairs=judgement.baseline_runs)
 
 
 def _absent_rows(record: Record) -> Iterable[Row]:
@@ -326,7 +337,7 @@ def _absent_rows(record: Record) -> Iterable[Row]:
                 yield Row(Judgement(benchmark=name, metric=LATENCY, verdict=verdict, reason=Reason.SKIPPED, detail=why))
 
 
-def _notes(record: Record, runs: Mapping[str, Sequence[Run]]) -> Iterable[str]:
+def _notes(record: Record) -> Iterable[str]:
     yield from record.notes
     if record.interrupted:
         yield record.interrupted
@@ -344,6 +355,20 @@ def _notes(record: Record, runs: Mapping[str, Sequence[Run]]) -> Iterable[str]:
         yield f"Python calls and bytecodes are not compared: the sides count them differently ({ways})."
     if not differences(record):
         yield "Both sides are one environment with one code: whatever differs is noise."
+
+
+def processes(record: Record) -> dict[str, list[Run]]:
+    """By side each pair's process, as judging stored runs knows it."""
+    return {side: _runs(record, side) for side in SIDES}
+
+
+def _is_profiled(runs: Mapping[str, Sequence[Run]], name: str) -> bool:
+    return all(
+        some
+        and all(KERNEL_TIME in run.benchmarks[name].values for run in some[:1] if name in run.benchmarks)
+        and name in some[0].benchmarks
+        for some in runs.values()
+    )
 
 
 def _on_both(record: Record, name: str) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from regression.judge.verdict import Reason, Verdict
 from regression.metrics import Kind
+from regression.report.terminal import explanation_lines
 from regression.text import WIDTH, change, code, count, escaped, fit, measure, plain, wrapped
 from rehearsal.judge import BY_KEY, OUTPUTS, Judged, Row
 from rehearsal.protocol import OLD, SIDES
@@ -39,6 +40,8 @@ def table(record: Record, judged: Judged) -> str:
             out.append(escaped(before))
         out.append("  " + _line(texts, widths))
         out += wrapped(_remark(row), WIDTH, "      ") if _remark(row) else []
+    for told in judged.explanations:
+        out += ["", *explanation_lines(told)]
     out += ["", *_lines(folded), *_lines(judged.notes), *_lines(_method(record, judged)), summary(judged)]
     return "\n".join(out)
 
@@ -54,6 +57,8 @@ def markdown(record: Record, judged: Judged) -> str:
         remark = f" ({plain(_remark(row))})" if _remark(row) else ""
         texts = " | ".join(map(plain, _cells(row)))
         out.append(f"| {code(row.judgement.benchmark)} | {texts}{remark} |")
+    for told in judged.explanations:
+        out += ["", "```", *(line.replace("`", "'") for line in explanation_lines(told)), "```"]
     said = [*folded, *judged.notes, *_method(record, judged)]
     return "\n".join([*out, "", *(f"- {plain(text)}" for text in said), "", f"**{plain(summary(judged))}**"])
 

@@ -14,7 +14,7 @@ from rehearsal.protocol import NEW, OLD, SIDES
 from rehearsal.record import Pair, Record
 from rehearsal.side import NotAnswered, Place, Side, SideEnded, UnusableSide, end_all
 
-LEAST_TURNS_S = 2.0
+LEAST_TURNS_S = 1.0
 """Of a pair and benchmark; a budget that has not so much for LEAST_PAIRS decides nothing."""
 MOST_TURNS_S = 20.0
 BUILD_GRACE_S = 60.0

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn, Protocol
 
+import numpy as np
 import timm
 import torch
 
@@ -61,7 +62,7 @@ def serve(channel: Channel) -> None:
             del error
             gc.collect()
         else:
-            channel.send({"answer": answer})
+            channel.send({"answer": _plain(answer)})
 
 
 class _Parser(argparse.ArgumentParser):
@@ -193,7 +194,7 @@ class Side:
     def _recorded(self, key: Key) -> dict[str, Any]:
         recording = self.recording
         return {
-            "extra_info": _plain(recording.extra_info[key]),
+            "extra_info": recording.extra_info[key],
             "suite": {
                 "kernels": list(recording.kernel_names),
                 "operators": list(recording.operator_names),
@@ -237,7 +238,7 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(one) for key, one in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(one) for one in value]
-    return value
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _sentence(error: Exception) -> str:

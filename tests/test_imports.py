@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-ROOMS = ("common", "fixtures", "regression", "proof", "benchmarks")
+ROOMS = ("common", "fixtures", "regression", "rehearsal", "proof", "benchmarks")
 # What a worker process without pytest runs.
 WITHOUT_PYTEST = (
     "fixtures.variants",
@@ -22,6 +22,11 @@ WITHOUT_PYTEST = (
     "fixtures.models",
     "fixtures.options",
     "fixtures.pool",
+    "fixtures.recording",
+)
+# What judges a recorded rehearsal and shows it.
+PURE = tuple(
+    f"rehearsal.{name}" for name in ("judge", "outputs", "plan", "protocol", "record", "report", "sequential", "turns")
 )
 # What forms share; every other module under report/ is a form.
 SHARED_BY_FORMS = {
@@ -54,8 +59,18 @@ def loaded(*packages: str) -> set[str]:
         (("common",), {"torch", "numpy", "pytest", "pytest_benchmark", "fixtures", "regression", "proof"}),
         (("regression",), {"torch", "timm", "fixtures", "proof"}),
         (WITHOUT_PYTEST, {"pytest", "_pytest", "pytest_benchmark", "regression", "proof"}),
+        (("rehearsal",), {"pytest", "_pytest", "pytest_benchmark", "proof"}),
+        (("rehearsal.worker",), {"pytest", "_pytest", "pytest_benchmark", "execnet", "regression", "proof"}),
+        (PURE, {"torch", "timm", "execnet", "pytest", "fixtures", "proof"}),
     ],
-    ids=["common", "regression", "what runs without pytest"],
+    ids=[
+        "common",
+        "regression",
+        "what runs without pytest",
+        "rehearsal",
+        "a side of a rehearsal",
+        "judging a rehearsal",
+    ],
 )
 def test_a_fresh_interpreter_loads_no_more_than_it_should(packages: tuple[str, ...], unwanted: set[str]) -> None:
     found = loaded(*packages)
@@ -105,10 +120,13 @@ def inside(package: str, name: str) -> bool:
 @pytest.mark.parametrize(
     ("importer", "strangers"),
     [
-        ("common", {"fixtures", "regression", "proof", "benchmarks", "torch"}),
-        ("regression", {"fixtures", "proof", "benchmarks", "torch", "timm", "pytest_benchmark"}),
-        ("fixtures", {"regression", "proof", "benchmarks", "pytest_benchmark"}),
-        ("benchmarks", {"regression", "proof", "pytest_benchmark"}),
+        ("common", {"fixtures", "regression", "rehearsal", "proof", "benchmarks", "torch"}),
+        ("regression", {"fixtures", "rehearsal", "proof", "benchmarks", "torch", "timm", "pytest_benchmark"}),
+        ("fixtures", {"regression", "rehearsal", "proof", "benchmarks", "pytest_benchmark"}),
+        ("benchmarks", {"regression", "rehearsal", "proof", "pytest_benchmark"}),
+        ("rehearsal", {"proof", "benchmarks", "pytest", "_pytest", "pytest_benchmark"}),
+        ("rehearsal.worker", {"regression", "execnet"}),
+        *((module, {"fixtures", "torch", "timm", "execnet"}) for module in PURE),
         *((package, {"pytest", "_pytest"}) for package in WITHOUT_PYTEST),
     ],
 )

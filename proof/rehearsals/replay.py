@@ -96,7 +96,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 f"{counts[verdict] / len(said):.1%}"
                 for verdict in (Verdict.SAME, Verdict.SLOWER, Verdict.FASTER, Verdict.UNSURE)
             )
-            pairs, holds = (sum(one[place] for one in said) / len(said) for place in (1, 2))
+            pairs = sum(number for _, number, _ in said) / len(said)
+            holds = sum(inside for _, _, inside in said) / len(said)
             print(f"| {percent:g} % | {name} | {shown} | {pairs:.1f} | {holds:.1%} |")
         wrong = sum(any(verdict in (Verdict.SLOWER, Verdict.FASTER) for verdict, _, _ in one.values()) for one in found)
         if not percent:

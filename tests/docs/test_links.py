@@ -11,11 +11,11 @@ import pytest
 from tests.docs.pages import CODE, PAGES, ROOT, anchors, links, prose, text
 
 NAMED = re.compile(
-    r"(?:benchmarks|common|data|docs|fixtures|proof|regression|tests|\.github)/[\w./-]*\.(?:py|md|json|toml|yml|xz|png|svg)"
+    r"(?:benchmarks|common|data|docs|fixtures|proof|regression|rehearsal|tests|\.github)/[\w./-]*\.(?:py|md|json|toml|yml|xz|png|svg)"
 )
 # The changelog alone names what is gone.
 OF_TODAY = [page for page in PAGES if page.name != "CHANGELOG.md"]
-RUN = re.compile(r"python -m ((?:proof|regression)(?:\.\w+)*)")
+RUN = re.compile(r"python -m ((?:proof|regression|rehearsal)(?:\.\w+)*)")
 
 
 def name(page: Path) -> str:

@@ -39,6 +39,17 @@ def of_regression() -> set[str]:
     return {option for words in commands for option in options("regression", *words)} - {"--help"}
 
 
+@pytest.fixture(scope="module")
+def of_rehearsal() -> set[str]:
+    return options("rehearsal") - {"--help"}
+
+
+def test_every_option_of_a_rehearsal_is_documented(of_rehearsal):
+    section = PAGE[PAGE.index("## `python -m rehearsal`") :]
+    assert {"--old", "--from"} <= of_rehearsal
+    assert not [option for option in sorted(of_rehearsal) if f"`{option}" not in section]
+
+
 def test_every_option_of_the_suite_is_documented(of_the_suite):
     assert {"--models", "--judge"} <= of_the_suite
     assert not [option for option in sorted(of_the_suite) if f"`{option}" not in PAGE]
@@ -49,6 +60,6 @@ def test_every_option_of_the_command_line_is_documented(of_regression):
     assert not [option for option in sorted(of_regression) if f"`{option}" not in PAGE]
 
 
-def test_no_option_is_documented_that_does_not_exist(of_pytest, of_the_suite, of_regression):
+def test_no_option_is_documented_that_does_not_exist(of_pytest, of_the_suite, of_regression, of_rehearsal):
     documented = {match for code in re.findall(r"`(--[^`]*)`", PAGE) for match in OPTION.findall(code)}
-    assert documented - of_pytest - of_the_suite - of_regression == set()
+    assert documented - of_pytest - of_the_suite - of_regression - of_rehearsal == set()

@@ -8,6 +8,7 @@ import os
 import signal
 import struct
 import time
+from pathlib import Path
 
 VERSION = 1
 NAMES = ("quick-eager-fp32-b1", "quick-torchscript-fp32-b1")
@@ -20,7 +21,7 @@ def serve(channel):
         if do == "begin":
             options = dict(word.removeprefix("--").split("=", 1) for word in request["arguments"])
             if "pids" in options:
-                with open(options["pids"], "a") as file:
+                with Path(options["pids"]).open("a") as file:
                     file.write(f"{os.getpid()}\n")
         ours = request.get("benchmark", NAMES[0]) == NAMES[0]
         if options.get("die") == do and ours:

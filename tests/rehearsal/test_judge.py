@@ -7,6 +7,7 @@ import pytest
 from regression.judge.verdict import Reason, Verdict
 from rehearsal.judge import judge, settled
 from rehearsal.protocol import NEW, OLD
+from rehearsal.report import table
 from rehearsal.sequential import LEAST_PAIRS
 from tests.rehearsal.records import NAMES, record
 
@@ -159,3 +160,7 @@ def test_kernel_time_is_compared_operator_by_operator():
     assert {verdict for verdict, _ in verdicts(same, "kernel_time").values()} == {Verdict.SAME}
     assert set(verdicts(slower, "same_kernels").values()) == {(Verdict.SLOWER, Reason.CONFIRMED)}
     assert settled(same)[1] == set(NAMES)
+    (told, _) = judge(slower).explanations
+    assert told.benchmark == FIRST
+    assert "a" in {one.operator for one in told.operators}
+    assert f"{FIRST}: " in table(slower, judge(slower))

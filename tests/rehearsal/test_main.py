@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from rehearsal.__main__ import main
+from tests.docs.pages import blocks
 from tests.rehearsal.records import record
 from tests.rehearsal.test_side import gone
 
@@ -69,7 +71,7 @@ def rows(out: str) -> dict[tuple[str, str], str]:
 
 def test_a_slower_side_is_found_in_as_few_pairs_as_it_takes(quick, tmp_path):
     file = tmp_path / "out" / "rehearsal.json"
-    status, out, _ = quick.run("--budget=60s", "--format=json", f"--json={file}", new="--sleep=0.004")
+    status, out, _ = quick.run("--budget=25s", "--format=json", f"--json={file}", new="--sleep=0.004")
     assert status == 1
     assert rows(out)[FIRST, "latency"] == rows(out)[SECOND, "latency"] == "SLOWER"
     assert json.loads(out)["pairs"] == 3
@@ -80,7 +82,7 @@ def test_a_slower_side_is_found_in_as_few_pairs_as_it_takes(quick, tmp_path):
 
 
 def test_a_side_killed_while_it_builds_fails_that_benchmark_alone(quick):
-    status, out, _ = quick.run("--budget=60s", "--format=json", new="--die=build --sleep=0.0005")
+    status, out, _ = quick.run("--budget=25s", "--format=json", new="--die=build --sleep=0.0005")
     assert status == 1
     assert rows(out)[FIRST, "latency"] == "MISSING"
     assert rows(out)[SECOND, "latency"] == "FASTER"
@@ -89,20 +91,20 @@ def test_a_side_killed_while_it_builds_fails_that_benchmark_alone(quick):
 
 @pytest.mark.parametrize("request_", ["turn", "outputs", "count"])
 def test_a_side_killed_later_fails_that_benchmark_alone(quick, request_):
-    status, out, _ = quick.run("--budget=60s", "--format=json", new=f"--die={request_} --sleep=0.0005")
+    status, out, _ = quick.run("--budget=25s", "--format=json", new=f"--die={request_} --sleep=0.0005")
     assert status == 1
     assert rows(out)[FIRST, "latency"] == "MISSING"
     assert rows(out)[SECOND, "latency"] == "FASTER"
 
 
 def test_an_old_side_that_cannot_run_a_benchmark_does_not_fail(quick):
-    status, out, _ = quick.run("--budget=60s", "--format=json", old="--refuse=build", new="--sleep=0.0005")
+    status, out, _ = quick.run("--budget=25s", "--format=json", old="--refuse=build", new="--sleep=0.0005")
     assert (status, rows(out)[FIRST, "latency"]) == (0, "NEW")
     assert "it cannot build" in out
 
 
 def test_a_side_that_hangs_in_a_turn_is_ended(quick):
-    status, out, _ = quick.run("--budget=60s", "--turn-timeout=1", "--format=json", new="--hang=turn --sleep=0.0005")
+    status, out, _ = quick.run("--budget=25s", "--turn-timeout=1", "--format=json", new="--hang=turn --sleep=0.0005")
     assert (status, rows(out)[FIRST, "latency"]) == (1, "MISSING")
     assert "took longer than 1 s for taking a turn" in out
 
@@ -116,7 +118,7 @@ def test_a_side_killed_while_it_starts_is_a_sentence(quick):
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_reports_what_is_decided_and_leaves_nothing(quick, tmp_path, how):
     file = tmp_path / "rehearsal.json"
-    quick.start("--budget=1h", f"--json={file}", new="--sleep=0.0021")
+    quick.start("--budget=12s", f"--json={file}", new="--sleep=0.0021")
     deadline = time.monotonic() + 60
     while len(quick.sides()) < 4 and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -210,7 +212,7 @@ def test_a_file_that_is_no_rehearsal(tmp_path, capsys):
 
 
 def test_real_sides_on_the_cpu(tmp_path):
-    """Both sides are this environment; the new one sleeps in every call of a variant, and loses the other in a build."""
+    """Both sides are this environment; the new one sleeps in every call, and dies in a build."""
     checkout = tmp_path / "checkout"
     shutil.copytree(ROOT / "rehearsal", checkout / "rehearsal", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("common", "fixtures", "data"):
@@ -229,7 +231,7 @@ def test_real_sides_on_the_cpu(tmp_path):
         )
     done = subprocess.run(
         [sys.executable, "-m", "rehearsal", f"--new-checkout={checkout}", "--models=test_efficientnet",
-         "--weights=seeded", "--batch-sizes=1", "--device=cpu", "--budget=180s", "--format=json"],
+         "--weights=seeded", "--batch-sizes=1", "--device=cpu", "--budget=120s", "--format=json"],
         cwd=ROOT, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (1, "")
@@ -241,3 +243,12 @@ def test_real_sides_on_the_cpu(tmp_path):
     assert found["test_efficientnet-eager-fp32-b1", "aten_operators"] == "SAME"
     assert [item["field"] for item in said["differences"]] == ["checkout"]
     assert said["pairs"] == 4, "three whole ones, after the one that the build ended"
+
+
+def test_the_page_shows_what_the_command_prints(capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    prompt = "$ python -m rehearsal "
+    (block,) = (block for block in blocks(ROOT / "docs" / "rehearsal.md") if block.startswith(prompt))
+    command, *shown = block.splitlines()
+    assert main(shlex.split(command.removeprefix(prompt))) == 0
+    assert capsys.readouterr().out.splitlines() == shown

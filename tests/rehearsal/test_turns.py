@@ -7,6 +7,7 @@ import random
 import pytest
 
 from rehearsal.protocol import SIDES
+from rehearsal.record import Turns
 from rehearsal.turns import LEAST_ROUNDS, calls, take_turns
 
 
@@ -25,7 +26,8 @@ class Taker:
 
 
 def test_both_sides_take_their_turns_at_a_benchmark_one_after_the_other():
-    taker, found = Taker(), {}
+    taker = Taker()
+    found: dict[str, Turns] = {}
     take_turns(SIDES, {"a": 2, "b": 3}, 0.0, taker, found, random.Random(1))
     assert {name: turns.rounds for name, turns in found.items()} == {"a": LEAST_ROUNDS, "b": LEAST_ROUNDS}
     for first, second in zip(taker.taken[::2], taker.taken[1::2], strict=True):
@@ -36,11 +38,11 @@ def test_both_sides_take_their_turns_at_a_benchmark_one_after_the_other():
 def test_the_order_is_drawn_anew():
     taker = Taker()
     take_turns(SIDES, {"a": 2, "b": 2}, 0.02, taker, {}, random.Random(1))
-    assert {taker.taken[place : place + 4].__repr__() for place in range(0, 80, 4)}.__len__() > 4
+    assert len({tuple(taker.taken[place : place + 4]) for place in range(0, 80, 4)}) > 4
 
 
 def test_a_round_that_breaks_off_leaves_whole_rounds():
-    found = {}
+    found: dict[str, Turns] = {}
     with pytest.raises(RuntimeError):
         take_turns(SIDES, {"a": 2}, 60.0, Taker(breaks=7), found, random.Random(1))
     assert found["a"].rounds == 3
