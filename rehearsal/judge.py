@@ -102,7 +102,8 @@ def judge(record: Record) -> Judged:
     ]
     rows = [*_absent_rows(record), *rows]
     moved = dict.fromkeys(row.judgement.benchmark for row in rows if row.judgement.verdict in EXPLAINED)
-    told = explanations([name for name in moved if _is_profiled(runs, name)], runs[NEW][0], runs[OLD]) if moved else []
+    profiled = [name for name in moved if _is_profiled(runs, name)]
+    told = explanations(profiled, runs[NEW][0], runs[OLD]) if profiled else []
     return Judged(tuple(rows), differences(record), tuple(_notes(record)), tests, tuple(told))
 
 
@@ -363,11 +364,9 @@ def processes(record: Record) -> dict[str, list[Run]]:
 
 
 def _is_profiled(runs: Mapping[str, Sequence[Run]], name: str) -> bool:
+    """Whether the first process of each side has the benchmark's kernel time."""
     return all(
-        some
-        and all(KERNEL_TIME in run.benchmarks[name].values for run in some[:1] if name in run.benchmarks)
-        and name in some[0].benchmarks
-        for some in runs.values()
+        some and name in some[0].benchmarks and KERNEL_TIME in some[0].benchmarks[name].values for some in runs.values()
     )
 
 
