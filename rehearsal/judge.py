@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -354,6 +355,12 @@ def _notes(record: Record) -> Iterable[str]:
     if counted[OLD] and counted[NEW] and counted[OLD] != counted[NEW]:
         ways = " and ".join(" or ".join(sorted(counted[side])) for side in SIDES)
         yield f"Python calls and bytecodes are not compared: the sides count them differently ({ways})."
+    neither = Counter(
+        reason
+        for name, reason in record.sides[OLD]["missing"].items()
+        if record.sides[NEW]["missing"].get(name) == reason
+    )
+    yield from (f"Skipped on both sides, {count(number, 'benchmark')}: {why}." for why, number in neither.items())
     if not differences(record):
         yield "Both sides are one environment with one code: whatever differs is noise."
 
