@@ -105,7 +105,7 @@ def judge(record: Record) -> Judged:
     moved = dict.fromkeys(row.judgement.benchmark for row in rows if row.judgement.verdict in EXPLAINED)
     profiled = [name for name in moved if _is_profiled(runs, name)]
     told = explanations(profiled, runs[NEW][0], runs[OLD]) if profiled else []
-    return Judged(tuple(rows), differences(record), tuple(_notes(record)), tests, tuple(told))
+    return Judged(tuple(rows), differences(record), tuple(notes(record)), tests, tuple(told))
 
 
 def settled(record: Record) -> tuple[set[str], set[str]]:
@@ -339,7 +339,8 @@ def _absent_rows(record: Record) -> Iterable[Row]:
                 yield Row(Judgement(benchmark=name, metric=LATENCY, verdict=verdict, reason=Reason.SKIPPED, detail=why))
 
 
-def _notes(record: Record) -> Iterable[str]:
+def notes(record: Record) -> Iterable[str]:
+    """What else there is to say, in sentences."""
     yield from record.notes
     if record.interrupted:
         yield record.interrupted

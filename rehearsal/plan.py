@@ -28,6 +28,7 @@ def _sentences(record: Record) -> Iterable[str]:
     yield from (f"  {name}" for name in names)
     for side in SIDES:
         yield from (f"  not compared, {side}: {name}: {why}" for name, why in record.missing[side].items())
+    yield from judge.notes(record)
     kinds = "latency in turns, outputs, counts" + (", kernel time by operator" if record.is_cuda else "")
     yield f"Measured: {kinds}; {LEAST_PAIRS} to {MOST_PAIRS} pairs of fresh processes."
     yield (
