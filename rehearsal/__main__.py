@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import re
 import shlex
 import signal
@@ -75,7 +76,7 @@ def _rehearse(options: argparse.Namespace) -> int:
             raise UsageError(str(error)) from None
         if options.plan:
             progress.clear()
-            print(plan(found))
+            _print(plan(found))
             return PASSED
         try:
             rehearsal.run(found)
@@ -97,10 +98,18 @@ def _rehearse(options: argparse.Namespace) -> int:
 
 def _say(options: argparse.Namespace, found: record.Record) -> int:
     judged = judge.judge(found)
-    print(report.FORMS[options.format](found, judged))
+    _print(report.FORMS[options.format](found, judged))
     if judged.failed:
         return FAILED
     return UNUSABLE if found.interrupted else PASSED
+
+
+def _print(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # The reader (`| head`) has seen enough; Python would complain once more when it closes the stream.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _places(options: argparse.Namespace) -> dict[str, Place]:
