@@ -199,6 +199,22 @@ OF_ERRORS = Spread(process=0.05, process_df=8, unseen=0.12, day=0.01, gpu=0.01)
 INFERENCES = ("extra_info", "host_work", "inferences")
 COUNTED_WITH = ("extra_info", "host_work", "counted_with")
 
+
+def _of_host_work(key: str, title: str, *alike: tuple[str, ...], **rules: Any) -> Metric:
+    """A count of host work, a total over several inferences; `alike`: what has to agree beside their number."""
+    return Metric(
+        key=key,
+        title=title,
+        path=("extra_info", "host_work", key),
+        per=INFERENCES,
+        alike=(INFERENCES, *alike),
+        kind=Kind.COUNT,
+        judged=True,
+        optional=True,
+        **rules,
+    )
+
+
 METRICS: tuple[Metric, ...] = (
     Metric(
         key="kernel_time",
@@ -288,30 +304,18 @@ METRICS: tuple[Metric, ...] = (
         optional=True,
         history_noise=0.0003,
     ),
-    Metric(
-        key="driver_allocations",
-        title="driver allocations",
-        path=("extra_info", "host_work", "driver_allocations"),
-        per=INFERENCES,
-        alike=(INFERENCES,),
-        kind=Kind.COUNT,
-        judged=True,
+    _of_host_work(
+        "driver_allocations",
+        "driver allocations",
         fails=Fails.MORE,
         min_growth=1,
-        optional=True,
         history_noise=0.0003,
     ),
-    Metric(
-        key="allocator_requests",
-        title="allocator requests",
-        path=("extra_info", "host_work", "allocator_requests"),
-        per=INFERENCES,
-        alike=(INFERENCES,),
-        kind=Kind.COUNT,
-        judged=True,
+    _of_host_work(
+        "allocator_requests",
+        "allocator requests",
         exact=Exact.SAME_KERNELS,
         margin=0.05,
-        optional=True,
         history_noise=0.01,
         history_min_effect=0.05,
     ),
@@ -330,43 +334,27 @@ METRICS: tuple[Metric, ...] = (
         optional=True,
         history_noise=0.01,
     ),
-    Metric(
-        key="aten_operators",
-        title="ATen operators",
-        path=("extra_info", "host_work", "aten_operators"),
-        per=INFERENCES,
-        alike=(INFERENCES,),
-        kind=Kind.COUNT,
-        judged=True,
+    _of_host_work(
+        "aten_operators",
+        "ATen operators",
         fails=Fails.MORE,
         min_effect=0.05,
         fails_after_upgrade=False,
-        optional=True,
         history_noise=0.0003,
     ),
-    Metric(
-        key="python_calls",
-        title="Python calls",
-        path=("extra_info", "host_work", "python_calls"),
-        per=INFERENCES,
-        alike=(INFERENCES, COUNTED_WITH),
-        kind=Kind.COUNT,
-        judged=True,
+    _of_host_work(
+        "python_calls",
+        "Python calls",
+        COUNTED_WITH,
         fails=Fails.MORE,
         min_effect=0.05,
         fails_after_upgrade=False,
-        optional=True,
         history_noise=0.0003,
     ),
-    Metric(
-        key="bytecodes",
-        title="bytecodes",
-        path=("extra_info", "host_work", "bytecodes"),
-        per=INFERENCES,
-        alike=(INFERENCES, COUNTED_WITH),
-        kind=Kind.COUNT,
-        judged=True,
-        optional=True,
+    _of_host_work(
+        "bytecodes",
+        "bytecodes",
+        COUNTED_WITH,
         history_noise=0.0003,
         history_min_effect=0.001,
     ),

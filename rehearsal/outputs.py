@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from common.numbers import significant
+
 Labels = npt.NDArray[np.intp]
 Logits = npt.NDArray[np.float64]
 """(files, classes)"""
@@ -69,7 +71,7 @@ def compare(old: Mapping[str, Any], new: Mapping[str, Any], reference: Mapping[s
 def _largest(part: Logits, reference: Logits) -> float | None:
     errors = np.linalg.norm(part - reference, axis=1) / np.linalg.norm(reference, axis=1)
     largest = float(errors.max())
-    return float(f"{largest:.6g}") if math.isfinite(largest) else None
+    return significant(largest) if math.isfinite(largest) else None
 
 
 def _named(files: Sequence[str], labels: Sequence[Labels], which: npt.NDArray[np.bool_]) -> dict[str, list[int]]:

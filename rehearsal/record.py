@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import UsageError
+from common.numbers import significant
 from rehearsal.protocol import OLD, SIDES
 
 SCHEMA = 1
@@ -39,8 +40,8 @@ class Turns:
         for side, times_s in found.items():
             ordered = sorted(times_s)
             middle = (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
-            self.min_s[side].append(_significant(ordered[0]))
-            self.median_s[side].append(_significant(middle))
+            self.min_s[side].append(significant(ordered[0]))
+            self.median_s[side].append(significant(middle))
 
     @property
     def rounds(self) -> int:
@@ -169,7 +170,3 @@ def _check(turns: Turns) -> None:
         for side in SIDES:
             if not all(isinstance(value, float) and 0 < value < math.inf for value in times_s[side]):
                 raise ValueError("a turn that is no positive number")
-
-
-def _significant(value: float) -> float:
-    return float(f"{value:.6g}")

@@ -21,6 +21,7 @@ import torch
 from common.errors import UsageError
 from fixtures import options
 from fixtures.instruments.host_work import HostWorkCounter
+from fixtures.instruments.interpreter import without_garbage_collection
 from fixtures.instruments.kernel_time import KernelTimeProfiler
 from fixtures.instruments.latency import synchronised, warm_up
 from fixtures.instruments.memory import PeakMemory
@@ -147,16 +148,13 @@ class Side:
         """Seconds of each of some calls, after an untimed one that brings weights and code into caches."""
         call = self._calls[benchmark]
         times_s = []
-        gc.disable()
-        try:
+        with without_garbage_collection():
             for _ in range(UNTIMED_CALLS):
                 call()
             for _ in range(calls):
                 began = time.perf_counter()
                 call()
                 times_s.append(time.perf_counter() - began)
-        finally:
-            gc.enable()
         return times_s
 
     def answer_outputs(self, benchmark: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from common.numbers import significant
 from regression.report.content import Content
 from regression.report.coverage import FAILED
 from regression.report.rows import Row
@@ -119,7 +120,7 @@ def _listed(items: Sequence[Any], most: int) -> dict[str, Any]:
 
 def _number(value: float | None) -> float | None:
     """With six digits; JSON has no infinity."""
-    return float(f"{value:.6g}") if value is not None and math.isfinite(value) else None
+    return significant(value) if value is not None and math.isfinite(value) else None
 
 
 def _cut(told: str, room: int = LONGEST) -> str:
