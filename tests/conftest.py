@@ -43,6 +43,17 @@ SMALL = (
 
 
 @pytest.fixture
+def pytorch_settings():
+    """PyTorch's own settings of TF32, before the test and after it, whatever it sets."""
+    places = (torch.backends, torch.backends.cudnn.conv, torch.backends.cudnn.rnn, torch.backends.cuda.matmul)
+    before = [place.fp32_precision for place in places]
+    assert before == ["none", "tf32", "tf32", "none"]
+    yield
+    for place, value in zip(places, before, strict=True):
+        place.fp32_precision = value
+
+
+@pytest.fixture
 def steady_time(monkeypatch):
     """A clock that only sleeping moves, and looking at it, by a microsecond: no other process disturbs it."""
     now = [0.0]
