@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -71,16 +70,8 @@ def _judge(options: argparse.Namespace) -> int:
     if options.verdict_json is not None:
         output.write(options.verdict_json, verdict_file.text(said, exit_status=status, page=options.report))
     form = terminal.every_row if options.verbose and options.format == "table" else FORMS[options.format]
-    _print(form(said).rstrip("\n"))
+    output.say(form(said).rstrip("\n"))
     return status
-
-
-def _print(text: str) -> None:
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        # The reader (`| head`) has seen enough; Python would complain once more when it closes the stream.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _history(options: argparse.Namespace, known: Sequence[Run]) -> History | None:

@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -45,7 +46,8 @@ SMALL = (
 @pytest.fixture
 def pytorch_settings():
     """PyTorch's own settings of TF32, before the test and after it, whatever it sets."""
-    places = (torch.backends, torch.backends.cudnn.conv, torch.backends.cudnn.rnn, torch.backends.cuda.matmul)
+    cudnn: Any = torch.backends.cudnn
+    places = (torch.backends, cudnn.conv, cudnn.rnn, torch.backends.cuda.matmul)
     before = [place.fp32_precision for place in places]
     assert before == ["none", "tf32", "tf32", "none"]
     yield
