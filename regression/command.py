@@ -16,6 +16,7 @@ from regression.judge.patience import DEFAULT_PATIENCE, recent, sentences, unwat
 from regression.metrics import METRICS, WrongChange, with_min_changes
 from regression.report import json, markdown, terminal, verdict_file
 from regression.report.content import Content, content
+from regression.runs.dates import from_the_future
 from regression.runs.find import collect, is_folder
 from regression.runs.read import read
 from regression.runs.run import Run, UnusableRun
@@ -46,7 +47,15 @@ def _judge(options: argparse.Namespace) -> int:
     accepted, wrong = _accepted(options.accepted)
     run = read(options.run, metrics)
     stored = collect(options.baseline, metrics)
-    report = judge(run, stored.baselines, metrics=metrics, accepted=accepted, left_out=stored.left_out, notes=wrong)
+    report = judge(
+        run,
+        stored.baselines,
+        metrics=metrics,
+        accepted=accepted,
+        left_out=stored.left_out,
+        notes=(*wrong, *from_the_future((run, *stored.baselines))),
+        across_gpus=options.across_gpus,
+    )
     if not report.baselines:
         for item in report.left_out:
             print(f"regression: {item}", file=sys.stderr)
@@ -99,6 +108,11 @@ def _parser() -> argparse.ArgumentParser:
         required=True,
         metavar="FILE_OR_FOLDER",
         help="stored runs, or folders of runs saved as `baseline`",
+    )
+    parser.add_argument(
+        "--across-gpus",
+        action="store_true",
+        help="compare with another GPU model, too, to see how the two differ; a warning says so",
     )
     parser.add_argument("--format", choices=FORMS, default="table")
     parser.add_argument("-v", "--verbose", action="store_true", help="print every row of the table")

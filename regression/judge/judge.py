@@ -39,12 +39,14 @@ def judge(
     today: datetime.date | None = None,
     left_out: Sequence[LeftOut] = (),
     notes: Sequence[str] = (),
+    across_gpus: bool = False,
 ) -> Report:
     """Judge every benchmark and metric of `run` against those of `baselines` that may be compared with it.
 
     `today` decides which accepted changes still hold; by default the day of the run, so that judging is repeatable.
+    With `across_gpus`, runs of other GPU models may be compared.
     """
-    usable, refused = comparable(run, baselines)
+    usable, refused = comparable(run, baselines, across_gpus=across_gpus)
     run, usable, said = by_visits(run, usable)
     judged = [metric for metric in metrics if metric.judged]
     known = Known(run, usable)
@@ -91,12 +93,12 @@ def judge(
     )
 
 
-def comparable(run: Run, baselines: Sequence[Run]) -> tuple[list[Run], list[LeftOut]]:
+def comparable(run: Run, baselines: Sequence[Run], *, across_gpus: bool = False) -> tuple[list[Run], list[LeftOut]]:
     """The baselines that `run` may be judged against, and why the others are left out."""
     usable: list[Run] = []
     refused: list[LeftOut] = []
     for baseline in baselines:
-        reason = refusal(baseline, run)
+        reason = refusal(baseline, run, across_gpus=across_gpus)
         if _same(baseline, run):
             reason = "is the run that is judged; a run says nothing about itself, so it is no baseline."
         elif twin := next((other for other in usable if _same(baseline, other)), None):
@@ -281,6 +283,12 @@ def _notes(run: Run, baselines: Sequence[Run]) -> Iterable[str]:
         yield (
             f"This run was interrupted ({run.interrupted}): what it had not measured by then is MISSING, "
             "and what it had not measured again is unconfirmed."
+        )
+    models = sorted({baseline.gpu_model for baseline in baselines} - {run.gpu_model, ""})
+    if models:
+        yield (
+            f"Compared across GPU models, as asked for: {' and '.join(models)} in the baseline, {run.gpu_model} now. "
+            "SLOWER and FASTER compare the models, and are no regressions."
         )
     gpus = {baseline.gpu for baseline in baselines}
     if run.gpu not in gpus:

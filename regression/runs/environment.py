@@ -40,8 +40,12 @@ def differences(baselines: Iterable[Run], now: Run) -> tuple[Difference, ...]:
     return tuple(found)
 
 
-def refusal(baseline: Run, now: Run) -> str | None:
-    """Why a run must not be judged against this baseline, as a sentence, or None where it may."""
+def refusal(baseline: Run, now: Run, *, across_gpus: bool = False) -> str | None:
+    """Why a run must not be judged against this baseline, as a sentence, or None where it may.
+
+    Args:
+        across_gpus: whether another GPU model or MIG layout is what the user asks about.
+    """
     for what, path in (
         ("device", ("settings", "device")),
         ("GPU model", ("gpu", "name")),
@@ -50,6 +54,8 @@ def refusal(baseline: Run, now: Run) -> str | None:
         ("CPU model", ("cpu", "brand_raw")),
     ):
         if what == "CPU model" and _gpu(now):
+            continue
+        if across_gpus and what in ("GPU model", "MIG layout") and _gpu(baseline) and _gpu(now):
             continue
         before, value = lookup(baseline.machine, path), lookup(now.machine, path)
         if what == "GPU model" and _gpu(baseline) != _gpu(now):
