@@ -20,6 +20,7 @@ def sound() -> dict[str, bytes]:
     return mangled_pictures.originals()
 
 
+@pytest.mark.filterwarnings("ignore:IM image format:DeprecationWarning")
 def test_what_is_mangled_is_sound_and_of_every_format_that_is_read(sound: dict[str, bytes], tmp_path: Path) -> None:
     assert {name.split()[0] for name in sound} >= set(picture.FORMATS) - {"DIB", "MPO"}
     assert len({name.split()[0] for name in sound}) > 30
