@@ -20,7 +20,13 @@ BASELINE = "baseline"
 INTERRUPTED = "interrupted"
 """The field of `suite` that says what ended a session early, and while doing what; absent where it ran to its end."""
 
+RUN_ID = "run_id"
+"""The field of `suite` that tells the session's run from all others, the same in each of its copies."""
+
 RUN_FILE = re.compile(r"\d{4,}_.+\.json")
+MARKS, INDEX = "marks", "index"
+"""Folders in a GPU's folder whose files are no runs: marks, and the store's index."""
+
 BASELINE_FILE = re.compile(rf"\d{{4,}}_{BASELINE}\.json")
 
 # What changes from boot to boot or moment to moment, and the name of the host, which says nothing about its speed.

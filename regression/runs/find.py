@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from common.schema import BASELINE_FILE, RUN_FILE
+from common.schema import BASELINE_FILE, INDEX, MARKS, RUN_FILE
 from regression.metrics import METRICS, Metric
 from regression.runs.read import read
 from regression.runs.run import LeftOut, Run, UnusableRun
@@ -66,7 +66,10 @@ def is_folder(path: Path) -> bool:
 
 
 def walk(folder: Path, left_out: list[LeftOut]) -> list[Path]:
-    """The JSON files in a folder and its sub-folders, by path; folders that cannot be read go to `left_out`."""
+    """The JSON files in a folder and its sub-folders, by path, but no marks and no index.
+
+    Folders that cannot be read go to `left_out`.
+    """
 
     def refused(error: OSError) -> None:
         left_out.append(
@@ -76,10 +79,8 @@ def walk(folder: Path, left_out: list[LeftOut]) -> list[Path]:
             )
         )
 
-    found = [
-        Path(where, name)
-        for where, _, names in os.walk(folder, onerror=refused)
-        for name in names
-        if name.endswith(".json")
-    ]
+    found: list[Path] = []
+    for where, folders, names in os.walk(folder, onerror=refused):
+        folders[:] = [name for name in folders if name not in (MARKS, INDEX)]
+        found += [Path(where, name) for name in names if name.endswith(".json")]
     return sorted(found)

@@ -1,0 +1,72 @@
+"""Delivering and fetching, against a folder and a real S3 server alike."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from regression.store.opening import open_store
+from tests.regression.recorder import Recorder
+
+
+@pytest.fixture(params=["folder", "s3"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return str(tmp_path / "shared") if request.param == "folder" else request.getfixturevalue("bucket")
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Callable[..., Path]:
+    """A stored run outside the store."""
+    recorder = Recorder(tmp_path / "elsewhere")
+
+    def save(name: str = "0001_nightly.json", **options: Any) -> Path:
+        return recorder.store(recorder.document(**options), name)
+
+    return save
+
+
+def keys(url: str) -> list[str]:
+    return [found.key for found in open_store(url).objects.list() if found.key != "store.json"]
+
+
+def test_a_run_is_delivered_once_under_whatever_name(url: str, saved: Callable[..., Path]) -> None:
+    first = saved(run_id="one")
+    artifact = saved("run.json", run_id="one")
+    other = saved("0001_nightly.json", run_id="two")
+    store = open_store(url)
+    assert store.deliver(artifact).new
+    saved("0001_nightly.json", run_id="one")
+    assert not store.deliver(first).new
+    saved("0001_nightly.json", run_id="two")
+    assert store.deliver(other).new
+    assert len(keys(url)) == 2
+
+
+def test_many_writers_at_once_lose_nothing(url: str, saved: Callable[..., Path]) -> None:
+    files = [saved(f"writer{number}/0001_nightly.json", run_id=f"run-{number}") for number in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        delivered = list(pool.map(lambda file: open_store(url).deliver(file), files))
+    assert all(one.new for one in delivered)
+    stored = open_store(url)
+    ids = {json.loads(stored.objects.read(key))["suite"]["run_id"] for key in keys(url)}
+    assert ids == {f"run-{number}" for number in range(8)}
+    assert sorted(Path(key).name for key in keys(url)) == [f"{number:04d}_nightly.json" for number in range(1, 9)]
+
+
+def test_the_mirror_holds_what_is_needed(url: str, saved: Callable[..., Path]) -> None:
+    store = open_store(url)
+    store.deliver(saved("0001_baseline.json", run_id="base"))
+    for night in range(2, 6):
+        store.deliver(saved(f"000{night}_nightly.json", run_id=f"night {night}", day=night))
+    store.append("nvidia-h200/marks/20260301T000000-a.json", b"{}")
+    here = open_store(url)
+    here.fetch("nvidia-h200", latest=2)
+    names = sorted(path.name for path in here.folder.rglob("*.json"))
+    expected = ["0001_baseline.json", "0004_nightly.json", "0005_nightly.json", "20260301T000000-a.json"]
+    assert set(expected) <= set(names)
+    assert here.is_local or names == expected
