@@ -28,6 +28,10 @@ MARKS, INDEX = "marks", "index"
 """Folders in a GPU's folder whose files are no runs: marks, and the store's index."""
 
 BASELINE_FILE = re.compile(rf"\d{{4,}}_{BASELINE}\.json")
+CANDIDATE = f"{BASELINE}-candidate"
+"""What a run is called that a mark makes a run of the baseline, once all of the baseline's runs are there."""
+
+PERHAPS_BASELINE_FILE = re.compile(rf"\d{{4,}}_{BASELINE}.*\.json")
 
 # What changes from boot to boot or moment to moment, and the name of the host, which says nothing about its speed.
 VOLATILE = re.compile(r"node|cpu\.hz_.*|.*temperature.*|.*_clock_now.*|.*power_draw.*")

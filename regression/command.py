@@ -47,13 +47,15 @@ def _judge(options: argparse.Namespace) -> int:
     accepted, wrong = _accepted(options.accepted)
     run = read(options.run, metrics)
     stored = collect(options.baseline, metrics)
-    report = judge(run, stored.baselines, metrics=metrics, accepted=accepted, left_out=stored.left_out, notes=wrong)
+    notes = (*wrong, *stored.notes)
+    report = judge(run, stored.baselines, metrics=metrics, accepted=accepted, left_out=stored.left_out, notes=notes)
     if not report.baselines:
         for item in report.left_out:
             print(f"regression: {item}", file=sys.stderr)
         print("regression: no baseline is left to judge against; give other files with --baseline.", file=sys.stderr)
         return UNUSABLE
-    found = unwatched(report, recent(stored.history, run, options.judge_patience), options.judge_patience)
+    past = recent(stored.history, run, options.judge_patience, stored.excluded)
+    found = unwatched(report, past, options.judge_patience)
     report = dataclasses.replace(report, notes=(*report.notes, *sentences(found, options.judge_patience)))
     found_in = (
         _history(options, (run, *stored.baselines))

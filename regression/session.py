@@ -127,7 +127,7 @@ class _Judging:
             report = self._report(run)
         self.additions.verdicts = verdicts(report)
         patience = self.rules.patience
-        found = unwatched(report, recent(self.stored.history, run, patience), patience)
+        found = unwatched(report, recent(self.stored.history, run, patience, self.stored.excluded), patience)
         report = dataclasses.replace(report, notes=(*report.notes, *self.notes, *sentences(found, patience)))
         return self._told(report, run)
 
@@ -157,7 +157,7 @@ class _Judging:
             metrics=self.rules.metrics,
             accepted=self.rules.accepted,
             left_out=self.stored.left_out,
-            notes=self.rules.wrong_accepted,
+            notes=(*self.rules.wrong_accepted, *self.stored.notes),
         )
 
     def _repeat_disturbed(self, run: Run) -> None:

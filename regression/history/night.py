@@ -77,7 +77,7 @@ def of(run: runs.Run, metrics: Sequence[Metric] = METRICS) -> Night:
     alike |= {_key(name, metric): VISITS for name, found in run.benchmarks.items() for metric in found.visited}
     slug = lookup(run.machine, ("gpu", "slug")) or run.machine.get("slug") or "unknown device"
     mig, policy = lookup(run.machine, ("gpu", "mig")), lookup(run.machine, ("settings", "precision_policy"))
-    shortened, run_id = GPU.match(run.gpu), run.suite.get("run_id")
+    shortened = GPU.match(run.gpu)
     gpu = shortened.group() if shortened else escaped(run.gpu)
     fields = environment.fields(run)
     if GPU_UUID in fields:
@@ -91,7 +91,7 @@ def of(run: runs.Run, metrics: Sequence[Metric] = METRICS) -> Night:
         gpu=gpu,
         disturbed={name: found.disturbances for name, found in run.benchmarks.items() if found.disturbances},
         environment=fields,
-        run_id=run_id if isinstance(run_id, str) else "",
+        run_id=run.identity,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 
 from regression.judge.verdict import Report, Verdict
@@ -12,10 +12,11 @@ from regression.runs.run import Run, UnusableRun
 DEFAULT_PATIENCE = 5
 
 
-def recent(history: Sequence[Path], before: Run, count: int) -> list[Run]:
+def recent(history: Sequence[Path], before: Run, count: int, excluded: Container[str] = ()) -> list[Run]:
     """The latest `count` runs that carry verdicts and are older than `before`, newest first.
 
-    `history` is in the order in which the runs were stored; what cannot be read was never a verdict.
+    `history` is in the order in which the runs were stored; what cannot be read was never a verdict. Runs whose
+    identity is in `excluded` are left out.
     """
     runs: list[Run] = []
     for path in reversed(history):
@@ -25,7 +26,7 @@ def recent(history: Sequence[Path], before: Run, count: int) -> list[Run]:
             run = read(path)
         except UnusableRun:
             continue
-        if run.verdicts and run.datetime < before.datetime:
+        if run.verdicts and run.datetime < before.datetime and run.identity not in excluded:
             runs.append(run)
     return runs
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from common.identity import identity
 from common.schema import RENAMED, SCHEMA
 from regression.metrics import LARGEST_VALUE, METRICS, SMALLEST_VALUE, Kind, Metric, lookup, named_counts
 from regression.runs.kernel_table import kernel_table
@@ -68,6 +69,7 @@ def parse(document: Mapping[str, Any], path: Path, metrics: Sequence[Metric] = M
         datetime = ""
     return Run(
         path=path,
+        identity=escaped(identity(document)),
         datetime=datetime,
         machine=_mapping(document.get("machine_info")),
         commit=_mapping(document.get("commit_info")),

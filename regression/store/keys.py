@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from common.schema import BASELINE_FILE, INDEX, MARKS, RUN_FILE
+from common.schema import INDEX, MARKS, PERHAPS_BASELINE_FILE, RUN_FILE
 from regression.metrics import lookup
 
 UNKNOWN = "unknown"
@@ -21,8 +21,8 @@ def is_run(key: str) -> bool:
 
 
 def is_baseline(key: str) -> bool:
-    """Whether an object is a run that was saved as `baseline`."""
-    return is_run(key) and bool(BASELINE_FILE.fullmatch(PurePosixPath(key).name))
+    """Whether an object is a run that was saved as `baseline`, or that a mark may make one of the baseline."""
+    return is_run(key) and bool(PERHAPS_BASELINE_FILE.fullmatch(PurePosixPath(key).name))
 
 
 def is_mark(key: str) -> bool:

@@ -6,8 +6,10 @@ import os
 import numpy as np
 import pytest
 
+from common import marks
 from proof.simulated_runs import benchmark, run, save
 from regression.history import series
+from regression.history.night import read
 from regression.report import history
 
 NAMES = ("efficientnet_b0-eager-fp32-b1", "efficientnet_b0-tensorrt-fp16-b128")
@@ -254,3 +256,13 @@ def test_the_history_of_a_latency_is_that_of_its_visits(tmp_path, capsys):
     (past,) = series.trace(series.read(tmp_path)[0])
     values = [value for _, value in past.values(change["benchmark"], "latency")]
     assert len(values) == 20 and max(values) < 0.0025
+
+
+def test_an_excluded_night_is_left_out_and_named(tmp_path, capsys):
+    stored(tmp_path, 4)
+    night = read(tmp_path / "0002_nightly.json")
+    marks.append(tmp_path, "exclude", [night.run_id], why="the fan failed")
+    nights, left_out = series.read(tmp_path)
+    assert len(nights) == 3 and all(one.file != night.file for one in nights)
+    (said,) = left_out
+    assert said.startswith(f"{night.file}: was excluded on") and "the fan failed" in said
