@@ -1,4 +1,4 @@
-"""What tells stored runs apart: one string, the same in every copy of a session's run and in no other run."""
+"""The identity of a stored run: equal for every copy of one session's run, different for all others."""
 
 from __future__ import annotations
 
@@ -9,39 +9,33 @@ from typing import Any
 
 from common.schema import RUN_ID
 
-# What pytest-benchmark measures of every benchmark; no two sessions agree in it to the last digit.
-MEASURED = ("mean", "stddev", "total")
+LENGTH = 16
+# Statistics that every copy of a run keeps, whether or not it was saved with every round.
+KEPT = ("min", "max", "mean", "stddev", "median", "rounds")
 
 
 def identity(document: Mapping[str, Any]) -> str:
-    """The identity of a stored run's JSON: `suite.run_id`, or for a run without one a digest of its contents.
+    """The identity that a stored run carries, or one derived from its GPU and its statistics.
 
-    The copies of one session differ in `datetime`, which is that of writing, and in whether they hold every round.
-    So neither enters the digest; the time does where the statistics alone may repeat, as in a run that was made up.
+    Copies of one session differ in `datetime`, which is the time of saving. So it enters the derived identity only
+    where the statistics may repeat: where there are none, or fewer than pytest-benchmark stores.
     """
-    suite = document.get("suite")
-    run_id = suite.get(RUN_ID) if isinstance(suite, Mapping) else None
-    if isinstance(run_id, str) and run_id:
-        return run_id
-    return f"sha256-{hashlib.sha256(_contents(document).encode()).hexdigest()[:32]}"
-
-
-def _contents(document: Mapping[str, Any]) -> str:
+    suite = _mapping(document.get("suite"))
+    carried = suite.get(RUN_ID)
+    if isinstance(carried, str) and carried.strip() and carried.isprintable():
+        return carried.strip()
     records = document.get("benchmarks")
-    benchmarks = [_without_rounds(record) for record in records] if isinstance(records, list) else records
-    contents = {**document, "benchmarks": benchmarks}
-    if isinstance(benchmarks, list) and benchmarks and all(map(_is_measured, benchmarks)):
-        del contents["datetime"]
-    return json.dumps(contents, sort_keys=True, separators=(",", ":"))
+    measured = [
+        [str(record.get("fullname") or record.get("name")), *(_mapping(record.get("stats")).get(name) for name in KEPT)]
+        for record in (records if isinstance(records, list) else [])
+        if isinstance(record, dict)
+    ]
+    gpu = _mapping(_mapping(document.get("machine_info")).get("gpu")).get("uuid")
+    whole = bool(measured) and all(value is not None for row in measured for value in row)
+    when = "" if whole else document.get("datetime")
+    told = json.dumps([gpu, when, sorted(measured, key=str)], sort_keys=True, default=str)
+    return hashlib.sha256(told.encode(errors="backslashreplace")).hexdigest()[:LENGTH]
 
 
-def _without_rounds(record: Any) -> Any:
-    stats = record.get("stats") if isinstance(record, Mapping) else None
-    if not isinstance(stats, Mapping):
-        return record
-    return {**record, "stats": {name: value for name, value in stats.items() if name != "data"}}
-
-
-def _is_measured(record: Any) -> bool:
-    stats = record.get("stats") if isinstance(record, Mapping) else None
-    return isinstance(stats, Mapping) and all(name in stats for name in MEASURED)
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}

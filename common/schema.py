@@ -37,5 +37,8 @@ PERHAPS_BASELINE_FILE = re.compile(rf"\d{{4,}}_{BASELINE}.*\.json")
 VOLATILE = re.compile(r"node|cpu\.hz_.*|.*temperature.*|.*_clock_now.*|.*power_draw.*")
 """Fields of `machine_info`, with dots between the levels, that are neither stored nor compared."""
 
+STORE = "BENCHMARK_STORE"
+"""Environment variable: the URL of the store of runs, where `--store` is not given."""
+
 OWN_PROCESSES = "INFERENCE_OWN_GPU_PROCESSES"
 """Environment variable: how many processes of one session hold the GPU; they do not disturb each other."""

@@ -1,4 +1,6 @@
-"""The command line: `python -m regression RUN.json ...` judges, `history` and `detectable` look at stored runs."""
+"""The command line: `python -m regression RUN.json ...` judges, `history` and `detectable` look at stored runs,
+`store` keeps them.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,17 @@ def _detectable(arguments: Sequence[str]) -> int:
     return detectable.main(arguments)
 
 
-COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {"history": _history, "detectable": _detectable}
+def _store(arguments: Sequence[str]) -> int:
+    from regression.store import command
+
+    return command.main(arguments)
+
+
+COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {
+    "history": _history,
+    "detectable": _detectable,
+    "store": _store,
+}
 
 
 if __name__ == "__main__":

@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common import option_types, output
+from common.errors import UsageError
+from common.schema import STORE
+from regression.history.night import once
 from regression.judge.accepted import ACCEPTED_FILE, Accepted, WrongAccepted, read_accepted
 from regression.judge.judge import judge
 from regression.judge.patience import DEFAULT_PATIENCE, recent, sentences, unwatched
@@ -20,6 +23,9 @@ from regression.report.content import Content, content
 from regression.runs.find import collect, is_folder
 from regression.runs.read import read
 from regression.runs.run import Run, UnusableRun
+from regression.store import opening, reading
+from regression.store.keys import folder_of
+from regression.store.store import LATEST, Store
 
 if TYPE_CHECKING:
     from regression.history.series import History
@@ -37,7 +43,7 @@ def main(argv: Sequence[str]) -> int:
     options = _parser().parse_args(argv)
     try:
         return _judge(options)
-    except (UnusableRun, WrongChange, WrongAccepted, output.UnwritableOutput) as error:
+    except (UnusableRun, UsageError, WrongChange, WrongAccepted, output.UnwritableOutput) as error:
         print(f"regression: {error}", file=sys.stderr)
         return UNUSABLE
 
@@ -46,7 +52,11 @@ def _judge(options: argparse.Namespace) -> int:
     metrics = with_min_changes(options.judge_min_change, METRICS)
     accepted, wrong = _accepted(options.accepted)
     run = read(options.run, metrics)
-    stored = collect(options.baseline, metrics)
+    store = _store(options, run)
+    baseline = options.baseline or ([store.folder / _slug(run)] if store is not None else [])
+    if not baseline:
+        raise UsageError(f"name the baseline: --baseline FILE_OR_FOLDER, or --store URL, or the variable {STORE}.")
+    stored = collect(baseline, metrics)
     notes = (*wrong, *stored.notes)
     report = judge(run, stored.baselines, metrics=metrics, accepted=accepted, left_out=stored.left_out, notes=notes)
     if not report.baselines:
@@ -57,11 +67,8 @@ def _judge(options: argparse.Namespace) -> int:
     past = recent(stored.history, run, options.judge_patience, stored.excluded)
     found = unwatched(report, past, options.judge_patience)
     report = dataclasses.replace(report, notes=(*report.notes, *sentences(found, options.judge_patience)))
-    found_in = (
-        _history(options, (run, *stored.baselines))
-        if options.report is not None or options.format == "markdown"
-        else None
-    )
+    wants_history = options.report is not None or options.format == "markdown"
+    found_in = _history(run, store, baseline, stored.baselines) if wants_history else None
     link = options.report.name if options.report is not None else ""
     said = content(report, run, stored.baselines, metrics, history=found_in, page=link)
     if options.report is not None:
@@ -85,12 +92,27 @@ def _print(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _history(options: argparse.Namespace, known: Sequence[Run]) -> History | None:
-    """The history that the run is part of, in the first folder given as a baseline that holds it."""
-    from regression.history import series as history
+def _store(options: argparse.Namespace, run: Run) -> Store | None:
+    """The store that is named, with what this run is judged by."""
+    url = opening.named(options.store)
+    if url is None:
+        return None
+    return reading.opened(url, _slug(run), latest=max(LATEST, 2 * options.judge_patience))
 
-    found = (history.of(options.run, folder, known=known) for folder in options.baseline if is_folder(folder))
-    return next((past for past in found if past is not None), None)
+
+def _slug(run: Run) -> str:
+    return folder_of({"machine_info": run.machine}).partition("/")[0]
+
+
+def _history(run: Run, store: Store | None, baseline: Sequence[Path], known: Sequence[Run]) -> History | None:
+    """The history that the run is part of: in the store, else in the folders given as baseline."""
+    from regression.history import series
+
+    if store is not None:
+        return series.of(run, reading.nights(store, _slug(run))[0])
+    folders = [folder for folder in baseline if is_folder(folder)]
+    nights = [night for folder in folders for night in series.read(folder, known=known)[0]]
+    return series.of(run, once(nights))
 
 
 def _accepted(path: Path | None) -> tuple[tuple[Accepted, ...], tuple[str, ...]]:
@@ -107,10 +129,10 @@ def _parser() -> argparse.ArgumentParser:
         "--baseline",
         type=Path,
         nargs="+",
-        required=True,
         metavar="FILE_OR_FOLDER",
-        help="stored runs, or folders of runs saved as `baseline`",
+        help="stored runs, or folders of runs saved as `baseline` (default: those of the store)",
     )
+    opening.add_option(parser.add_argument)
     parser.add_argument("--format", choices=FORMS, default="table")
     parser.add_argument("-v", "--verbose", action="store_true", help="print every row of the table")
     parser.add_argument(

@@ -95,6 +95,16 @@ def of(run: runs.Run, metrics: Sequence[Metric] = METRICS) -> Night:
     )
 
 
+def once(found: Iterable[Night]) -> list[Night]:
+    """The nights without the further copies of a session's run; of a copy that was cut short, the longer one stays."""
+    kept: dict[Hashable, Night] = {}
+    for night in found:
+        run = night.run_id or night.file
+        if run not in kept or len(kept[run].values) < len(night.values):
+            kept[run] = night
+    return list(kept.values())
+
+
 def as_json(night: Night) -> dict[str, Any]:
     """The night as an object for JSON, without its file; `from_json` is the way back."""
     return {

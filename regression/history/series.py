@@ -99,17 +99,22 @@ def read(
                 read_nights.append(night)
         except runs.UnusableRun as problem:
             left_out.append(str(problem))
-    return read_nights, [*map(str, closed), *left_out]
+    return nights.once(read_nights), [*map(str, closed), *left_out]
 
 
-def of(run: Path, folder: Path, metrics: Sequence[Metric] = METRICS, known: Iterable[runs.Run] = ()) -> History | None:
-    """The history that a stored run is part of, from all stored runs in the folder; None where it is not among them."""
-    found, _ = read(folder, metrics, known)
-    same = run.resolve()
-    return next(
-        (one for one in trace(found, metrics=metrics) if any(night.file.resolve() == same for night in one.nights)),
-        None,
-    )
+def of(run: runs.Run, past: Iterable[Night], metrics: Sequence[Metric] = METRICS) -> History | None:
+    """The history that a run is part of, wherever its file lies; None where it has no date.
+
+    Args:
+        run: one of the nights, or one more; its copy among them gives way to it.
+        past: stored runs of any GPUs.
+    """
+    try:
+        own = nights.of(run, metrics)
+    except runs.UnusableRun:
+        return None
+    others = [night for night in past if night.file != own.file and not (own.run_id and night.run_id == own.run_id)]
+    return next((one for one in trace([*others, own], metrics=metrics) if own in one.nights), None)
 
 
 def trace(

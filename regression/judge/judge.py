@@ -107,7 +107,7 @@ def comparable(run: Run, baselines: Sequence[Run]) -> tuple[list[Run], list[Left
 
 
 def _same(one: Run, other: Run) -> bool:
-    if one.path == other.path:
+    if one.path == other.path or (one.identity and one.identity == other.identity):
         return True
     return (
         one.datetime == other.datetime

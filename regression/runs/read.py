@@ -93,18 +93,28 @@ def _load(path: Path) -> Mapping[str, Any]:
             raise UnusableRun(path, "is a folder; name one stored run in it.")
         if not stat.S_ISREG(status.st_mode):
             raise UnusableRun(path, "is not a regular file; give a stored run.")
-        if status.st_size > LARGEST_FILE_BYTES:
-            raise UnusableRun(
-                path,
-                f"has {status.st_size / 2**20:.0f} MB, more than the {LARGEST_FILE_BYTES >> 20} MB that are read; "
-                "a stored run takes 0.4 MB: save it without --benchmark-save-data.",
-            )
+        check_size(status.st_size, path)
         raw = path.read_bytes()
     except FileNotFoundError:
         what = "is a link to a file that does not exist" if path.is_symlink() else "does not exist"
         raise UnusableRun(path, f"{what}; give a stored run.") from None
     except (OSError, ValueError) as error:
         raise UnusableRun(path, f"cannot be read: {why(error)}.") from None
+    return decode(raw, path)
+
+
+def check_size(size: int, path: Path) -> None:
+    """Raises UnusableRun for a file of so many bytes that it is not read."""
+    if size > LARGEST_FILE_BYTES:
+        raise UnusableRun(
+            path,
+            f"has {size / 2**20:.0f} MB, more than the {LARGEST_FILE_BYTES >> 20} MB that are read; "
+            "a stored run takes 0.4 MB: save it without --benchmark-save-data.",
+        )
+
+
+def decode(raw: bytes, path: Path) -> Mapping[str, Any]:
+    """The JSON of a stored run; raises UnusableRun where it is none."""
     try:
         document = json.loads(raw)
     except (ValueError, RecursionError) as error:

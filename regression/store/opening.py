@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from common.schema import STORE
+from regression.store.delivery import deliver_waiting
 from regression.store.objects import Folder, WrongStore
 from regression.store.store import Store
 
-VARIABLE = "BENCHMARK_STORE"
-"""The environment variable that names the store; the option wins."""
 DEFAULT = "baselines"
 """The folder that is the store where neither names one."""
 
@@ -24,13 +24,13 @@ def add_option(add: Callable[..., Any]) -> None:
         metavar="URL",
         default=None,
         help=f"where stored runs live: a folder, or s3://, gs://, az:// and what else fsspec opens (default: "
-        f"${VARIABLE}, else the folder {DEFAULT})",
+        f"${STORE}, else the folder {DEFAULT})",
     )
 
 
 def named(option: str | None) -> str | None:
     """The URL that the option or the environment gives; None where neither does."""
-    return option or os.environ.get(VARIABLE) or None
+    return option or os.environ.get(STORE) or None
 
 
 def open_store(url: str | Path) -> Store:
@@ -61,6 +61,6 @@ def opened(url: str | Path, slug: str = "") -> Iterator[Store]:
         StoreAway: it does not answer.
     """
     store = open_store(url)
-    store.deliver_waiting()
+    deliver_waiting(store)
     store.fetch(slug)
     yield store

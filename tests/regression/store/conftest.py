@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from regression.store.opening import VARIABLE
+from common.schema import STORE
 
 
 @pytest.fixture(autouse=True)
@@ -16,7 +16,7 @@ def own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees another's mirrors and outboxes, nor the user's store."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.delenv(STORE, raising=False)
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from regression.store.delivery import deliver
+from regression.store.keys import is_run
 from regression.store.opening import open_store
 from tests.regression.recorder import Recorder
 
@@ -31,7 +33,7 @@ def saved(tmp_path: Path) -> Callable[..., Path]:
 
 
 def keys(url: str) -> list[str]:
-    return [found.key for found in open_store(url).objects.list() if found.key != "store.json"]
+    return [found.key for found in open_store(url).objects.list() if is_run(found.key)]
 
 
 def test_a_run_is_delivered_once_under_whatever_name(url: str, saved: Callable[..., Path]) -> None:
@@ -39,18 +41,18 @@ def test_a_run_is_delivered_once_under_whatever_name(url: str, saved: Callable[.
     artifact = saved("run.json", run_id="one")
     other = saved("0001_nightly.json", run_id="two")
     store = open_store(url)
-    assert store.deliver(artifact).new
+    assert deliver(store, artifact).new
     saved("0001_nightly.json", run_id="one")
-    assert not store.deliver(first).new
+    assert not deliver(store, first).new
     saved("0001_nightly.json", run_id="two")
-    assert store.deliver(other).new
+    assert deliver(store, other).new
     assert len(keys(url)) == 2
 
 
 def test_many_writers_at_once_lose_nothing(url: str, saved: Callable[..., Path]) -> None:
     files = [saved(f"writer{number}/0001_nightly.json", run_id=f"run-{number}") for number in range(8)]
     with ThreadPoolExecutor(8) as pool:
-        delivered = list(pool.map(lambda file: open_store(url).deliver(file), files))
+        delivered = list(pool.map(lambda file: deliver(open_store(url), file), files))
     assert all(one.new for one in delivered)
     stored = open_store(url)
     ids = {json.loads(stored.objects.read(key))["suite"]["run_id"] for key in keys(url)}
@@ -60,9 +62,9 @@ def test_many_writers_at_once_lose_nothing(url: str, saved: Callable[..., Path])
 
 def test_the_mirror_holds_what_is_needed(url: str, saved: Callable[..., Path]) -> None:
     store = open_store(url)
-    store.deliver(saved("0001_baseline.json", run_id="base"))
+    deliver(store, saved("0001_baseline.json", run_id="base"))
     for night in range(2, 6):
-        store.deliver(saved(f"000{night}_nightly.json", run_id=f"night {night}", day=night))
+        deliver(store, saved(f"000{night}_nightly.json", run_id=f"night {night}", day=night))
     store.append("nvidia-h200/marks/20260301T000000-a.json", b"{}")
     here = open_store(url)
     here.fetch("nvidia-h200", latest=2)
