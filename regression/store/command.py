@@ -14,7 +14,7 @@ from common.errors import UsageError
 from regression.runs.find import is_folder, walk
 from regression.runs.run import LeftOut
 from regression.store import index, keys, opening, pruning, reading
-from regression.store.delivery import deliver, deliver_waiting
+from regression.store.delivery import Known, deliver, deliver_waiting
 from regression.store.objects import StoreAway, WrongStore
 from regression.store.segments import Entry
 from regression.store.store import Store
@@ -68,14 +68,14 @@ def _list(store: Store, options: argparse.Namespace) -> int:
 
 
 def _deliver(store: Store, options: argparse.Namespace) -> int:
-    status = DONE
+    known = Known(store)
     for sentence in deliver_waiting(store):
         print(sentence)
     for path in options.runs:
         closed: list[LeftOut] = []
         for file in walk(path, closed) if is_folder(path) else [path]:
             try:
-                delivered = deliver(store, file)
+                delivered = deliver(store, file, known)
             except WrongStore as error:
                 # In a folder, such as an artifact, not every file is a run.
                 if not is_folder(path):
@@ -85,7 +85,7 @@ def _deliver(store: Store, options: argparse.Namespace) -> int:
             print(f"{escaped(file)}: {delivered.said}")
         for item in closed:
             print(f"left out: {item}")
-    return AWAY if store.waiting() else status
+    return AWAY if store.waiting() else DONE
 
 
 def _rebuild(store: Store, options: argparse.Namespace) -> int:

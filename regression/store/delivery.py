@@ -20,8 +20,26 @@ LEFT_BEHIND_S = 6 * 3600.0
 EARLIER = "of an earlier session, "
 
 
-def deliver(store: Store, file: Path) -> Delivered:
+class Known:
+    """What a store has, read once for all that is delivered to it."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._of_gpu: dict[str, dict[str, tuple[str, bool]]] = {}
+
+    def runs(self, slug: str) -> dict[str, tuple[str, bool]]:
+        """Key to identity, and whether the run is whole. Raises StoreAway."""
+        if slug not in self._of_gpu:
+            entries = index.read_all(self._store, slug).entries
+            self._of_gpu[slug] = {entry.of.key: (entry.run, not entry.cut_short) for entry in entries}
+        return self._of_gpu[slug]
+
+
+def deliver(store: Store, file: Path, known: Known | None = None) -> Delivered:
     """Append a stored run, once; where the store is away, it waits in the outbox.
+
+    Args:
+        known: of this store, where more than one run is delivered.
 
     Raises:
         WrongStore: the file is no stored run.
@@ -34,7 +52,8 @@ def deliver(store: Store, file: Path) -> Delivered:
         return Delivered(inside, False, f"stored as {store.named(inside)}")
     folder = str(PurePosixPath(inside).parent) if inside else keys.folder_of(document)
     try:
-        key, new = _append(store, folder, file.name, run, data, whole=not harness.interrupted(document))
+        there = (known or Known(store)).runs(folder.partition("/")[0])
+        key, new = _append(store, there, f"{folder}/{file.name}", run, data, whole=not harness.interrupted(document))
     except StoreAway as problem:
         kept = store.outbox / "runs" / keys.key_of(folder, file.name, (), run, exclusive=False)
         if kept != file:
@@ -45,17 +64,20 @@ def deliver(store: Store, file: Path) -> Delivered:
     return Delivered(key, new, f"{'delivered' if new else 'was there already'}: {store.named(key)}")
 
 
-def _append(store: Store, folder: str, name: str, run: str, data: bytes, *, whole: bool) -> tuple[str, bool]:
+def _append(
+    store: Store, there: dict[str, tuple[str, bool]], wanted: str, run: str, data: bytes, *, whole: bool
+) -> tuple[str, bool]:
     """The key of the run, and whether it was appended; a run that was cut short gives way to the whole one."""
-    indexed = index.read_all(store, folder.partition("/")[0])
-    found = indexed.key_of(run, whole=whole)
-    if found:
-        return found, False
-    taken = {entry.of.key for entry in indexed.entries}
+    for key, (its_run, is_whole) in there.items():
+        if its_run == run and (is_whole or not whole):
+            return key, False
+    folder, _, name = wanted.rpartition("/")
+    taken = set(there)
     while True:
         key = keys.key_of(folder, name, taken, run, exclusive=store.objects.exclusive)
         try:
             store.objects.append(key, data)
+            there[key] = (run, whole)
             return key, True
         except FileExistsError:
             # Another writer was faster; or this one, where the answer to its first attempt was lost.
@@ -81,9 +103,10 @@ def deliver_waiting(store: Store) -> list[str]:
     Where the store is away still, the last sentence says so.
     """
     said: list[str] = []
+    known = Known(store)
     for file in [*files(store.outbox / "runs"), *_left_behind(store)]:
         with contextlib.suppress(WrongStore):
-            delivered = deliver(store, file)
+            delivered = deliver(store, file, known)
             if not delivered.key:
                 return [*said, delivered.said]
             said.append(f"{EARLIER}{delivered.said}")

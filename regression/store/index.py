@@ -49,11 +49,6 @@ class Indexed:
     def left_out(self) -> list[str]:
         return [entry.why for entry in self.entries if entry.why]
 
-    def key_of(self, run: str, *, whole: bool) -> str:
-        """The key of a run by its identity; empty where there is none, or with `whole` none that is whole."""
-        found = (entry.of.key for entry in self.entries if entry.run == run and not (whole and entry.cut_short))
-        return next(found, "")
-
 
 def read_all(store: Store, slug: str = "", *, afresh: bool = False, progress: Progress | None = None) -> Indexed:
     """Every run of one GPU, or of all; brings the index up to date.

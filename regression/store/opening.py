@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,8 @@ def open_store(url: str | Path) -> Store:
         WrongStore: the URL is none, or the package for it is not installed.
     """
     text = str(url)
+    if re.match(r"[a-z][a-z0-9+]+:(?!//)", text):
+        raise WrongStore(f"--store {text} is no URL; give a folder or a URL such as s3://bucket/runs.")
     if "://" not in text:
         return Store(text, Folder(Path(text)))
     if text.startswith("file://"):
