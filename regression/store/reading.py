@@ -6,8 +6,11 @@ import sys
 from pathlib import Path
 
 from common import output
+from common.marks import excluded
 from regression.history.night import Night
+from regression.runs.marks import left_out_by, read_marks
 from regression.store import index
+from regression.store.keys import is_mark
 from regression.store.objects import StoreAway
 from regression.store.opening import open_store
 from regression.store.store import LATEST, Store
@@ -44,15 +47,25 @@ def gpus(store: Store) -> list[Path]:
 
 
 def nights(store: Store, slug: str = "") -> tuple[list[Night], list[str]]:
-    """Every night of a GPU, or of all, and a sentence for each run that is no use."""
+    """Every night of a GPU, or of all, and a sentence for each run that is left out."""
     try:
+        store.fetch(slug, wanted=is_mark)
         indexed = index.read_all(store, slug, progress=progress)
     except StoreAway as problem:
         _say(f"{escaped(store.url)} is away ({problem}); this is the history of when it last answered.")
-        return index.last_known(store, slug), []
+        return counted(store, slug, index.last_known(store, slug))
     for clause in indexed.said:
         _say(f"{clause}.")
-    return indexed.nights, indexed.left_out
+    kept, marked = counted(store, slug, indexed.nights)
+    return kept, [*marked, *indexed.left_out]
+
+
+def counted(store: Store, slug: str, found: list[Night]) -> tuple[list[Night], list[str]]:
+    """The nights that no mark excludes, by the marks on this machine, and a sentence for each that one does."""
+    said, left_out = read_marks([store.folder / slug])
+    out = excluded(said)
+    left_out += [str(left_out_by(out[night.run_id], night.file)) for night in found if night.run_id in out]
+    return [night for night in found if night.run_id not in out], left_out
 
 
 def progress(done: int, total: int) -> None:

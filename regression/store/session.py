@@ -12,6 +12,7 @@ from regression.history.night import Night
 from regression.store import index
 from regression.store.delivery import deliver, deliver_waiting
 from regression.store.objects import StoreAway, WrongStore
+from regression.store.reading import counted
 from regression.store.store import LATEST, Store
 from regression.text import count, escaped
 
@@ -67,6 +68,7 @@ class StorePlugin:
 
     def past(self) -> list[Night]:
         try:
-            return index.read_all(self.store, self._slug).nights
+            found = index.read_all(self.store, self._slug).nights
         except StoreAway:
-            return index.last_known(self.store, self._slug)
+            found = index.last_known(self.store, self._slug)
+        return counted(self.store, self._slug, found)[0]
