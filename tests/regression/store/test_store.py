@@ -6,30 +6,17 @@ import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from regression.store.delivery import deliver
 from regression.store.keys import is_run
 from regression.store.opening import open_store
-from tests.regression.recorder import Recorder
 
 
 @pytest.fixture(params=["folder", "s3"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(tmp_path / "shared") if request.param == "folder" else request.getfixturevalue("bucket")
-
-
-@pytest.fixture
-def saved(tmp_path: Path) -> Callable[..., Path]:
-    """A stored run outside the store."""
-    recorder = Recorder(tmp_path / "elsewhere")
-
-    def save(name: str = "0001_nightly.json", **options: Any) -> Path:
-        return recorder.store(recorder.document(**options), name)
-
-    return save
 
 
 def keys(url: str) -> list[str]:
