@@ -36,6 +36,23 @@ def test_a_run_is_delivered_once_under_whatever_name(url: str, saved: Callable[.
     assert len(keys(url)) == 2
 
 
+def test_a_run_that_was_saved_into_a_folder_store_is_there(tmp_path: Path, saved: Callable[..., Path]) -> None:
+    store = open_store(str(tmp_path / "shared"))
+    deliver(store, saved(run_id="one"))
+    (file,) = store.folder.rglob("*.json")
+    delivered = deliver(store, file)
+    assert (delivered.new, delivered.key) == (False, "nvidia-h200/64bit/0001_nightly.json")
+
+
+def test_a_local_store_of_a_relative_path_is_another_one_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = open_store("runs").cache
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert open_store("runs").cache != here
+
+
 def test_many_writers_at_once_lose_nothing(url: str, saved: Callable[..., Path]) -> None:
     files = [saved(f"writer{number}/0001_nightly.json", run_id=f"run-{number}") for number in range(8)]
     with ThreadPoolExecutor(8) as pool:
