@@ -204,7 +204,9 @@ def make_comparable(
             problems.append(
                 f"left out {missing} benchmark(s) of a stored run: without a name or a whole set of statistics"
             )
-    run["benchmarks"] = [one for one in usable if standing is None or standing.counts_for(benchmark_id(one))]
+    failed = failures(run)
+    counting = [one for one in usable if standing is None or standing.counts_for(benchmark_id(one))]
+    run["benchmarks"] = [one for one in counting if benchmark_id(one) not in failed]
     # what differs is for the verdict's header to say in a line, not for a warning that dumps both dictionaries
     run["machine_info"] = machine_info
     for problem in problems:
@@ -492,6 +494,13 @@ def interrupted(document: Mapping[str, Any]) -> str:
     """What ended the session of a stored run early; empty where it ran to its end."""
     suite = document.get("suite")
     return str(suite.get(INTERRUPTED) or "") if isinstance(suite, dict) else ""
+
+
+def failures(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The benchmarks of a stored run that failed, by id."""
+    suite = document.get("suite")
+    failed = suite.get("failed") if isinstance(suite, dict) else None
+    return failed if isinstance(failed, dict) else {}
 
 
 def commit_info(root: Path) -> dict[str, Any]:

@@ -76,20 +76,15 @@ class Standing:
         return self.is_baseline and (self.only is None or benchmark in self.only) and benchmark not in self.without
 
 
-def append(
-    gpu_folder: Path,
+def written(
     kind: str,
     runs: Sequence[str],
     *,
     why: str = "",
     benchmarks: Sequence[str] = (),
     when: datetime.datetime | None = None,
-) -> Path:
-    """Write one mark; returns its file.
-
-    Raises:
-        common.output.UnwritableOutput: the folder cannot be written to.
-    """
+) -> tuple[str, str]:
+    """A new mark: where it belongs, below the GPU's folder, and its text."""
     when = when or datetime.datetime.now(tz=datetime.UTC)
     document = {
         "schema": SCHEMA,
@@ -100,9 +95,19 @@ def append(
         "why": why,
         **({"benchmarks": list(benchmarks)} if benchmarks else {}),
     }
-    path = gpu_folder / MARKS / f"{when:%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(4)}.json"
-    output.create(path, json.dumps(document, indent=1) + "\n")
-    return path
+    name = f"{when:%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(4)}.json"
+    return f"{MARKS}/{name}", json.dumps(document, indent=1) + "\n"
+
+
+def append(gpu_folder: Path, kind: str, runs: Sequence[str], **fields: Any) -> Path:
+    """Write a new mark into a GPU's folder on this machine; the fields are those of `written`.
+
+    Raises:
+        common.output.UnwritableOutput: the folder cannot be written to.
+    """
+    place, text = written(kind, runs, **fields)
+    output.create(gpu_folder / place, text)
+    return gpu_folder / place
 
 
 def read(paths: Iterable[Path]) -> tuple[tuple[Mark, ...], tuple[str, ...]]:
@@ -201,8 +206,14 @@ def named(path: Path) -> bool:
 
 def perhaps_baseline(files: Sequence[Path], marks: Sequence[Mark]) -> list[Path]:
     """The files that may be of the baseline: those of that name, and with marks those of candidates."""
-    pattern = PERHAPS_BASELINE_FILE if any(mark.kind in (BASELINE, REFRESH) for mark in marks) else BASELINE_FILE
-    return [path for path in files if pattern.fullmatch(path.name)]
+    if any(mark.kind in (BASELINE, REFRESH) for mark in marks):
+        return candidates(files)
+    return [path for path in files if named(path)]
+
+
+def candidates(files: Iterable[Path]) -> list[Path]:
+    """The files that are a baseline by their name, or may become one by a mark."""
+    return [path for path in files if PERHAPS_BASELINE_FILE.fullmatch(path.name)]
 
 
 def notes(entries: Sequence[Entry], marks: Sequence[Mark]) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from common.marks import excluded, perhaps_baseline
 from common.schema import INDEX, MARKS, RUN_FILE
 from regression.metrics import METRICS, Metric
-from regression.runs.marks import left_out_by, read_marks, settle
+from regression.runs.marks import left_out_by, limit, read_marks, settle
 from regression.runs.read import read
 from regression.runs.run import LeftOut, Run, UnusableRun
 from regression.text import why
@@ -75,7 +75,7 @@ def collect(paths: Iterable[Path], metrics: Sequence[Metric] = METRICS) -> Store
                 LeftOut(run.path, f"was interrupted ({run.interrupted}), so it is no baseline; record another.")
             )
         elif given[real] or run.path in of_baseline:
-            baselines.append(run if given[real] else of_baseline[run.path])
+            baselines.append(limit(run) if given[real] else of_baseline[run.path])
     history = sorted([*history, *settled.history], key=lambda file: file.name)
     return Stored(
         tuple(baselines),

@@ -11,6 +11,9 @@ from common.marks import Entry, Mark, Standing
 from regression.runs.run import LeftOut, Run
 from regression.text import escaped
 
+# Of a run that a user named.
+WHOLE = Standing(is_baseline=True)
+
 
 @dataclasses.dataclass(frozen=True)
 class Settled:
@@ -43,14 +46,18 @@ def entry_of(run: Run) -> Entry:
     return Entry(run.identity, marks.moment(run.datetime), marks.kind_of(run.machine), marks.named(run.path))
 
 
-def limit(run: Run, standing: Standing) -> Run:
-    """The run with the benchmarks that it counts for; it still knows what else it timed."""
-    if standing.only is None and not standing.without:
+def limit(run: Run, standing: Standing = WHOLE) -> Run:
+    """The run with the benchmarks that it is a baseline of; it still knows what else it timed.
+
+    A benchmark that failed is none of them, whatever was measured of it.
+    """
+    counting = {id_ for id_ in run.benchmarks.keys() | run.labels if standing.counts_for(id_)} - run.failed.keys()
+    if counting >= run.benchmarks.keys() | run.labels.keys():
         return run
     return dataclasses.replace(
         run,
-        benchmarks={id_: one for id_, one in run.benchmarks.items() if standing.counts_for(id_)},
-        labels={id_: one for id_, one in run.labels.items() if standing.counts_for(id_)},
+        benchmarks={id_: one for id_, one in run.benchmarks.items() if id_ in counting},
+        labels={id_: one for id_, one in run.labels.items() if id_ in counting},
         timed=frozenset(run.benchmarks),
     )
 

@@ -1,0 +1,171 @@
+"""Measures runs that may become a baseline, each in a fresh pytest process, and keeps them in the store."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from common import processes
+from common.errors import UsageError
+from common.identity import identity
+from common.schema import CANDIDATE, PERHAPS_BASELINE_FILE
+from regression.baseline.place import Gpu, Kind, find
+from regression.project import ROOT
+from regression.runs.marks import entry_of
+from regression.runs.read import read
+from regression.runs.run import Run, UnusableRun
+from regression.store import keys
+from regression.store.delivery import deliver
+from regression.store.store import Store
+from regression.text import count, escaped
+
+USUAL_RUNS = 5
+TESTS_FAILED = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Candidates:
+    """Runs that are in the store and whole, of one kind."""
+
+    runs: tuple[Run, ...]
+    kind: Kind
+
+    @property
+    def identities(self) -> list[str]:
+        return [run.identity for run in self.runs]
+
+    def without_value(self) -> dict[str, int]:
+        """Id of a benchmark to in how many runs it failed, of those that did."""
+        ids = dict.fromkeys(id_ for run in self.runs for id_ in run.failed)
+        return {id_: sum(id_ in run.failed for run in self.runs) for id_ in ids}
+
+
+def measure(store: Store, number: int, tests: str | None, arguments: Sequence[str]) -> Candidates:
+    """Measure so many runs, one after the other, and keep each in the store as soon as it is there.
+
+    Args:
+        tests: what pytest runs; the suite's own benchmarks where it is None.
+        arguments: of pytest, besides.
+
+    Raises:
+        UsageError: a process stored no whole run; the sentence says which runs are kept.
+    """
+    kept: list[Run] = []
+    for at in range(1, number + 1):
+        print(f"run {at} of {number}", flush=True)
+        try:
+            run = _measured(store, tests, arguments)
+        except KeyboardInterrupt:
+            raise UsageError(f"interrupted in run {at} of {number}; {_kept(kept)}") from None
+        except UsageError as problem:
+            raise UsageError(f"run {at} of {number}: {problem} {_kept(kept)}") from None
+        kept.append(run)
+        print(f"run {at} of {number} is kept: {escaped(run.path)}", flush=True)
+        _of_one_kind(kept)
+    return Candidates(tuple(kept), entry_of(kept[0]).of)
+
+
+def given(store: Store, names: Sequence[str], known: Sequence[Gpu], number: int) -> Candidates:
+    """Runs that were measured before: files, also from elsewhere, or runs of the store.
+
+    Raises:
+        UsageError: there are too few, one is not whole, or they are of more than one kind.
+    """
+    runs = []
+    for name in names:
+        path = Path(name)
+        run = read(path) if path.suffix == ".json" and path.exists() else find(name, known).run
+        if run.interrupted:
+            raise UsageError(
+                f"{escaped(name)} was interrupted ({run.interrupted}), so it is no baseline; record another."
+            )
+        runs.append(run)
+    different = {run.identity: run for run in runs}
+    if len(different) < number:
+        raise UsageError(
+            f"{count(len(different), 'different run')} given, and a baseline has {number}; give more, "
+            f"or say --runs {len(different)}."
+        )
+    _of_one_kind(list(different.values()))
+    kept = [_keep(store, run.path) for run in different.values()]
+    return Candidates(tuple(kept), entry_of(kept[0]).of)
+
+
+def _measured(store: Store, tests: str | None, arguments: Sequence[str]) -> Run:
+    with tempfile.TemporaryDirectory(prefix="baseline-candidate-") as folder:
+        what = [tests] if tests else [str(ROOT / "benchmarks"), "-c", str(ROOT / "pytest.ini"), f"--rootdir={ROOT}"]
+        command = [sys.executable, "-m", "pytest", *what, f"--benchmark-save={CANDIDATE}"]
+        command += [*arguments, f"--benchmark-storage=file://{folder}"]
+        # Ctrl-C is for both: pytest stores what it has, and this process keeps that.
+        process = subprocess.Popen(command, env=processes.environment_of_child(os.environ))
+        interrupted = False
+        while True:
+            try:
+                status = process.wait()
+                break
+            except KeyboardInterrupt:
+                interrupted = True
+        found = sorted(Path(folder).rglob("*.json"))
+        if not found:
+            if interrupted:
+                raise KeyboardInterrupt
+            raise UsageError(f"pytest ended with status {status} and stored no run; see above.")
+        run = _keep(store, found[-1])
+        if interrupted or run.interrupted:
+            raise UsageError(f"it was interrupted ({run.interrupted or 'Ctrl-C'}), and is kept as {escaped(run.path)}.")
+        if status not in (0, TESTS_FAILED):
+            raise UsageError(f"pytest ended with status {status}, and the run is kept as {escaped(run.path)}.")
+        return run
+
+
+def _keep(store: Store, file: Path) -> Run:
+    """The run in the store, under a name that a mark can make a baseline of."""
+    document = json.loads(file.read_bytes())
+    run_id = identity(document)
+    for known in sorted(store.folder.rglob("*.json")):
+        if PERHAPS_BASELINE_FILE.fullmatch(known.name) and _is(known, run_id):
+            return read(known)
+    with tempfile.TemporaryDirectory() as folder:
+        named = Path(folder) / f"{CANDIDATE}.json"
+        named.write_bytes(file.read_bytes())
+        delivered = deliver(store, named)
+    if not delivered.key:
+        raise UsageError(delivered.said)
+    key = delivered.key
+    if not PERHAPS_BASELINE_FILE.fullmatch(Path(key).name):
+        # The store has the run as a night; a copy by another name is the same run, and counts once.
+        taken = [found.key for found in store.objects.list(key.partition("/")[0])]
+        key = keys.key_of(str(Path(key).parent), f"{CANDIDATE}.json", taken, run_id, exclusive=store.objects.exclusive)
+        store.append(key, file.read_bytes())
+    store.fetch()
+    return read(store.folder / key)
+
+
+def _is(file: Path, run_id: str) -> bool:
+    try:
+        return read(file).identity == run_id
+    except UnusableRun:
+        return False
+
+
+def _of_one_kind(runs: Sequence[Run]) -> None:
+    kinds = list(dict.fromkeys(entry_of(run).of for run in runs))
+    if len(kinds) > 1:
+        one, other = (", ".join(part for part in kind if part) or "an unknown device" for kind in kinds[:2])
+        raise UsageError(f"the runs are of {escaped(one)} and of {escaped(other)}; a baseline is of one of them.")
+
+
+def _kept(runs: Sequence[Run]) -> str:
+    if not runs:
+        return "The old baseline is as it was."
+    names = " ".join(escaped(run.path) for run in runs)
+    return (
+        f"The old baseline is as it was. {count(len(runs), 'run')} before it are kept as candidates; with others they "
+        f"become a baseline by `python -m regression baseline record --from {names} ...`"
+    )
