@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from common.schema import STORE
 from regression.baseline import command
-from regression.store.opening import VARIABLE
 from tests.regression.recorder import Recorder
 
 
@@ -17,7 +17,7 @@ def own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees another's outbox, nor the user's store."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.delenv(STORE, raising=False)
     monkeypatch.chdir(tmp_path)
 
 

@@ -41,7 +41,7 @@ def test_a_run_is_excluded_everywhere_and_restored(project: Recorder, call: Call
         (["exclude", "0009", "--why", "x"], "0009 is no run of this store"),
         (["exclude", "0001", "--why", " "], "--why says nothing"),
         (["restore", "0001"], "is not excluded"),
-        (["exclude", "sha256", "--why", "x"], "may be any of 2 runs"),
+        (["exclude", "0002", "--why", "x"], "may be any of 2 runs"),
         (["exclude", "0001"], "--why"),
         (["remove"], "invalid choice"),
         ([], "COMMAND"),
@@ -49,6 +49,7 @@ def test_a_run_is_excluded_everywhere_and_restored(project: Recorder, call: Call
 )
 def test_what_cannot_be_done_is_a_sentence(project: Recorder, call: Call, words: list[str], said: str) -> None:
     project.baselines(2)
+    project.store(project.document(), "../Linux-3.99/0002_baseline.json")
     status, _, error = call(*words)
     assert status == 2 and said in error and "Traceback" not in error
     assert not Path("baselines/nvidia-h200/marks").exists()
