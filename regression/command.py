@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from regression.judge.accepted import ACCEPTED_FILE, Accepted, WrongAccepted, re
 from regression.judge.judge import judge
 from regression.judge.patience import DEFAULT_PATIENCE, recent, sentences, unwatched
 from regression.metrics import METRICS, WrongChange, with_min_changes
+from regression.project import accepted_file
 from regression.report import json, markdown, terminal, verdict_file
 from regression.report.content import Content, content
 from regression.runs.find import collect, is_folder
@@ -50,12 +51,12 @@ def main(argv: Sequence[str]) -> int:
 
 def _judge(options: argparse.Namespace) -> int:
     metrics = with_min_changes(options.judge_min_change, METRICS)
-    accepted, wrong = _accepted(options.accepted)
     run = read(options.run, metrics)
     store = _store(options, run)
     baseline = options.baseline or ([store.folder / _slug(run)] if store is not None else [])
     if not baseline:
         raise UsageError(f"name the baseline: --baseline FILE_OR_FOLDER, or --store URL, or the variable {STORE}.")
+    accepted, wrong = _accepted(options.accepted, [*baseline, options.run])
     stored = collect(baseline, metrics)
     notes = (*wrong, *stored.notes)
     report = judge(run, stored.baselines, metrics=metrics, accepted=accepted, left_out=stored.left_out, notes=notes)
@@ -115,11 +116,10 @@ def _history(run: Run, store: Store | None, baseline: Sequence[Path], known: Seq
     return series.of(run, once(nights))
 
 
-def _accepted(path: Path | None) -> tuple[tuple[Accepted, ...], tuple[str, ...]]:
-    usual = Path(ACCEPTED_FILE)
-    if path is None and not usual.exists():
-        return (), ()
-    return read_accepted(path or usual)
+def _accepted(path: Path | None, places: Iterable[Path]) -> tuple[tuple[Accepted, ...], tuple[str, ...]]:
+    """The known changes in the file given, else in that of the project which the stored runs are part of."""
+    found = path or accepted_file(places)
+    return read_accepted(found) if found is not None else ((), ())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -150,7 +150,10 @@ def _parser() -> argparse.ArgumentParser:
         help=f"name benchmarks that were UNSURE in this many stored runs in a row (default: {DEFAULT_PATIENCE})",
     )
     parser.add_argument(
-        "--accepted", type=Path, metavar="FILE.toml", help=f"known changes (default: {ACCEPTED_FILE}, if it exists)"
+        "--accepted",
+        type=Path,
+        metavar="FILE.toml",
+        help=f"known changes (default: {ACCEPTED_FILE} of the project, if it exists)",
     )
     parser.add_argument(
         "--report", type=option_types.output_file, metavar="FILE.html", help="write the report as one page, too"

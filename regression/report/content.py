@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
+from common.marks import kind_of
 from regression.explain import explanation
 from regression.explain.kernels import Explanation
 from regression.judge.verdict import Report, Verdict
@@ -132,6 +133,8 @@ class Content:
     path: Path
     """Of the run, as are the following."""
     gpu_name: str
+    gpu_slug: str
+    """Of a CPU as well."""
     gpu_uuid: str
     datetime: str
     commit: Mapping[str, Any]
@@ -207,6 +210,7 @@ def content(
         baselines=report.baselines,
         path=run.path,
         gpu_name=str(lookup(run.machine, ("gpu", "name")) or ""),
+        gpu_slug=kind_of(run.machine)[0],
         gpu_uuid=run.gpu,
         datetime=run.datetime,
         commit=run.commit,
