@@ -14,6 +14,7 @@ from common import option_types, output
 from common.errors import UsageError
 from common.schema import STORE
 from regression.history.night import once
+from regression.judge import two_speeds
 from regression.judge.accepted import ACCEPTED_FILE, Accepted, WrongAccepted, read_accepted
 from regression.judge.judge import judge
 from regression.judge.patience import DEFAULT_PATIENCE, recent, sentences, unwatched
@@ -58,7 +59,7 @@ def _judge(options: argparse.Namespace) -> int:
         raise UsageError(f"name the baseline: --baseline FILE_OR_FOLDER, or --store URL, or the variable {STORE}.")
     accepted, wrong = _accepted(options.accepted, [*baseline, options.run])
     stored = collect(baseline, metrics)
-    notes = (*wrong, *stored.notes)
+    notes = (*wrong, *stored.notes, *two_speeds.notes(stored.baselines, metrics))
     report = judge(run, stored.baselines, metrics=metrics, accepted=accepted, left_out=stored.left_out, notes=notes)
     if not report.baselines:
         for item in report.left_out:

@@ -14,6 +14,7 @@ import pytest
 
 from common import harness, option_types, output
 from regression import hookspec, rerun
+from regression.judge import two_speeds
 from regression.judge.accepted import ACCEPTED_FILE, WrongAccepted, read_accepted
 from regression.judge.patience import DEFAULT_PATIENCE
 from regression.metrics import METRICS, Metric, WrongChange, with_min_changes
@@ -247,10 +248,10 @@ def _stored(
     if not compare or folder is None:  # nothing to compare with, or Elasticsearch
         return Stored((), (), ())
     found = collect([folder.resolve()], metrics)
-    if every_baseline:
-        return found
-    named = collect(measured.matching(str(compare)), metrics)
-    return dataclasses.replace(named, history=found.history)
+    if not every_baseline:
+        named = collect(measured.matching(str(compare)), metrics)
+        found = dataclasses.replace(named, history=found.history)
+    return dataclasses.replace(found, notes=(*found.notes, *two_speeds.notes(found.baselines, metrics)))
 
 
 def _content(

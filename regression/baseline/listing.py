@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from common import marks
 from regression.baseline.place import Gpu, Stored, gpus, open_place
+from regression.judge import two_speeds
 from regression.judge.judge import judge
 from regression.judge.power import typical
 from regression.judge.verdict import EVERY, Report
@@ -51,7 +52,8 @@ def told_of(gpu: Gpu, *, verbose: bool = False) -> str:
         out += [line for text in _environment(baselines) for line in wrapped(text, WIDTH, "  ")]
         report = judge(typical(baselines), baselines)
         odd = odd_runs(report, baselines)
-        notes = [*marks.notes([entry_of(one.run) for one in gpu.runs], gpu.marks), *report.notes]
+        entries = [entry_of(one.run) for one in gpu.runs]
+        notes = [*marks.notes(entries, gpu.marks), *two_speeds.notes(baselines), *report.notes]
         out += [line for text in [*_detects(report), *map(escaped, notes)] for line in wrapped(text, WIDTH, "  ")]
         if verbose:
             out += ["", *table(report).splitlines()]

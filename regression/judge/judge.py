@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Container, Iterable, Mapping, Sequence
 
 from common.marks import kind_of
+from regression.judge import renamed
 from regression.judge.acceptance import Circumstances, accept
 from regression.judge.accepted import Accepted, stale
 from regression.judge.all_benchmarks import of_all
@@ -295,6 +296,7 @@ def _notes(run: Run, baselines: Sequence[Run]) -> Iterable[str]:
     disturbed = sum(bool(item.disturbances) for baseline in baselines for item in baseline.benchmarks.values())
     if disturbed:
         yield f"{count(disturbed, 'measurement')} of the baseline were taken on a disturbed GPU and are not used."
+    yield from renamed.notes(run, baselines)
     if run.selected is None:
         gone = {id_ for baseline in baselines for id_ in baseline.benchmarks} - run.benchmarks.keys()
         if gone:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 from common.marks import kind_of
 from regression.explain import explanation
 from regression.explain.kernels import Explanation
-from regression.judge.verdict import Report, Verdict
+from regression.judge.verdict import Reason, Report, Verdict
 from regression.metrics import METRICS, Metric, lookup
 from regression.report.answer import answer, look_first, summary
 from regression.report.coverage import Coverage, coverage
@@ -25,7 +25,7 @@ from regression.report.measured import (
     latency_quantiles,
     speedups,
 )
-from regression.report.repeat import COMPARE, command
+from regression.report.repeat import COMPARE, command, refresh
 from regression.report.rows import Row, rows
 from regression.runs import environment
 from regression.runs.environment import Difference
@@ -95,6 +95,8 @@ class Content:
     groups: tuple[Group, ...]
     repeat: str
     """The command that measures and judges again what failed; empty where nothing did."""
+    refresh: str
+    """The command that makes the new values the baseline's, where a confirmed change was for the better; else empty."""
     look_first: str
     """One sentence; empty where nothing is slower."""
     summary: str
@@ -183,6 +185,7 @@ def content(
         places=at,
         groups=groups(ordered, at, metrics),
         repeat=_repeat(report, run, judged, at, compare),
+        refresh=_refresh(report, run, judged, at),
         look_first=look_first(
             ordered, lambda benchmark: changed[names.index(benchmark)].explanation if benchmark in names else None
         ),
@@ -223,6 +226,13 @@ def content(
         report=report,
         page=page,
     )
+
+
+def _refresh(report: Report, run: Run, baselines: Sequence[Run], at: Mapping[str, Place]) -> str:
+    settled = (Reason.CONFIRMED, Reason.WITHOUT_CONTROLS)
+    faster = [i.benchmark for i in report.judgements if i.verdict is Verdict.FASTER and i.reason in settled]
+    known = {id_ for one in (run, *baselines) for id_ in one.benchmarks}
+    return refresh(list(dict.fromkeys(faster)), sorted(known), at)
 
 
 def _repeat(report: Report, run: Run, baselines: Sequence[Run], at: Mapping[str, Place], compare: str) -> str:
