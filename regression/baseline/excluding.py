@@ -6,7 +6,7 @@ import argparse
 
 from common.errors import UsageError
 from common.marks import EXCLUDE
-from regression.baseline.place import find, folder_of, gpus, mark, open_place
+from regression.baseline.place import find, folder_of, gpus, mark, open_place, shown
 from regression.project import baselines_folder
 from regression.text import count, escaped
 
@@ -25,10 +25,10 @@ def run(options: argparse.Namespace) -> int:
         found = [find(name, known) for name in options.run]
         for one in found:
             if one.standing.excluded is not None:
-                raise UsageError(f"{escaped(one.file)} is excluded already, on {one.standing.excluded.day}.")
+                raise UsageError(f"{shown(store, one.file)} is excluded already, on {one.standing.excluded.day}.")
         for one in found:
             mark(store, folder_of(store, one.run), EXCLUDE, [one.run.identity], why=options.why.strip())
-            print(f"excluded {escaped(one.file)}: {escaped(options.why.strip())}")
+            print(f"excluded {shown(store, one.file)}: {escaped(options.why.strip())}")
         out = {one.run.identity for one in found}
         for gpu in known:
             left = [run for run in gpu.baselines if run.identity not in out]

@@ -144,6 +144,12 @@ def mark(store: Store, gpu_folder: str, kind: str, runs: Sequence[str], **fields
         print(delivered.said, file=sys.stderr)
 
 
+def shown(store: Store, file: Path) -> str:
+    """A stored run as the store calls it."""
+    key = store.key_of(file)
+    return store.named(key) if key else escaped(file)
+
+
 def folder_of(store: Store, run: Run) -> str:
     """The GPU's folder in the store that a run lies in, or belongs to."""
     try:

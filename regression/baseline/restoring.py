@@ -6,9 +6,8 @@ import argparse
 
 from common.errors import UsageError
 from common.marks import RESTORE
-from regression.baseline.place import find, folder_of, gpus, mark, open_place
+from regression.baseline.place import find, folder_of, gpus, mark, open_place, shown
 from regression.project import baselines_folder
-from regression.text import escaped
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -23,8 +22,8 @@ def run(options: argparse.Namespace) -> int:
         found = [find(name, known) for name in options.run]
         for one in found:
             if one.standing.excluded is None:
-                raise UsageError(f"{escaped(one.file)} is not excluded, so there is nothing to restore.")
+                raise UsageError(f"{shown(store, one.file)} is not excluded, so there is nothing to restore.")
         for one in found:
             mark(store, folder_of(store, one.run), RESTORE, [one.run.identity], why=options.why.strip())
-            print(f"restored {escaped(one.file)}")
+            print(f"restored {shown(store, one.file)}")
     return 0

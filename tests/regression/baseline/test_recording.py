@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from regression.runs.find import collect
+from regression.runs.read import read
+from regression.store.delivery import deliver
+from regression.store.opening import open_store
 from tests.inner_session import ROOT
 from tests.regression.recorder import IDS, Recorder
 
@@ -148,6 +152,32 @@ def test_a_benchmark_that_failed_gives_no_value(project: Recorder) -> None:
     assert values == [False, True]
     (named,) = collect([project.folder / "0001_baseline.json"]).baselines
     assert IDS[0] not in named.benchmarks and named.place == collect([project.folder]).baselines[1].place
+
+
+def test_a_process_that_stores_nothing_makes_no_baseline(project: Recorder, call: Call) -> None:
+    project.baselines(2)
+    status, _, error = call("record", "--tests", "no_such_tests.py", "--", "-p", "no:cacheprovider")
+    assert status == 2 and "run 1 of 5: pytest ended with status 4 and stored no run" in error
+    assert "The old baseline is as it was." in error
+    assert len(collect([Path("baselines")]).baselines) == 2 and not list(Path("baselines").rglob("marks"))
+
+
+def test_a_store_elsewhere_is_looked_after_as_a_folder_is(new_recorder: Callable[[str], Recorder], call: Call) -> None:
+    """fsspec's own memory stands for object storage."""
+    runner, store = new_recorder("artifacts"), f"memory://{uuid.uuid4().hex}"
+    nights = [runner.store(runner.document(day=2), f"{number:04d}_nightly.json") for number in (1, 2)]
+    for night in nights:
+        deliver(open_store(store), night)
+    old = [runner.store(runner.document(), f"old-{number}.json") for number in range(2)]
+    assert call("record", "--runs", "2", "--from", *map(str, old), "--store", store)[0] == 0
+    assert call("record", "--runs", "2", "--from", *map(str, nights), "--store", store)[0] == 0
+    assert call("exclude", read(nights[0]).identity, "--why", "the fan failed", "--store", store)[0] == 0
+    status, told, _ = call("list", "--store", store)
+    assert status == 0 and "nvidia-h200): 1 run of 9 benchmarks, 2026-03-02" in told and "the fan failed" in told
+    assert call("migrate", "--store", store)[0] == 1
+    assert call("prune", "--keep", "1d", "--store", store)[0] == 0
+    status, told, _ = call("list", "--store", store)
+    assert "1 run of 9 benchmarks, 2026-03-02" in told and "the fan failed" in told and "history" not in told
 
 
 @pytest.mark.parametrize("words", [["record", "--runs", "0"], ["refresh"], ["record", "--from"]])
