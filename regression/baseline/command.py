@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import importlib
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from common.errors import UsageError
 from common.output import UnwritableOutput
@@ -15,7 +14,7 @@ from regression.store import opening
 from regression.text import escaped
 
 PROGRAM = "python -m regression baseline"
-DONE, FAILED, UNUSABLE = 0, 1, 2
+UNUSABLE = 2
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "list": ("listing", "what baselines there are, what they can show, and which run is the odd one"),
     "record": ("recording", "measure a new baseline in fresh processes; it replaces the old one whole"),
@@ -44,9 +43,8 @@ def main(argv: Sequence[str]) -> int:
     options = own.parse_args([*rest, *arguments[1:]])
     options.extra = extra
     try:
-        with _quiet():
-            status: int = module.run(options)
-            return status
+        status: int = module.run(options)
+        return status
     except (UsageError, UnusableRun, UnwritableOutput) as problem:
         print(f"regression: {escaped(str(problem))}", file=sys.stderr)
         return UNUSABLE
@@ -57,16 +55,3 @@ def _split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
     words = list(argv)
     at = words.index("--") if "--" in words else len(words)
     return words[:at], words[at + 1 :]
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """A reader that goes away (`| head`) has seen enough."""
-    try:
-        yield
-        sys.stdout.flush()
-    except BrokenPipeError:
-        import os
-
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(DONE) from None
