@@ -60,8 +60,11 @@ def main(argv: Sequence[str]) -> int:
     except WrongStore as error:
         print(f"regression: {error}", file=sys.stderr)
         return 2
+    if not folders:
+        print(f"regression: there is no stored run in {escaped(url)}.", file=sys.stderr)
+        return 2
     statuses: list[int] = []
-    for folder in folders or [Path(url)]:
+    for folder in folders:
         if statuses:
             print()
         statuses.append(show([folder]))
