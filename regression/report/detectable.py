@@ -11,6 +11,7 @@ from regression.judge.judge import judge
 from regression.judge.power import typical
 from regression.judge.verdict import Report
 from regression.metrics import METRICS, Kind, Metric
+from regression.runs.dates import from_the_future
 from regression.runs.find import collect
 from regression.store import opening, reading
 from regression.store.objects import WrongStore
@@ -86,6 +87,7 @@ def show(paths: Sequence[Path]) -> int:
     print(f"{count(len(report.baselines), 'baseline run')} of {', '.join(folders)}")
     print("the smallest true change that a run would report, with a probability of 95 %:\n")
     print(table(report))
-    if report.notes:
-        print("", *report.notes, sep="\n")
+    notes = (*report.notes, *from_the_future(stored.baselines))
+    if notes:
+        print("", *notes, sep="\n")
     return 0

@@ -46,7 +46,7 @@ def test_only_older_runs_count_and_the_newest_first(recorder: Recorder) -> None:
 
 
 def test_copies_of_a_night_count_once_and_those_of_tonight_not_at_all(recorder: Recorder) -> None:
-    said = {"verdicts": {ONE: {"kernel_time": "UNSURE"}}}
+    said: dict[str, Any] = {"verdicts": {ONE: {"kernel_time": "UNSURE"}}}
     paths = [
         recorder.store(recorder.document(day=day, run_id=run_id, **said), f"{number:04d}_nightly.json")
         for number, (day, run_id) in enumerate([(1, "first"), (1, "first"), (2, "second"), (3, "tonight")])
