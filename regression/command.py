@@ -52,8 +52,7 @@ def _judge(options: argparse.Namespace) -> int:
     metrics = with_min_changes(options.judge_min_change, METRICS)
     accepted, wrong = _accepted(options.accepted)
     run = read(options.run, metrics)
-    wants_history = options.report is not None or options.format == "markdown"
-    store = _store(options, run) if wants_history or not options.baseline else None
+    store = None if options.baseline else _store(options, run)
     baseline = options.baseline or ([store.folder / _slug(run)] if store is not None else [])
     if not baseline:
         raise UsageError(f"name the baseline: --baseline FILE_OR_FOLDER, or --store URL, or the variable {STORE}.")
@@ -75,7 +74,8 @@ def _judge(options: argparse.Namespace) -> int:
     past = recent(stored.history, run, options.judge_patience, stored.excluded)
     found = unwatched(report, past, options.judge_patience)
     report = dataclasses.replace(report, notes=(*report.notes, *sentences(found, options.judge_patience)))
-    found_in = _history(run, store, baseline, stored.baselines) if wants_history else None
+    wants_history = options.report is not None or options.format == "markdown"
+    found_in = _history(run, store or _store(options, run), baseline, stored.baselines) if wants_history else None
     link = options.report.name if options.report is not None else ""
     said = content(report, run, stored.baselines, metrics, history=found_in, page=link)
     if options.report is not None:
