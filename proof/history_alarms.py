@@ -9,6 +9,7 @@ import sys
 import numpy as np
 from scipy.signal import lfilter
 
+from common import output
 from regression.history.changepoints import Floats, changes, penalty
 from regression.history.series import FALSE_ALARM, noise_floor
 from regression.metrics import METRICS, OF_THE_MACHINE, Kind
@@ -103,4 +104,5 @@ def main(repeats: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000)
+    with output.reader_may_leave():
+        main(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000)

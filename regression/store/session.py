@@ -35,6 +35,8 @@ class StorePlugin:
     def pytest_store_folder(self, slug: str) -> tuple[Path, list[str]]:
         self._slug = slug
         store, folder = self.store, self.store.folder / slug
+        if self._config.option.collectonly:
+            return folder, []
         try:
             earlier = deliver_waiting(store)
             store.fetch(slug, latest=max(LATEST, 2 * self._config.option.judge_patience))
