@@ -71,30 +71,32 @@ def measure(store: Store, number: int, tests: str | None, arguments: Sequence[st
     return Candidates(tuple(kept), entry_of(kept[0]).of)
 
 
-def given(store: Store, names: Sequence[str], known: Sequence[Gpu], number: int) -> Candidates:
-    """Runs that were measured before: files, also from elsewhere, or runs of the store.
+def given(store: Store, names: Sequence[str], known: Sequence[Gpu], number: int) -> list[Candidates]:
+    """Runs that were measured before: files, also from elsewhere, or runs of the store; GPU model by GPU model.
 
     Raises:
-        UsageError: there are too few, one is not whole, or they are of more than one kind.
+        UsageError: of a GPU model there are too few, or one is not whole; then none is kept.
     """
-    runs = []
+    by_kind: dict[Kind, dict[str, Run]] = {}
     for name in names:
         path = Path(name)
         run = read(path) if path.suffix == ".json" and path.exists() else find(name, known).run
         if run.interrupted:
+            why = f"was interrupted ({run.interrupted}), so it is no baseline"
+            raise UsageError(f"{escaped(name)} {why}; record another.")
+        by_kind.setdefault(entry_of(run).of, {})[run.identity] = run
+    for kind, runs in by_kind.items():
+        if len(runs) < number:
             raise UsageError(
-                f"{escaped(name)} was interrupted ({run.interrupted}), so it is no baseline; record another."
+                f"{count(len(runs), 'different run')} of {named(kind)} given, and a baseline has {number}; give more, "
+                f"or say --runs {len(runs)}."
             )
-        runs.append(run)
-    different = {run.identity: run for run in runs}
-    if len(different) < number:
-        raise UsageError(
-            f"{count(len(different), 'different run')} given, and a baseline has {number}; give more, "
-            f"or say --runs {len(different)}."
-        )
-    _of_one_kind(list(different.values()))
-    kept = [_keep(store, run.path) for run in different.values()]
-    return Candidates(tuple(kept), entry_of(kept[0]).of)
+    return [Candidates(tuple(_keep(store, run.path) for run in runs.values()), kind) for kind, runs in by_kind.items()]
+
+
+def named(kind: Kind) -> str:
+    """A GPU model, MIG profile and precision policy in words."""
+    return escaped(", ".join(part for part in kind if part)) or "an unknown device"
 
 
 def _measured(store: Store, tests: str | None, arguments: Sequence[str]) -> Run:
@@ -157,8 +159,8 @@ def _is(file: Path, run_id: str) -> bool:
 def _of_one_kind(runs: Sequence[Run]) -> None:
     kinds = list(dict.fromkeys(entry_of(run).of for run in runs))
     if len(kinds) > 1:
-        one, other = (", ".join(part for part in kind if part) or "an unknown device" for kind in kinds[:2])
-        raise UsageError(f"the runs are of {escaped(one)} and of {escaped(other)}; a baseline is of one of them.")
+        one, other = map(named, kinds[:2])
+        raise UsageError(f"the runs are of {one} and of {other}; a baseline is of one of them. {_kept(runs)}")
 
 
 def _kept(runs: Sequence[Run]) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 from common.errors import UsageError
 from common.marks import REFRESH
-from regression.baseline.measuring import given, measure
-from regression.baseline.place import folder_of, gpus, mark, open_place
+from regression.baseline.measuring import Candidates, given, measure, named
+from regression.baseline.place import Gpu, folder_of, gpus, mark, open_place
 from regression.baseline.recording import add_measuring_options, say_what_failed
 from regression.project import baselines_folder
 from regression.text import count, escaped
@@ -31,32 +32,33 @@ def run(options: argparse.Namespace) -> int:
         if not options.given and not matching(options.pattern, known):
             raise UsageError(nothing(options.pattern, known))
         if options.given:
-            found = given(store, options.given, before, options.runs)
+            newer = given(store, options.given, before, options.runs)
         else:
-            found = measure(store, options.runs, options.tests, options.extra)
-        failed = {id_ for one in found.runs for id_ in one.failed}
-        everywhere = set.intersection(*(set(one.benchmarks) for one in found.runs)) - failed
-        chosen = matching(options.pattern, everywhere)
-        if not chosen:
-            raise UsageError(nothing(options.pattern, everywhere))
-        if not any(gpu.kind == found.kind and gpu.baselines for gpu in before):
-            raise UsageError(
-                f"{', '.join(part for part in found.kind if part)} has no baseline to refresh; make one of these runs: "
-                f"python -m regression baseline record --from {' '.join(str(one.path) for one in found.runs)}"
-            )
-        mark(
-            store,
-            folder_of(store, found.runs[0]),
-            REFRESH,
-            found.identities,
-            benchmarks=chosen,
-            why=options.why.strip(),
+            newer = [measure(store, options.runs, options.tests, options.extra)]
+        chosen = [_chosen(found, options.pattern, before) for found in newer]
+        for found, ids in zip(newer, chosen, strict=True):
+            folder = folder_of(store, found.runs[0])
+            mark(store, folder, REFRESH, found.identities, benchmarks=ids, why=options.why.strip())
+            runs = count(len(found.runs), "newer run")
+            print(f"{named(found.kind)}: the values of {count(len(ids), 'benchmark')} are now those of {runs}:")
+            print(*(f"  {escaped(id_)}" for id_ in ids), sep="\n")
+        return max(map(say_what_failed, newer))
+
+
+def _chosen(found: Candidates, patterns: list[str], before: Sequence[Gpu]) -> list[str]:
+    """The benchmarks that are refreshed: those that match, and that all of the runs measured whole."""
+    if not any(gpu.kind == found.kind and gpu.baselines for gpu in before):
+        files = " ".join(escaped(one.path) for one in found.runs)
+        raise UsageError(
+            f"{named(found.kind)} has no baseline to refresh; make these runs one: "
+            f"python -m regression baseline record --from {files}"
         )
-        print(
-            f"the values of {count(len(chosen), 'benchmark')} are now those of {count(len(found.runs), 'newer run')}:"
-        )
-        print(*(f"  {escaped(id_)}" for id_ in chosen), sep="\n")
-        return say_what_failed(found)
+    failed = {id_ for one in found.runs for id_ in one.failed}
+    everywhere = set.intersection(*(set(one.benchmarks) for one in found.runs)) - failed
+    chosen = matching(patterns, everywhere)
+    if not chosen:
+        raise UsageError(nothing(patterns, everywhere))
+    return chosen
 
 
 def matching(patterns: list[str], ids: set[str]) -> list[str]:

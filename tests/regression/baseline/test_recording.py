@@ -107,14 +107,28 @@ def test_too_few_or_interrupted_or_mixed_runs_replace_nothing(
     document["machine_info"]["settings"]["precision_policy"] = "FP32"
     other = runner.store(document, "c.json")
     for files, said in (
-        ([good, good], "1 different run given, and a baseline has 2"),
+        ([good, good], "1 different run of nvidia-h200, TF32 convolutions given, and a baseline has 2"),
         ([good, cut], "was interrupted (SIGTERM while measuring)"),
-        ([good, other], "a baseline is of one of them"),
+        ([good, other], "1 different run of nvidia-h200, TF32 convolutions given"),
     ):
         status, _, error = call("record", "--runs", "2", "--from", *map(str, files))
         assert status == 2 and said in error
     assert [run.day for run in collect([Path("baselines")]).baselines] == ["2026-03-01"] * 3
     assert not list(Path("baselines").rglob("marks"))
+
+
+def test_runs_of_several_gpu_models_become_a_baseline_of_each(
+    new_recorder: Callable[[str], Recorder], call: Call
+) -> None:
+    runner, files = new_recorder("artifacts"), []
+    for number, slug in enumerate(("nvidia-h200", "nvidia-l4") * 2):
+        document = runner.document(day=9)
+        document["machine_info"]["gpu"]["slug"] = slug
+        files.append(runner.store(document, f"run-{number}.json"))
+    status, told, _ = call("record", "--runs", "2", "--from", *map(str, files), "--store", "new")
+    assert status == 0 and told.count("2 runs are now the baseline, whole") == 2
+    for slug in ("nvidia-h200", "nvidia-l4"):
+        assert len(collect([Path("new") / slug]).baselines) == 2
 
 
 def test_a_night_of_the_store_becomes_part_of_a_baseline(project: Recorder, call: Call) -> None:
