@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from common import processes
@@ -62,7 +64,7 @@ def measure(store: Store, number: int, tests: str | None, arguments: Sequence[st
         try:
             run = _measured(store, tests, arguments)
         except KeyboardInterrupt:
-            raise UsageError(f"interrupted in run {at} of {number}; {_kept(kept)}") from None
+            raise UsageError(f"interrupted in run {at} of {number}. {_kept(kept)}") from None
         except UsageError as problem:
             raise UsageError(f"run {at} of {number}: {problem} {_kept(kept)}") from None
         kept.append(run)
@@ -104,15 +106,9 @@ def _measured(store: Store, tests: str | None, arguments: Sequence[str]) -> Run:
         what = [tests] if tests else [str(ROOT / "benchmarks"), "-c", str(ROOT / "pytest.ini"), f"--rootdir={ROOT}"]
         command = [sys.executable, "-m", "pytest", *what, f"--benchmark-save={CANDIDATE}"]
         command += [*arguments, f"--benchmark-storage=file://{folder}"]
-        # Ctrl-C is for both: pytest stores what it has, and this process keeps that.
         process = subprocess.Popen(command, env=processes.environment_of_child(os.environ))
-        interrupted = False
-        while True:
-            try:
-                status = process.wait()
-                break
-            except KeyboardInterrupt:
-                interrupted = True
+        with _passed_on(process) as interrupted:
+            status = _ended(process, interrupted)
         found = sorted(Path(folder).rglob("*.json"))
         if not found:
             if interrupted:
@@ -120,10 +116,37 @@ def _measured(store: Store, tests: str | None, arguments: Sequence[str]) -> Run:
             raise UsageError(f"pytest ended with status {status} and stored no run; see above.")
         run = _keep(store, found[-1])
         if interrupted or run.interrupted:
-            raise UsageError(f"it was interrupted ({run.interrupted or 'Ctrl-C'}), and is kept as {escaped(run.path)}.")
+            by = run.interrupted or interrupted[0]
+            raise UsageError(f"it was interrupted ({by}), and is kept as {escaped(run.path)}.")
         if status not in (0, TESTS_FAILED):
             raise UsageError(f"pytest ended with status {status}, and the run is kept as {escaped(run.path)}.")
         return run
+
+
+@contextlib.contextmanager
+def _passed_on(process: subprocess.Popen[bytes]) -> Iterator[list[str]]:
+    """A signal that ends this process is for pytest, which stores what it has; by which signals it was asked to end."""
+    asked: list[str] = []
+
+    def pass_on(number: int, frame: object) -> None:
+        asked.append(signal.Signals(number).name)
+        process.send_signal(number)
+
+    before = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _ended(process: subprocess.Popen[bytes], interrupted: list[str]) -> int:
+    """Its exit status. Ctrl-C reaches both processes, and pytest ends by it."""
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            interrupted.append("Ctrl-C")
 
 
 def _keep(store: Store, file: Path) -> Run:

@@ -53,9 +53,9 @@ class Gpu:
 
     @property
     def baselines(self) -> list[Run]:
-        """The runs of the baseline, each with the benchmarks that it counts for."""
-        limited = [limit(one.run, one.standing) for one in self.runs if one.is_baseline]
-        return [run for run in limited if run.benchmarks]
+        """The runs of the baseline, each once and with the benchmarks that it counts for."""
+        limited = {one.run.identity: limit(one.run, one.standing) for one in self.runs if one.is_baseline}
+        return [run for run in limited.values() if run.benchmarks]
 
     @property
     def title(self) -> str:

@@ -79,6 +79,19 @@ def test_fresh_processes_make_a_baseline_that_replaces_the_old_one_whole(tmp_pat
     assert len(other) == len(collect([tmp_path / "baselines"]).baselines)  # another store's
 
 
+def test_a_signal_is_passed_on_and_the_old_baseline_stays(tmp_path: Path, project: Recorder) -> None:
+    project.baselines(2)
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    (tmp_path / "test_it.py").write_text(
+        "import os, signal, time\ndef test_it():\n    os.kill(os.getppid(), signal.SIGTERM)\n    time.sleep(60)\n"
+    )
+    command = [sys.executable, "-m", "regression", "baseline", "record", "--tests", "test_it.py"]
+    environment = {"PYTHONPATH": str(ROOT), "HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "interrupted in run 1 of 5. The old baseline is as it was." in done.stderr
+    assert len(collect([project.folder]).baselines) == 2
+
+
 def test_runs_of_several_runners_become_the_baseline_at_once(
     project: Recorder, new_recorder: Callable[[str], Recorder], call: Call
 ) -> None:
