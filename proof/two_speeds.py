@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from common import output
 from regression.judge.two_speeds import find
 from regression.metrics import METRICS
 from regression.runs.run import Benchmark, Run
@@ -115,4 +116,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with output.reader_may_leave():
+        main()

@@ -37,6 +37,7 @@ PASSED, REGRESSION, UNUSABLE = 0, 1, 2
 ALSO = (
     "Also: `python -m regression history FOLDER` finds when something changed, "
     "`python -m regression detectable FOLDER` says which changes a baseline can show, "
+    "`python -m regression baseline list` which baselines there are, "
     "`python -m regression store list` what a store of runs holds."
 )
 

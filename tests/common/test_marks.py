@@ -124,7 +124,7 @@ def test_what_is_no_mark_is_said_and_ignored(tmp_path: Path, text: str, why: str
 
 
 def test_copies_of_a_run_have_one_identity() -> None:
-    stats = {"min": 1.0, "max": 2.0, "mean": 1.5, "stddev": 0.1, "total": 7.5, "rounds": 5}
+    stats = {"min": 1.0, "max": 2.0, "mean": 1.5, "stddev": 0.1, "median": 1.4, "rounds": 5}
     saved = {"datetime": "2026-03-01", "benchmarks": [{"fullname": "a", "stats": stats}]}
     artifact = {"datetime": "2026-03-02", "benchmarks": [{"fullname": "a", "stats": stats | {"data": [1.0, 2.0]}}]}
     other = {"datetime": "2026-03-01", "benchmarks": [{"fullname": "a", "stats": stats | {"min": 0.9}}]}
