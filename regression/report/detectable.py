@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from regression.judge import two_speeds
 from regression.judge.judge import judge
 from regression.judge.power import typical
 from regression.judge.verdict import Report
@@ -87,7 +88,8 @@ def show(paths: Sequence[Path]) -> int:
     print(f"{count(len(report.baselines), 'baseline run')} of {', '.join(folders)}")
     print("the smallest true change that a run would report, with a probability of 95 %:\n")
     print(table(report))
-    notes = (*report.notes, *from_the_future(stored.baselines))
+    of_baseline = (*stored.notes, *two_speeds.notes(stored.baselines), *from_the_future(stored.baselines))
+    notes = (*report.notes, *of_baseline)
     if notes:
         print("", *notes, sep="\n")
     return 0
