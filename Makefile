@@ -27,9 +27,7 @@ check: $(installed)
 	$(python) -m mypy
 
 baseline: $(installed)
-	for run in $$(seq $(RUNS)); do $(python) -m pytest benchmarks/ --benchmark-save=baseline $(ARGS) || exit 1; done
-	newest=$$(ls -t baselines/*/*/*_baseline.json | head -n 1) && \
-		$(python) -m regression detectable "$$(dirname "$$(dirname "$$newest")")"
+	$(python) -m regression baseline record --verbose --runs $(RUNS) -- $(ARGS)
 
 $(installed): pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -m venv $(VENV)

@@ -1,3 +1,3 @@
 """Joins benchmarks, fixtures and regression to pytest."""
 
-pytest_plugins = ["fixtures.plugin", "fixtures.measuring", "regression.plugin"]
+pytest_plugins = ["fixtures.plugin", "fixtures.measuring", "regression.plugin", "regression.store.plugin"]

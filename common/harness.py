@@ -11,21 +11,22 @@ import shlex
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from common import output
-from common.schema import BASELINE, BASELINE_FILE, INTERRUPTED
+from common import marks, output
+from common.marks import Standing
+from common.schema import BASELINE, INTERRUPTED
 
 if TYPE_CHECKING:
     import pytest
 
 # pytest-benchmark has a folder for each Python, and stored runs may lie in further ones, such as one for each host.
 ANY_FOLDER = "**"
-# pytest-benchmark takes one pattern, ends it with a star, and counts past 9999: the pattern matches more than the
-# baseline, which `make_comparable` takes out again.
+# No pattern names the baseline: pytest-benchmark ends it with a star, and marks decide as well. `compare_with_baseline`
+# answers this one with the files that are.
 BASELINE_GLOB = f"{ANY_FOLDER}/*[0-9][0-9][0-9][0-9]_{BASELINE}"
 # A run that grows is written again at most so often, and takes at most one part in so many of the session.
 CHECKPOINT_S, CHECKPOINT_SHARE = 1.0, 20
@@ -115,6 +116,18 @@ def compare_with(config: pytest.Config, pattern: str | None) -> None:
     _set(config, "--benchmark-compare", pattern or [])
 
 
+def compare_with_baseline(config: pytest.Config, files: Sequence[Path]) -> None:
+    """Let pytest-benchmark compare with just these runs; to be called when its session has been configured."""
+    session = config.pluginmanager.get_plugin("pytest-benchmark")
+    if session is None:
+        return
+    query = session.storage.query
+    session.storage.query = lambda *asked: list(files) if asked == (BASELINE_GLOB,) else query(*asked)
+    compare_with(config, BASELINE_GLOB)
+    session.compare = BASELINE_GLOB
+    session.handle_loading()
+
+
 def saves(config: pytest.Config) -> bool:
     return bool(_get(config, "--benchmark-save") or _get(config, "--benchmark-autosave"))
 
@@ -160,12 +173,15 @@ def storage_folder(config: pytest.Config) -> Path | None:
     return None if uri.startswith("elasticsearch+") else Path(uri.removeprefix("file://"))
 
 
-def make_comparable(session: Any, machine_info: dict[str, Any], run: dict[str, Any]) -> list[str]:
+def make_comparable(
+    session: Any, machine_info: dict[str, Any], run: dict[str, Any], standing: Standing | None = None
+) -> list[str]:
     """Take out of a loaded run, in place, what pytest-benchmark would trip over or should not compare with.
 
     Args:
         session: the `benchmarksession` of `pytest_benchmark_compare_machine_info`; it shows the sentences as warnings.
         machine_info: this session's.
+        standing: what the run is by the marks beside it.
 
     Returns:
         Sentences that say what was left out and why.
@@ -173,8 +189,8 @@ def make_comparable(session: Any, machine_info: dict[str, Any], run: dict[str, A
     problems: list[str] = []
     usable: list[dict[str, Any]] = []
     recorded = run.get("machine_info")
-    if _only_looks_like_baseline(session, run):
-        pass
+    if standing is not None and standing.excluded is not None:
+        problems.append(f"left out a stored run: it {marks.sentence(standing.excluded)}")
     elif interrupted(run):
         problems.append(f"left out a stored run: it was interrupted ({interrupted(run)})")
     elif not isinstance(recorded, dict):
@@ -188,7 +204,9 @@ def make_comparable(session: Any, machine_info: dict[str, Any], run: dict[str, A
             problems.append(
                 f"left out {missing} benchmark(s) of a stored run: without a name or a whole set of statistics"
             )
-    run["benchmarks"] = usable
+    failed = failures(run)
+    counting = [one for one in usable if standing is None or standing.counts_for(benchmark_id(one))]
+    run["benchmarks"] = [one for one in counting if benchmark_id(one) not in failed]
     # what differs is for the verdict's header to say in a line, not for a warning that dumps both dictionaries
     run["machine_info"] = machine_info
     for problem in problems:
@@ -196,12 +214,15 @@ def make_comparable(session: Any, machine_info: dict[str, Any], run: dict[str, A
     return problems
 
 
-def _only_looks_like_baseline(session: Any, run: dict[str, Any]) -> bool:
-    """Whether the baseline's pattern matched a run that is saved as `baseline-something`."""
-    if session.compare != BASELINE_GLOB:
-        return False
-    others = [path for path in session.storage.query(BASELINE_GLOB) if not BASELINE_FILE.fullmatch(path.name)]
-    return any(data is run for path in others for _, data in session.storage.load(str(path)))
+def file_of(session: Any, run: dict[str, Any]) -> Path | None:
+    """The file of a run that pytest-benchmark has loaded; what it loads, it adds to."""
+    loaded: dict[Path, Any] = getattr(session.storage, "_cache", {})
+    return next((path for path, data in loaded.items() if data is run), None)
+
+
+def benchmark_id(benchmark: Mapping[str, Any]) -> str:
+    """What marks call a benchmark of a stored run."""
+    return str(benchmark.get("param") or benchmark.get("name"))
 
 
 def _is_usable(benchmark: Any) -> bool:
@@ -473,6 +494,13 @@ def interrupted(document: Mapping[str, Any]) -> str:
     """What ended the session of a stored run early; empty where it ran to its end."""
     suite = document.get("suite")
     return str(suite.get(INTERRUPTED) or "") if isinstance(suite, dict) else ""
+
+
+def failures(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The benchmarks of a stored run that failed, by id."""
+    suite = document.get("suite")
+    failed = suite.get("failed") if isinstance(suite, dict) else None
+    return failed if isinstance(failed, dict) else {}
 
 
 def commit_info(root: Path) -> dict[str, Any]:

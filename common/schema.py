@@ -20,12 +20,25 @@ BASELINE = "baseline"
 INTERRUPTED = "interrupted"
 """The field of `suite` that says what ended a session early, and while doing what; absent where it ran to its end."""
 
+RUN_ID = "run_id"
+"""The field of `suite` that tells the session's run from all others, the same in each of its copies."""
+
 RUN_FILE = re.compile(r"\d{4,}_.+\.json")
+MARKS, INDEX = "marks", "index"
+"""Folders in a GPU's folder whose files are no runs: marks, and the store's index."""
+
 BASELINE_FILE = re.compile(rf"\d{{4,}}_{BASELINE}\.json")
+CANDIDATE = f"{BASELINE}-candidate"
+"""What a run is called that a mark makes a run of the baseline, once all of the baseline's runs are there."""
+
+PERHAPS_BASELINE_FILE = re.compile(rf"\d{{4,}}_{BASELINE}.*\.json")
 
 # What changes from boot to boot or moment to moment, and the name of the host, which says nothing about its speed.
 VOLATILE = re.compile(r"node|cpu\.hz_.*|.*temperature.*|.*_clock_now.*|.*power_draw.*")
 """Fields of `machine_info`, with dots between the levels, that are neither stored nor compared."""
+
+STORE = "BENCHMARK_STORE"
+"""Environment variable: the URL of the store of runs, where `--store` is not given."""
 
 OWN_PROCESSES = "INFERENCE_OWN_GPU_PROCESSES"
 """Environment variable: how many processes of one session hold the GPU; they do not disturb each other."""

@@ -217,7 +217,7 @@ def _judged(folder: Path, *, moves: bool, with_page: bool) -> str:
         return "refused"
     report = judge(run, stored.baselines, left_out=stored.left_out)
     _check(report, run, moves=moves)
-    history = series.of(run.path, folder, known=(run, *stored.baselines))
+    history = series.of(run, past)
     said = content(report, run, stored.baselines, history=history)
     for form in (terminal.text, terminal.every_row, markdown.text, *([page.html] if with_page else [])):
         form(said)

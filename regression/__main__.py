@@ -1,4 +1,4 @@
-"""The command line: `python -m regression RUN.json ...` judges, `history` and `detectable` look at stored runs."""
+"""The command line: `python -m regression RUN.json ...` judges, other commands look at stored runs and keep them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,24 @@ def _detectable(arguments: Sequence[str]) -> int:
     return detectable.main(arguments)
 
 
-COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {"history": _history, "detectable": _detectable}
+def _store(arguments: Sequence[str]) -> int:
+    from regression.store import command
+
+    return command.main(arguments)
+
+
+def _baseline(arguments: Sequence[str]) -> int:
+    from regression.baseline import command
+
+    return command.main(arguments)
+
+
+COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {
+    "history": _history,
+    "detectable": _detectable,
+    "store": _store,
+    "baseline": _baseline,
+}
 
 
 if __name__ == "__main__":

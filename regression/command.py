@@ -5,21 +5,29 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common import option_types, output
+from common.errors import UsageError
+from common.schema import STORE
+from regression.history.night import once
+from regression.judge import two_speeds
 from regression.judge.accepted import ACCEPTED_FILE, Accepted, WrongAccepted, read_accepted
 from regression.judge.judge import judge
 from regression.judge.patience import DEFAULT_PATIENCE, recent, sentences, unwatched
 from regression.metrics import METRICS, WrongChange, with_min_changes
+from regression.project import accepted_file
 from regression.report import json, markdown, terminal, verdict_file
 from regression.report.content import Content, content
 from regression.runs.dates import from_the_future
 from regression.runs.find import collect, is_folder
 from regression.runs.read import read
 from regression.runs.run import Run, UnusableRun
+from regression.store import opening, reading
+from regression.store.keys import folder_of
+from regression.store.store import LATEST, Store
 
 if TYPE_CHECKING:
     from regression.history.series import History
@@ -28,7 +36,9 @@ FORMS: Mapping[str, Callable[[Content], str]] = {"table": terminal.text, "json":
 PASSED, REGRESSION, UNUSABLE = 0, 1, 2
 ALSO = (
     "Also: `python -m regression history FOLDER` finds when something changed, "
-    "`python -m regression detectable FOLDER` says which changes a baseline can show."
+    "`python -m regression detectable FOLDER` says which changes a baseline can show, "
+    "`python -m regression baseline list` which baselines there are, "
+    "`python -m regression store list` what a store of runs holds."
 )
 
 
@@ -37,23 +47,32 @@ def main(argv: Sequence[str]) -> int:
     options = _parser().parse_args(argv)
     try:
         return _judge(options)
-    except (UnusableRun, WrongChange, WrongAccepted, output.UnwritableOutput) as error:
+    except (UnusableRun, UsageError, WrongChange, WrongAccepted, output.UnwritableOutput) as error:
         print(f"regression: {error}", file=sys.stderr)
         return UNUSABLE
 
 
 def _judge(options: argparse.Namespace) -> int:
     metrics = with_min_changes(options.judge_min_change, METRICS)
-    accepted, wrong = _accepted(options.accepted)
     run = read(options.run, metrics)
-    stored = collect(options.baseline, metrics)
+    store = None if options.baseline else _store(options, run)
+    baseline = options.baseline or ([store.folder / _slug(run)] if store is not None else [])
+    if not baseline:
+        raise UsageError(f"name the baseline: --baseline FILE_OR_FOLDER, or --store URL, or the variable {STORE}.")
+    accepted, wrong = _accepted(options.accepted, [*baseline, options.run])
+    stored = collect(baseline, metrics)
     report = judge(
         run,
         stored.baselines,
         metrics=metrics,
         accepted=accepted,
         left_out=stored.left_out,
-        notes=(*wrong, *from_the_future((run, *stored.baselines))),
+        notes=(
+            *wrong,
+            *stored.notes,
+            *two_speeds.notes(stored.baselines, metrics),
+            *from_the_future((run, *stored.baselines)),
+        ),
         across_gpus=options.across_gpus,
     )
     if not report.baselines:
@@ -61,13 +80,11 @@ def _judge(options: argparse.Namespace) -> int:
             print(f"regression: {item}", file=sys.stderr)
         print("regression: no baseline is left to judge against; give other files with --baseline.", file=sys.stderr)
         return UNUSABLE
-    found = unwatched(report, recent(stored.history, run, options.judge_patience), options.judge_patience)
+    past = recent(stored.history, run, options.judge_patience, stored.excluded)
+    found = unwatched(report, past, options.judge_patience)
     report = dataclasses.replace(report, notes=(*report.notes, *sentences(found, options.judge_patience)))
-    found_in = (
-        _history(options, (run, *stored.baselines))
-        if options.report is not None or options.format == "markdown"
-        else None
-    )
+    wants_history = options.report is not None or options.format == "markdown"
+    found_in = _history(run, store or _store(options, run), baseline, stored.baselines) if wants_history else None
     link = options.report.name if options.report is not None else ""
     said = content(report, run, stored.baselines, metrics, history=found_in, page=link)
     if options.report is not None:
@@ -83,19 +100,35 @@ def _judge(options: argparse.Namespace) -> int:
     return status
 
 
-def _history(options: argparse.Namespace, known: Sequence[Run]) -> History | None:
-    """The history that the run is part of, in the first folder given as a baseline that holds it."""
-    from regression.history import series as history
+def _store(options: argparse.Namespace, run: Run) -> Store | None:
+    """The store that is named, with what this run is judged by."""
+    url = opening.named(options.store)
+    if url is None:
+        return None
+    return reading.opened(url, _slug(run), latest=max(LATEST, 2 * options.judge_patience))
 
-    found = (history.of(options.run, folder, known=known) for folder in options.baseline if is_folder(folder))
-    return next((past for past in found if past is not None), None)
+
+def _slug(run: Run) -> str:
+    return folder_of({"machine_info": run.machine}).partition("/")[0]
 
 
-def _accepted(path: Path | None) -> tuple[tuple[Accepted, ...], tuple[str, ...]]:
-    usual = Path(ACCEPTED_FILE)
-    if path is None and not usual.exists():
-        return (), ()
-    return read_accepted(path or usual)
+def _history(run: Run, store: Store | None, baseline: Sequence[Path], known: Sequence[Run]) -> History | None:
+    """The history that the run is part of: in the store, else in the folders given as baseline."""
+    from regression.history import series
+
+    if store is not None:
+        return series.of(run, reading.nights(store, _slug(run))[0])
+    folders = [folder for folder in baseline if is_folder(folder)]
+    if not folders:
+        return None
+    nights = [night for folder in folders for night in series.read(folder, known=known)[0]]
+    return series.of(run, once(nights))
+
+
+def _accepted(path: Path | None, places: Iterable[Path]) -> tuple[tuple[Accepted, ...], tuple[str, ...]]:
+    """The known changes in the file given, else in that of the project which the stored runs are part of."""
+    found = path or accepted_file(places)
+    return read_accepted(found) if found is not None else ((), ())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -105,10 +138,10 @@ def _parser() -> argparse.ArgumentParser:
         "--baseline",
         type=Path,
         nargs="+",
-        required=True,
         metavar="FILE_OR_FOLDER",
-        help="stored runs, or folders of runs saved as `baseline`",
+        help="stored runs, or folders of runs saved as `baseline` (default: those of the store)",
     )
+    opening.add_option(parser.add_argument)
     parser.add_argument(
         "--across-gpus",
         action="store_true",
@@ -131,7 +164,10 @@ def _parser() -> argparse.ArgumentParser:
         help=f"name benchmarks that were UNSURE in this many stored runs in a row (default: {DEFAULT_PATIENCE})",
     )
     parser.add_argument(
-        "--accepted", type=Path, metavar="FILE.toml", help=f"known changes (default: {ACCEPTED_FILE}, if it exists)"
+        "--accepted",
+        type=Path,
+        metavar="FILE.toml",
+        help=f"known changes (default: {ACCEPTED_FILE} of the project, if it exists)",
     )
     parser.add_argument(
         "--report", type=option_types.output_file, metavar="FILE.html", help="write the report as one page, too"

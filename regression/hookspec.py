@@ -1,10 +1,20 @@
-"""Hooks by which the suite tells the gate what only it knows."""
+"""Hooks by which the suite and the gate ask each other for what only the other knows."""
 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 import pytest
+
+
+@pytest.hookspec(firstresult=True)
+def pytest_store_folder(config: pytest.Config, slug: str) -> tuple[Path, list[str]] | None:
+    """The folder that holds a GPU's stored runs on this machine, where a store is named, and lines for the header.
+
+    The suite calls this hook; the store answers it.
+    """
+    raise NotImplementedError
 
 
 @pytest.hookspec

@@ -8,12 +8,13 @@ import shlex
 import time
 from collections.abc import Collection, Generator, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from common import harness, option_types, output
 from regression import hookspec, rerun
+from regression.judge import two_speeds
 from regression.judge.accepted import ACCEPTED_FILE, WrongAccepted, read_accepted
 from regression.judge.patience import DEFAULT_PATIENCE
 from regression.metrics import METRICS, Metric, WrongChange, with_min_changes
@@ -21,8 +22,12 @@ from regression.report import verdict_file
 from regression.report.content import Content, content
 from regression.report.repeat import COMPARE
 from regression.runs.find import Stored, collect
-from regression.runs.run import UnusableRun
+from regression.runs.run import Run, UnusableRun
 from regression.session import Additions, Outcome, Rules, judge_session
+from regression.store.session import past
+
+if TYPE_CHECKING:
+    from regression.history.series import History
 
 # A repetition that takes longer than so many times the session so far, and so many seconds more, hangs.
 LONGEST, LONGEST_S = 3, 600.0
@@ -243,28 +248,35 @@ def _stored(
     if not compare or folder is None:  # nothing to compare with, or Elasticsearch
         return Stored((), (), ())
     found = collect([folder.resolve()], metrics)
-    if every_baseline:
-        return found
-    named = collect(measured.matching(str(compare)), metrics)
-    return dataclasses.replace(named, history=found.history)
+    if not every_baseline:
+        named = collect(measured.matching(str(compare)), metrics)
+        found = dataclasses.replace(named, history=found.history)
+    return dataclasses.replace(found, notes=(*found.notes, *two_speeds.notes(found.baselines, metrics)))
 
 
 def _content(
     config: pytest.Config, outcome: Outcome, rules: Rules, saved: Path | None, *, with_history: bool
 ) -> Content:
-    """The content of the report, with the history of the storage folder where this run was saved into it."""
-    from regression.history import series as history
-
-    run, past, sheet = outcome.run, None, None
+    """The content of the report, with the history of the store, or else of the storage folder."""
+    run, found, sheet = outcome.run, None, None
     if saved is not None:
-        # By its file the history finds the run among the others, and rings it.
         run = dataclasses.replace(run, path=saved)
     if with_history:
-        past = history.of(saved, saved.parent.parent, known=outcome.baselines) if saved is not None else None
+        found = _history(config, run, outcome.baselines)
         sheet = config.hook.pytest_judge_label_sheet(config=config)
     return content(
-        outcome.report, run, outcome.baselines, rules.metrics, history=past, label_sheet=sheet, compare=rules.compare
+        outcome.report, run, outcome.baselines, rules.metrics, history=found, label_sheet=sheet, compare=rules.compare
     )
+
+
+def _history(config: pytest.Config, run: Run, known: Sequence[Run]) -> History | None:
+    """The history that this run is part of, whether or not it was saved."""
+    from regression.history import series
+
+    nights, folder = past(config), harness.storage_folder(config)
+    if nights is None:
+        nights = series.read(folder, known=known)[0] if folder is not None else []
+    return series.of(run, nights)
 
 
 def _write_page(path: Path, said: Content) -> None:

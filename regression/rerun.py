@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from common import processes
-from common.schema import OWN_PROCESSES
+from common.schema import OWN_PROCESSES, STORE
 from regression.metrics import Metric, lookup
 
 
@@ -46,7 +46,7 @@ def measure(
             *("--judge=off", f"--benchmark-json={stored}", f"--benchmark-storage=file://{folder}/store"),
             *(str(root / node_id) for node_id in node_ids),
         ]
-        kept = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
+        kept = {name: value for name, value in os.environ.items() if name not in ("PYTEST_ADDOPTS", STORE)}
         environment = processes.environment_of_child(kept)
         environment[OWN_PROCESSES] = str(int(environment.get(OWN_PROCESSES, "1")) + (0 if released else 1))
         try:

@@ -128,7 +128,7 @@ class _Judging:
             report = self._report(run)
         self.additions.verdicts = verdicts(report)
         patience = self.rules.patience
-        found = unwatched(report, recent(self.stored.history, run, patience), patience)
+        found = unwatched(report, recent(self.stored.history, run, patience, self.stored.excluded), patience)
         report = dataclasses.replace(report, notes=(*report.notes, *self.notes, *sentences(found, patience)))
         return self._told(report, run)
 
@@ -158,7 +158,11 @@ class _Judging:
             metrics=self.rules.metrics,
             accepted=self.rules.accepted,
             left_out=self.stored.left_out,
-            notes=(*self.rules.wrong_accepted, *from_the_future((run, *self.stored.baselines))),
+            notes=(
+                *self.rules.wrong_accepted,
+                *self.stored.notes,
+                *from_the_future((run, *self.stored.baselines)),
+            ),
         )
 
     def _repeat_disturbed(self, run: Run) -> None:

@@ -44,6 +44,7 @@ def test_a_metric_of_each_kind_is_one_entry(run_with_metrics, pytester):
     assert (benchmark["extra_info"]["copies"], benchmark["extra_info"]["energy_j"]) == (0, 1.0)
     for number in range(5):
         run["datetime"] = f"2026-01-0{number + 1}T03:00:00+00:00"
+        run["suite"]["run_id"] = f"baseline {number}"
         benchmark["extra_info"]["energy_j"] = 1 + 0.0001 * number
         first.with_name(f"000{number + 2}_baseline.json").write_text(json.dumps(run))
 
@@ -67,6 +68,7 @@ def test_a_metric_of_each_kind_is_one_entry(run_with_metrics, pytester):
     run = json.loads(night.read_text())
     for number in range(4):
         run["datetime"] = f"2026-01-1{number}T03:00:00+00:00"
+        run["suite"]["run_id"] = f"night {number}"
         night.with_name(f"001{number}_nightly.json").write_text(json.dumps(run))
     night.unlink()
     first.unlink()

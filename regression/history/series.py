@@ -5,12 +5,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.marks import excluded
 from regression.history import changepoints
 from regression.history import night as nights
 from regression.history.night import Night
 from regression.metrics import METRICS, Kind, Metric
 from regression.runs import run as runs
 from regression.runs.find import walk
+from regression.runs.marks import left_out_by, read_marks
 from regression.runs.run import LeftOut
 
 # Of all the series of one history together, as for a verdict.
@@ -83,26 +85,36 @@ def read(
 
     `known` are runs that were read already: a long history takes seconds to read.
     """
-    by_path = {run.path: run for run in known}
+    by_path = {run.path: run for run in known if run.timed is None}
     read_nights: list[Night] = []
     closed: list[LeftOut] = []
-    left_out: list[str] = []
+    said, left_out = read_marks([folder])
+    out = excluded(said)
     for path in walk(folder, closed):
         try:
-            read_nights.append(nights.of(by_path[path]) if path in by_path else nights.read(path, metrics))
+            night = nights.of(by_path[path]) if path in by_path else nights.read(path, metrics)
+            if night.run_id in out:
+                left_out.append(str(left_out_by(out[night.run_id], path)))
+            else:
+                read_nights.append(night)
         except runs.UnusableRun as problem:
             left_out.append(str(problem))
-    return read_nights, [*map(str, closed), *left_out]
+    return nights.once(read_nights), [*map(str, closed), *left_out]
 
 
-def of(run: Path, folder: Path, metrics: Sequence[Metric] = METRICS, known: Iterable[runs.Run] = ()) -> History | None:
-    """The history that a stored run is part of, from all stored runs in the folder; None where it is not among them."""
-    found, _ = read(folder, metrics, known)
-    same = run.resolve()
-    return next(
-        (one for one in trace(found, metrics=metrics) if any(night.file.resolve() == same for night in one.nights)),
-        None,
-    )
+def of(run: runs.Run, past: Iterable[Night], metrics: Sequence[Metric] = METRICS) -> History | None:
+    """The history that a run is part of, wherever its file lies; None where it has no date.
+
+    Args:
+        run: one of the nights, or one more; its copy among them gives way to it.
+        past: stored runs of any GPUs.
+    """
+    try:
+        own = nights.of(run, metrics)
+    except runs.UnusableRun:
+        return None
+    others = [night for night in past if night.file != own.file and not (own.run_id and night.run_id == own.run_id)]
+    return next((one for one in trace([*others, own], metrics=metrics) if own in one.nights), None)
 
 
 def trace(

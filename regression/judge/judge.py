@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
-import math
 import statistics
 from collections.abc import Container, Iterable, Mapping, Sequence
 
-from regression.judge.accepted import Accepted, allowance, stale
+from common.marks import kind_of
+from regression.judge import renamed
+from regression.judge.acceptance import Circumstances, accept
+from regression.judge.accepted import Accepted, stale
 from regression.judge.all_benchmarks import of_all
 from regression.judge.by_operator import notes as notes_by_operator
 from regression.judge.by_operator import told_by_operator
@@ -24,7 +25,7 @@ from regression.judge.visited import by_visits
 from regression.metrics import METRICS, Kind, Metric
 from regression.runs.environment import differences, refusal
 from regression.runs.run import LeftOut, Run
-from regression.text import count, percent
+from regression.text import count
 
 # Reasons of a verdict that says neither SAME nor that something changed, of which a control must have none.
 SUSPICIOUS = (Reason.UNCONFIRMED, Reason.DISAGREED, Reason.BELOW_LIMIT, Reason.DISTURBED)
@@ -67,7 +68,9 @@ def judge(
     keys = {metric.key: number for number, metric in enumerate(judged)}
     judgements.sort(key=lambda item: (rank[item.benchmark], keys[item.metric]))
     day = today or _date(run)
-    judgements, used = _accept(judgements, all_tests, accepted, day, {metric.key: metric.part_of for metric in judged})
+    gpu = kind_of(run.machine)[0]
+    part_of = {metric.key: metric.part_of for metric in judged}
+    judgements, used = accept(judgements, accepted, Circumstances(day, gpu, _noise(all_tests), part_of))
     problems = [*run.problems, *(problem for baseline in usable for problem in baseline.problems)]
     return Report(
         run=run.path,
@@ -85,7 +88,7 @@ def judge(
             *said,
             *tail_notes(run, usable),
             *(note for tests in all_tests for note in tests.notes),
-            *stale(accepted, used, set(ids), day),
+            *stale(accepted, used, set(ids), day, gpu),
         ),
         tests=sum(len(tests.ids) for tests in all_tests),
         controls=tuple(_controls(judgements, {metric.key for metric in judged if metric.kind is Kind.CONTINUOUS})),
@@ -111,7 +114,7 @@ def comparable(run: Run, baselines: Sequence[Run], *, across_gpus: bool = False)
 
 
 def _same(one: Run, other: Run) -> bool:
-    if one.path == other.path:
+    if one.path == other.path or (one.identity and one.identity == other.identity):
         return True
     return (
         one.datetime == other.datetime
@@ -211,35 +214,13 @@ def _typical(metric: Metric, values: Sequence[float]) -> float:
     return statistics.median_low(values) if metric.kind is Kind.COUNT else statistics.geometric_mean(values)
 
 
-def _accept(
-    judgements: list[Judgement],
-    all_tests: Sequence[MetricTests],
-    accepted: Sequence[Accepted],
-    today: datetime.date,
-    part_of: Mapping[str, str],
-) -> tuple[list[Judgement], set[Accepted]]:
-    used: set[Accepted] = set()
-    noise = {
+def _noise(all_tests: Sequence[MetricTests]) -> dict[tuple[str, str], float]:
+    """The noise of one measurement of a benchmark and metric, as a logarithm."""
+    return {
         (id_, tests.metric.key): float(limit)
         for tests in all_tests
         for id_, limit in zip(tests.ids, tests.limits.each, strict=True)
     }
-    result = []
-    for item in judgements:
-        keys = (item.metric, part_of.get(item.metric))
-        entry = next((one for one in accepted for key in keys if key and one.covers(item.benchmark, key, today)), None)
-        worse = item.ratio is not None and item.ratio > 1
-        if entry and worse and (item.failed or item.reason is Reason.UNCONFIRMED):
-            assert item.ratio is not None
-            used.add(entry)
-            size = f"{percent(math.log1p(entry.change))} until {entry.expires}: {entry.reason}"
-            if math.log(item.ratio) <= allowance(entry, noise.get((item.benchmark, item.metric), 0.0)):
-                verdict = item.verdict if item.verdict is Verdict.CHANGED else Verdict.SLOWER
-                item = dataclasses.replace(item, verdict=verdict, reason=Reason.ACCEPTED, detail=size)
-            else:
-                item = dataclasses.replace(item, detail=f"more than the accepted {size}; {item.detail}")
-        result.append(item)
-    return result, used
 
 
 def _shown(run: Run, baselines: Sequence[Run], metrics: Sequence[Metric]) -> Iterable[Shown]:
@@ -309,6 +290,7 @@ def _notes(run: Run, baselines: Sequence[Run]) -> Iterable[str]:
     disturbed = sum(bool(item.disturbances) for baseline in baselines for item in baseline.benchmarks.values())
     if disturbed:
         yield f"{count(disturbed, 'measurement')} of the baseline were taken on a disturbed GPU and are not used."
+    yield from renamed.notes(run, baselines)
     if run.selected is None:
         gone = {id_ for baseline in baselines for id_ in baseline.benchmarks} - run.benchmarks.keys()
         if gone:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 
 from regression.judge.verdict import Report, Verdict
@@ -12,12 +12,14 @@ from regression.runs.run import Run, UnusableRun
 DEFAULT_PATIENCE = 5
 
 
-def recent(history: Sequence[Path], before: Run, count: int) -> list[Run]:
+def recent(history: Sequence[Path], before: Run, count: int, excluded: Container[str] = ()) -> list[Run]:
     """The latest `count` runs that carry verdicts and are older than `before`, newest first.
 
-    `history` is in the order in which the runs were stored; what cannot be read was never a verdict.
+    `history` is in the order in which the runs were stored; what cannot be read was never a verdict. Copies of a
+    run count once, and those of `before` not at all, nor runs whose identity is in `excluded`.
     """
     runs: list[Run] = []
+    seen = {before.identity}
     for path in reversed(history):
         if len(runs) == count:
             break
@@ -25,7 +27,10 @@ def recent(history: Sequence[Path], before: Run, count: int) -> list[Run]:
             run = read(path)
         except UnusableRun:
             continue
-        if run.verdicts and run.datetime < before.datetime:
+        if not run.verdicts or run.datetime >= before.datetime or run.identity in excluded:
+            continue
+        if not run.identity or run.identity not in seen:
+            seen.add(run.identity)
             runs.append(run)
     return runs
 

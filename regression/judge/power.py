@@ -37,7 +37,14 @@ def typical(baselines: Sequence[Run], metrics: Sequence[Metric] = METRICS) -> Ru
     }
     later = f"{newest.datetime}, typical"  # no run is its own baseline
     return dataclasses.replace(
-        newest, path=TYPICAL, datetime=later, benchmarks=benchmarks, selected=None, confirmations=(), labels={}
+        newest,
+        path=TYPICAL,
+        identity="",
+        datetime=later,
+        benchmarks=benchmarks,
+        selected=None,
+        confirmations=(),
+        labels={},
     )
 
 

@@ -31,8 +31,11 @@ def answer(report: Report, rows: Sequence[Row], covered: Coverage, places: Mappi
 def summary(report: Report, status: str) -> str:
     """One line: passed, incomplete or failed, and how many of each verdict."""
     counts = Counter("accepted" if item.reason is Reason.ACCEPTED else str(item.verdict) for item in report.judgements)
-    # A benchmark that did not run is missing once, not once per metric.
-    counts["MISSING"] = len({item.benchmark for item in report.judgements if item.verdict is Verdict.MISSING})
+    # A benchmark that did not run is missing, or accepted as that, once and not once per metric.
+    for accepted in (False, True):
+        gone = [item for item in report.judgements if item.verdict is Verdict.MISSING]
+        gone = [item for item in gone if (item.reason is Reason.ACCEPTED) == accepted]
+        counts["accepted" if accepted else "MISSING"] -= len(gone) - len({item.benchmark for item in gone})
     parts = [f"{counts[key]} {key}" for key in (*ORDER[:2], "accepted", *ORDER[2:]) if counts[key]]
     if report.labels:
         parts.insert(0, f"{len(report.labels)} with wrong labels")

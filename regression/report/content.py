@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
+from common.marks import kind_of
 from regression.explain import explanation
 from regression.explain.kernels import Explanation
-from regression.judge.verdict import Report, Verdict
+from regression.judge.verdict import Reason, Report, Verdict
 from regression.metrics import METRICS, Metric, lookup
 from regression.report.answer import answer, look_first, summary
 from regression.report.coverage import Coverage, coverage
@@ -26,7 +27,7 @@ from regression.report.measured import (
     latency_quantiles,
     speedups,
 )
-from regression.report.repeat import COMPARE, command
+from regression.report.repeat import COMPARE, command, refresh
 from regression.report.rows import Row, rows
 from regression.runs import environment
 from regression.runs.environment import Difference
@@ -96,6 +97,8 @@ class Content:
     groups: tuple[Group, ...]
     repeat: str
     """The command that measures and judges again what failed; empty where nothing did."""
+    refresh: str
+    """The command that makes the new values the baseline's, where a confirmed change was for the better; else empty."""
     look_first: str
     """One sentence; empty where nothing is slower."""
     summary: str
@@ -135,6 +138,8 @@ class Content:
     path: Path
     """Of the run, as are the following."""
     gpu_name: str
+    gpu_slug: str
+    """Of a CPU as well."""
     gpu_uuid: str
     datetime: str
     commit: Mapping[str, Any]
@@ -183,6 +188,7 @@ def content(
         places=at,
         groups=groups(ordered, at, metrics),
         repeat=_repeat(report, run, judged, at, compare),
+        refresh=_refresh(report, run, judged, at),
         look_first=look_first(
             ordered, lambda benchmark: changed[names.index(benchmark)].explanation if benchmark in names else None
         ),
@@ -211,6 +217,7 @@ def content(
         baselines=report.baselines,
         path=run.path,
         gpu_name=str(lookup(run.machine, ("gpu", "name")) or ""),
+        gpu_slug=kind_of(run.machine)[0],
         gpu_uuid=run.gpu,
         datetime=run.datetime,
         commit=run.commit,
@@ -223,6 +230,13 @@ def content(
         report=report,
         page=page,
     )
+
+
+def _refresh(report: Report, run: Run, baselines: Sequence[Run], at: Mapping[str, Place]) -> str:
+    settled = (Reason.CONFIRMED, Reason.WITHOUT_CONTROLS)
+    faster = [i.benchmark for i in report.judgements if i.verdict is Verdict.FASTER and i.reason in settled]
+    known = {id_ for one in (run, *baselines) for id_ in one.benchmarks}
+    return refresh(list(dict.fromkeys(faster)), sorted(known), at)
 
 
 def _repeat(report: Report, run: Run, baselines: Sequence[Run], at: Mapping[str, Place], compare: str) -> str:

@@ -7,12 +7,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from regression.judge import two_speeds
 from regression.judge.judge import judge
 from regression.judge.power import typical
 from regression.judge.verdict import Report
 from regression.metrics import METRICS, Kind, Metric
 from regression.runs.dates import from_the_future
 from regression.runs.find import collect
+from regression.store import opening, reading
+from regression.store.objects import WrongStore
 from regression.text import change, count, escaped
 
 
@@ -43,11 +46,36 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "baseline",
         type=Path,
-        nargs="+",
+        nargs="*",
         metavar="FILE_OR_FOLDER",
-        help="stored runs, or folders of runs saved as `baseline`",
+        help="stored runs, or folders of runs saved as `baseline` (default: those of every GPU in the store)",
     )
-    stored = collect(parser.parse_args(argv).baseline)
+    opening.add_option(parser.add_argument)
+    options = parser.parse_args(argv)
+    if options.baseline:
+        return show(options.baseline)
+    url = opening.named(options.store)
+    if url is None:
+        parser.error("name stored runs, or their store with --store URL")
+    try:
+        folders = reading.gpus(reading.opened(url, latest=0))
+    except WrongStore as error:
+        print(f"regression: {error}", file=sys.stderr)
+        return 2
+    if not folders:
+        print(f"regression: there is no stored run in {escaped(url)}.", file=sys.stderr)
+        return 2
+    statuses: list[int] = []
+    for folder in folders:
+        if statuses:
+            print()
+        statuses.append(show([folder]))
+    return min(statuses)
+
+
+def show(paths: Sequence[Path]) -> int:
+    """Print the table of a baseline. Exit status as of `main`."""
+    stored = collect(paths)
     for item in stored.left_out:
         print(f"left out: {item}", file=sys.stderr)
     if not stored.baselines:
@@ -60,7 +88,8 @@ def main(argv: Sequence[str]) -> int:
     print(f"{count(len(report.baselines), 'baseline run')} of {', '.join(folders)}")
     print("the smallest true change that a run would report, with a probability of 95 %:\n")
     print(table(report))
-    notes = (*report.notes, *from_the_future(stored.baselines))
+    of_baseline = (*stored.notes, *two_speeds.notes(stored.baselines), *from_the_future(stored.baselines))
+    notes = (*report.notes, *of_baseline)
     if notes:
         print("", *notes, sep="\n")
     return 0

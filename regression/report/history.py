@@ -13,6 +13,8 @@ from regression.history import series
 from regression.history.series import Event, History
 from regression.report.rows import change_text
 from regression.runs.find import is_folder
+from regression.store import opening, reading
+from regression.store.objects import WrongStore
 from regression.text import code, escaped, measure, plain
 
 
@@ -22,19 +24,33 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog="python -m regression history",
         description="Find lasting changes and slow drifts in all stored runs of a GPU, with what changed that night.",
     )
-    parser.add_argument("folder", type=Path, help="a GPU's folder of stored runs, such as baselines/nvidia-h200")
+    parser.add_argument(
+        "folder",
+        type=Path,
+        nargs="?",
+        help="a GPU's folder of stored runs, such as baselines/nvidia-h200 (default: all GPUs of the store)",
+    )
+    opening.add_option(parser.add_argument)
     parser.add_argument("--format", choices=("table", "json", "markdown"), default="table")
     options = parser.parse_args(argv)
-    if not is_folder(options.folder):
-        print(f"{options.folder} is no folder; give a folder of stored runs, such as baselines.", file=sys.stderr)
-        return 2
-    found, left_out = series.read(options.folder)
+    place = options.folder or opening.named(options.store)
+    if place is None:
+        parser.error("name a folder of stored runs, or their store with --store URL")
+    if options.folder is not None:
+        if not is_folder(options.folder):
+            print(f"{options.folder} is no folder; give a folder of stored runs, such as baselines.", file=sys.stderr)
+            return 2
+        found, left_out = series.read(options.folder)
+    else:
+        try:
+            found, left_out = reading.nights(opening.open_store(place))
+        except WrongStore as error:
+            print(f"regression: {error}", file=sys.stderr)
+            return 2
     for sentence in left_out:
         print(f"Left out {sentence}", file=sys.stderr)
     if not found:
-        print(
-            f"No stored run in {options.folder}; --benchmark-save or --benchmark-autosave stores one.", file=sys.stderr
-        )
+        print(f"No stored run in {place}; --benchmark-save or --benchmark-autosave stores one.", file=sys.stderr)
         return 2
     histories = series.trace(found)
     if options.format == "json":

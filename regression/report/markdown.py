@@ -36,6 +36,7 @@ def text(content: Content) -> str:
             f" chance of a false alarm in the whole run: {content.family_wise_error * 100:g} %."
         ),
         _rows([row for row in content.rows if not row.failed and (row.accepted or row.verdict in MOVED)]),
+        f"If what is faster stays so, make it the baseline: {code(content.refresh)}" if content.refresh else "",
         _groups(content),
         _folded("What could not have shown a regression", _blind(content)),
         _environment(content),

@@ -1,10 +1,11 @@
-"""The command that measures and judges again just the benchmarks that failed."""
+"""Commands that follow from a report: measure and judge again what failed, make what became faster the baseline."""
 
 from __future__ import annotations
 
 import re
 import shlex
 from collections.abc import Collection, Mapping, Sequence
+from fnmatch import fnmatchcase
 
 from regression.report.groups import Place
 from regression.text import WIDTH
@@ -13,6 +14,33 @@ COMPARE = "--benchmark-compare"
 # What pytest's -k takes for one word, and a shell too once it is quoted.
 WORD = re.compile(r"[\w:+\-./\[\]]+", re.ASCII)
 KEYWORDS = {"and", "or", "not"}
+
+
+REFRESH = "python -m regression baseline refresh"
+EVERYTHING = "*"
+
+
+def refresh(faster: Sequence[str], known: Collection[str], places: Mapping[str, Place]) -> str:
+    """The command that lets newer values of these benchmarks take the place of the baseline's; empty for none.
+
+    A variant of which every known benchmark became faster is named by a pattern. What all benchmarks share, an id that
+    is not `known`, stands for all of them.
+    """
+    if not faster:
+        return ""
+    if not set(faster) <= set(known):
+        return f"{REFRESH} {shlex.quote(EVERYTHING)}"
+    of_variant: dict[tuple[str, str], list[str]] = {}
+    for id_ in known:
+        if id_ in places:
+            of_variant.setdefault((places[id_].model, places[id_].variant), []).append(id_)
+    patterns: dict[str, str] = {}
+    for (model, variant), ids in of_variant.items():
+        pattern = f"{model}-{variant}-b*"
+        if len(ids) > 1 and {id_ for id_ in known if fnmatchcase(id_, pattern)} == set(ids) <= set(faster):
+            patterns |= dict.fromkeys(ids, pattern)
+    words = dict.fromkeys(patterns.get(id_, id_) for id_ in faster)
+    return " ".join([REFRESH, *map(shlex.quote, words)])
 
 
 def command(

@@ -36,7 +36,7 @@ def text(content: Content) -> str:
     out = [*wrapped(content.answer, WIDTH), *_what_failed(content)]
     moved = [row for row in content.rows if not row.failed and (row.verdict in MOVED or row.accepted)]
     if moved:
-        out += ["", *_rows(moved[:MOST_ROWS]), *_more(len(moved) - MOST_ROWS, "row")]
+        out += ["", *_rows(moved[:MOST_ROWS]), *_more(len(moved) - MOST_ROWS, "row"), *_refresh(content)]
     out += _kernels(content.changed[: min(content.moved, MOST_EXPLAINED)], content.moved)
     out += ["", *_lines(_header(content)), *_lines(_differences(content)), "", *_groups(content)]
     out += [*_lines(_folded(content)), *_lines(_folded_notes(content))]
@@ -51,6 +51,7 @@ def every_row(content: Content) -> str:
     out = [
         *wrapped(content.answer, WIDTH),
         *_command(content),
+        *_refresh(content),
         "",
         *table(content),
         *_kernels(content.changed[:MOST_EXPLAINED], len(content.changed)),
@@ -93,17 +94,28 @@ def _what_failed(content: Content) -> list[str]:
 
 def _command(content: Content) -> list[str]:
     """The command that repeats what failed, broken between its options as a shell takes it."""
-    if not content.repeat:
-        return []
+    return ["", "To repeat just that:", *_broken(content.repeat, " --")] if content.repeat else []
+
+
+def _refresh(content: Content) -> list[str]:
+    """The command that makes what is faster the baseline."""
+    return (
+        ["", "If what is faster stays so, make it the baseline:", *_broken(content.refresh, " ")]
+        if content.refresh
+        else []
+    )
+
+
+def _broken(command: str, at: str) -> list[str]:
     lines = ["  "]
-    for number, word in enumerate(content.repeat.split(" --")):
-        option = f"--{word}" if number else word
-        if number and len(lines[-1]) + len(option) + 3 > WIDTH:
+    for number, word in enumerate(command.split(at)):
+        part = f"{at.lstrip()}{word}" if number else word
+        if number and len(lines[-1]) + len(part) + 3 > WIDTH:
             lines[-1] += " \\"
-            lines.append(f"    {option}")
+            lines.append(f"    {part}")
         else:
-            lines[-1] += f" {option}" if number else option
-    return ["", "To repeat just that:", *lines]
+            lines[-1] += f" {part}" if number else part
+    return lines
 
 
 def _kernels(changed: Sequence[Changed], number: int) -> list[str]:

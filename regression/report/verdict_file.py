@@ -84,6 +84,7 @@ def _document(content: Content, exit_status: int, page: Path | None, most: int) 
             "datetime": _cut(content.datetime),
             "commit": _cut(str(content.commit.get("id", ""))),
             "gpu": _cut(content.gpu_name),
+            "gpu_slug": _cut(content.gpu_slug),
             "gpu_uuid": _cut(content.gpu_uuid),
         },
         "baselines": _listed([_cut(str(path)) for path in content.baselines], most),

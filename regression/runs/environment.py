@@ -26,12 +26,15 @@ class Difference:
 
 def differences(baselines: Iterable[Run], now: Run) -> tuple[Difference, ...]:
     """Every field of machine_info, the commit and the weights, in which some baseline run differs from this one."""
-    present = _flat(now)
+    return changed([fields(run) for run in baselines], fields(now))
+
+
+def changed(baselines: Iterable[Mapping[str, str]], present: Mapping[str, str]) -> tuple[Difference, ...]:
+    """The same of what `fields` says of the runs."""
     before: dict[str, dict[str, None]] = {}
     for run in baselines:
-        fields = _flat(run)
-        for field in fields.keys() | present.keys():
-            before.setdefault(field, {})[fields.get(field, NOT_RECORDED)] = None
+        for field in run.keys() | present.keys():
+            before.setdefault(field, {})[run.get(field, NOT_RECORDED)] = None
     found = []
     for field, values in sorted(before.items(), key=lambda item: (_rank(item[0]), item[0])):
         value = present.get(field, NOT_RECORDED)
@@ -78,7 +81,8 @@ def _rank(field: str) -> int:
     return next((rank for rank, name in enumerate(order) if field.startswith(name)), len(order))
 
 
-def _flat(run: Run) -> dict[str, str]:
+def fields(run: Run) -> dict[str, str]:
+    """What was recorded of the machine, the commit and the weights: field, with dots between its levels, to value."""
     flat: dict[str, str] = {}
     pending: list[tuple[str, Any]] = [
         ("", run.machine),

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from common.identity import identity
 from common.schema import RENAMED, SCHEMA
 from regression.metrics import LARGEST_VALUE, METRICS, SMALLEST_VALUE, Kind, Metric, lookup, named_counts
 from regression.runs.kernel_table import kernel_table
@@ -61,6 +62,7 @@ def parse(document: Mapping[str, Any], path: Path, metrics: Sequence[Metric] = M
         datetime = ""
     return Run(
         path=path,
+        identity=escaped(identity(document)),
         datetime=datetime,
         machine=_mapping(document.get("machine_info")),
         commit=_mapping(document.get("commit_info")),
@@ -84,18 +86,28 @@ def _load(path: Path) -> Mapping[str, Any]:
             raise UnusableRun(path, "is a folder; name one stored run in it.")
         if not stat.S_ISREG(status.st_mode):
             raise UnusableRun(path, "is not a regular file; give a stored run.")
-        if status.st_size > LARGEST_FILE_BYTES:
-            raise UnusableRun(
-                path,
-                f"has {status.st_size / 2**20:.0f} MB, more than the {LARGEST_FILE_BYTES >> 20} MB that are read; "
-                "a stored run takes 0.4 MB: save it without --benchmark-save-data.",
-            )
+        check_size(status.st_size, path)
         raw = path.read_bytes()
     except FileNotFoundError:
         what = "is a link to a file that does not exist" if path.is_symlink() else "does not exist"
         raise UnusableRun(path, f"{what}; give a stored run.") from None
     except (OSError, ValueError) as error:
         raise UnusableRun(path, f"cannot be read: {why(error)}.") from None
+    return decode(raw, path)
+
+
+def check_size(size: int, path: Path) -> None:
+    """Raises UnusableRun for a file of so many bytes that it is not read."""
+    if size > LARGEST_FILE_BYTES:
+        raise UnusableRun(
+            path,
+            f"has {size / 2**20:.0f} MB, more than the {LARGEST_FILE_BYTES >> 20} MB that are read; "
+            "a stored run takes 0.4 MB: save it without --benchmark-save-data.",
+        )
+
+
+def decode(raw: bytes, path: Path) -> Mapping[str, Any]:
+    """The JSON of a stored run; raises UnusableRun where it is none."""
     try:
         document = json.loads(raw)
     except (ValueError, RecursionError) as error:

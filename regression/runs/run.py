@@ -104,6 +104,8 @@ class Run:
     """One stored run."""
 
     path: Path
+    identity: str = ""
+    """Equal for every copy of one session's run (`common.identity`)."""
     datetime: str = ""
     machine: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
     commit: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
@@ -119,6 +121,8 @@ class Run:
     verdicts: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)
     suite: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
     problems: tuple[LeftOut, ...] = ()
+    timed: frozenset[str] | None = None
+    """All that it timed, where `benchmarks` holds only those that it counts for."""
 
     @property
     def interrupted(self) -> str:
@@ -141,7 +145,7 @@ class Run:
     @property
     def place(self) -> Hashable:
         """What decides where in a GPU's memory engines lie: the GPU, and all that was built; empty on a CPU."""
-        return (self.gpu, frozenset(self.benchmarks)) if self.gpu else ""
+        return (self.gpu, self.timed or frozenset(self.benchmarks)) if self.gpu else ""
 
     @property
     def day(self) -> str:

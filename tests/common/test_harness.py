@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ from pytest_benchmark.session import BenchmarkSession
 from pytest_benchmark.storage.file import FileStorage
 
 from common import harness
+from common.marks import Mark, Standing
 
 
 @pytest.mark.parametrize(
@@ -79,29 +81,43 @@ def test_pytest_benchmark_numbers_runs_past_four_digits(storage: FileStorage) ->
     assert storage._next_num == "10000"
 
 
-def test_the_baselines_pattern_matches_every_run_of_the_baseline(storage: FileStorage) -> None:
-    names = {path.stem for path in storage.query(harness.BASELINE_GLOB)}
-    assert names == {"0001_baseline", "9999_baseline", "10000_baseline", "0002_baseline-old"}
-
-
-def test_the_baselines_pattern_matches_at_any_depth(storage: FileStorage) -> None:
+def test_pytest_benchmark_compares_with_just_the_files_that_are_the_baseline(
+    pytester: pytest.Pytester, storage: FileStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(storage.path)
     nested = storage.path / "host-a" / "Linux-CPython-3.12-64bit"
     nested.mkdir(parents=True)
-    for path in (nested / "0005_baseline.json", storage.path / "0006_baseline.json"):
-        path.write_text('{"benchmarks": []}')
-    found = {str(path) for path, _ in storage.load(harness.BASELINE_GLOB)}
-    assert {"host-a/Linux-CPython-3.12-64bit/0005_baseline.json", "0006_baseline.json"} < found and len(found) == 6
+    (nested / "0005_baseline.json").write_text('{"machine_info": {}, "benchmarks": []}')
+    files = [storage.path / "Linux-CPython-3.11-64bit" / "10000_baseline.json", nested / "0005_baseline.json"]
+    config = pytester.parseconfigure(f"--benchmark-storage=file://{storage.path}")
+    harness.compare_with_baseline(config, files)
+    session: Any = config.pluginmanager.get_plugin("pytest-benchmark")
+    assert [str(path) for path in session.compared_mapping] == [str(path.relative_to(storage.path)) for path in files]
+    assert harness.compare(config) == harness.BASELINE_GLOB
+    loaded = [run for _, run in session.storage.load(harness.BASELINE_GLOB)]
+    assert [harness.file_of(session, run) for run in loaded] == files
+    assert harness.file_of(session, {}) is None
+    assert session.storage.query("0003") == [storage.path / "Linux-CPython-3.11-64bit" / "0003_nightly.json"]
 
 
-def test_a_run_whose_name_only_looks_like_the_baselines_is_not_compared_with(storage: FileStorage) -> None:
+def test_what_marks_leave_out_is_not_compared_with() -> None:
     stats = dict.fromkeys(harness.STATISTICS, 1.0)
-    session = SimpleNamespace(compare=harness.BASELINE_GLOB, storage=storage, logger=None)
-    kept = set()
-    for _, run in storage.load(harness.BASELINE_GLOB):
-        run["benchmarks"] = [{"fullname": "a.py::b", "stats": stats}]
-        assert harness.make_comparable(session, {"slug": "cpu"}, run) == []
-        kept |= {run["name"]} if run["benchmarks"] else set()
-    assert kept == {"0001_baseline", "9999_baseline", "10000_baseline"}
+    session = SimpleNamespace(logger=SimpleNamespace(warning=lambda text: None))
+    mark = Mark(kind="exclude", runs=("a",), when=datetime.datetime(2026, 3, 2, tzinfo=datetime.UTC), why="fan")
+
+    def kept(standing: Standing | None) -> tuple[list[str], list[str]]:
+        run: dict[str, Any] = {
+            "machine_info": {"slug": "cpu"},
+            "benchmarks": [{"fullname": f"a.py::t[{id_}]", "param": id_, "stats": stats} for id_ in ("b1", "b8")],
+        }
+        said = harness.make_comparable(session, {"slug": "cpu"}, run, standing)
+        return [benchmark["param"] for benchmark in run["benchmarks"]], said
+
+    assert kept(None) == (["b1", "b8"], [])
+    assert kept(Standing(True, only=frozenset({"b8"}))) == (["b8"], [])
+    assert kept(Standing(True, without=frozenset({"b8"}))) == (["b1"], [])
+    none, (said,) = kept(Standing(False, excluded=mark))
+    assert none == [] and "excluded on 2026-03-02 (fan)" in said
 
 
 def test_a_benchmark_that_did_not_end_leaves_nothing(pytester: pytest.Pytester) -> None:

@@ -11,6 +11,8 @@ import pytest
 from tests.docs.pages import ROOT, text
 
 PAGE = text(ROOT / "docs" / "options.md")
+STORE = ("list", "deliver", "rebuild", "prune")
+BASELINE = ("list", "record", "refresh", "exclude", "restore", "accept", "prune", "migrate")
 OPTION = re.compile(r"--[a-z][a-z-]*[a-z]")
 
 
@@ -35,7 +37,8 @@ def of_the_suite(of_pytest) -> set[str]:
 
 @pytest.fixture(scope="module")
 def of_regression() -> set[str]:
-    commands: tuple[list[str], ...] = ([], ["history"], ["detectable"])
+    commands: list[list[str]] = [[], ["history"], ["detectable"]]
+    commands += [[room, name] for room, names in (("store", STORE), ("baseline", BASELINE)) for name in names]
     return {option for words in commands for option in options("regression", *words)} - {"--help"}
 
 

@@ -58,6 +58,7 @@ def record_baseline(run_suite, pytester, first_runs):
         del info["host_calibration_s"], info["visited_calibration_s"]
         for number in range(5):
             run["datetime"] = f"2026-01-0{number + 1}T03:00:00+00:00"
+            run["suite"]["run_id"] = f"baseline {number}"
             for name in ("min", "q1", "median", "q3", "max", "mean"):
                 benchmark["stats"][name] = median * scale * (1 + 0.001 * number)
             info["visited_latency_s"] = visited * scale * (1 + 0.001 * number)

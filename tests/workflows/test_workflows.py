@@ -18,6 +18,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from tests.regression.recorder import Recorder
+
 WORKFLOWS = Path(__file__).parents[2] / ".github" / "workflows"
 FILES = sorted(WORKFLOWS.glob("*.yml"))
 CHECKOUT = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1"
@@ -422,3 +424,39 @@ esac
     def test_stays_under_the_limit_of_a_comment(self, report):
         _, text = report(artifacts={"report.md": "µ" * 200_000})
         assert 50_000 < len(text) < 65_536
+
+
+class TestBaseline:
+    def test_only_a_person_starts_it_and_no_night_runs_beside_it(self):
+        workflow = load(WORKFLOWS / "baseline.yml")
+        assert triggers(workflow) == {"workflow_dispatch"} and workflow["permissions"] == {}
+        assert workflow["concurrency"] == load(WORKFLOWS / "nightly.yml")["concurrency"]
+        assert all(job["permissions"] == {"contents": "read"} for job in workflow["jobs"].values())
+
+    def test_every_runner_measures_so_many_runs_and_a_failed_benchmark_does_not_end_it(self, tmp_path):
+        python = tmp_path / ".venv" / "bin" / "python"
+        write_executable(python, '#!/bin/sh\necho "$@" >> told\nexit "$(cat status)"\n')
+        script, env = step_script("baseline.yml", "gpu", "Measure"), {"RUNS": "3", "RUNNER_TEMP": str(tmp_path)}
+        for status, calls in (("0", 3), ("1", 3), ("2", 1)):
+            (tmp_path / "status").write_text(status)
+            (tmp_path / "told").unlink(missing_ok=True)
+            done = run_script(script, tmp_path, env)
+            told = (tmp_path / "told").read_text().splitlines()
+            assert (done.returncode, len(told)) == (2 if status == "2" else 0, calls)
+            assert "--benchmark-save=baseline-candidate" in told[0] and f"{tmp_path}/runs/1.json" in told[0]
+
+    def test_the_runs_of_all_runners_replace_the_baselines_whole(self, tmp_path):
+        recorder = Recorder(tmp_path / "runs" / "baseline-0")
+        for number in range(2):
+            recorder.store(recorder.document(), f"{number}.json")
+        python = tmp_path / "venv" / "bin" / "python"
+        write_executable(python, f'#!/bin/sh\nexport PYTHONPATH={WORKFLOWS.parents[1]}\nexec {sys.executable} "$@"\n')
+        env = {"RUNS": "2", "WHY": "an upgrade", "BENCHMARK_STORE": "baselines", "RUNNER_TEMP": str(tmp_path)}
+        summary = tmp_path / "summary.md"
+        script = step_script("baseline.yml", "record", "Replace the baselines")
+        done = run_script(script, tmp_path, env | {"GITHUB_STEP_SUMMARY": str(summary), "HOME": str(tmp_path)})
+        assert done.returncode == 0, done.stderr
+        assert "2 runs are now the baseline, whole" in summary.read_text()
+        assert len(list(tmp_path.glob("baselines/nvidia-h200/marks/*.json"))) == 1
+        done = run_script(script, tmp_path, env | {"RUNS": "5", "GITHUB_STEP_SUMMARY": str(summary)})
+        assert done.returncode != 0 and "a baseline has 5" in done.stderr

@@ -6,9 +6,12 @@ import os
 import numpy as np
 import pytest
 
+from common import marks
 from proof.simulated_runs import benchmark, run, save
 from regression.history import series
+from regression.history.night import read
 from regression.report import history
+from regression.runs.read import read as run_of
 
 NAMES = ("efficientnet_b0-eager-fp32-b1", "efficientnet_b0-tensorrt-fp16-b128")
 
@@ -201,10 +204,33 @@ def test_values_that_are_no_times_are_left_out_of_a_history(tmp_path, capsys):
 
 def test_the_history_of_one_run_is_that_of_its_gpu(tmp_path):
     stored(tmp_path, 8, machine=lambda night: {"gpu": {"slug": "nvidia-h200" if night < 5 else "nvidia-l4"}})
-    past = series.of(tmp_path / "0006_nightly.json", tmp_path)
+    nights, _ = series.read(tmp_path)
+    past = series.of(run_of(tmp_path / "0006_nightly.json"), nights)
     assert past is not None
     assert (past.title, len(past.nights)) == ("nvidia-l4", 3)
-    assert series.of(tmp_path / "elsewhere.json", tmp_path) is None
+
+
+def test_a_run_has_its_history_wherever_its_file_lies(tmp_path):
+    stored(tmp_path / "store", 8)
+    nights, _ = series.read(tmp_path / "store")
+    elsewhere = save(tmp_path, run([benchmark(NAMES[0])], 9), "artifact")
+    past = series.of(run_of(elsewhere), nights)
+    assert past is not None and len(past.nights) == 9 and past.nights[-1].file == elsewhere
+    copy = tmp_path / "copy.json"
+    copy.write_text((tmp_path / "store" / "0007_nightly.json").read_text())
+    again = series.of(run_of(copy), nights)
+    assert again is not None and len(again.nights) == 8 and copy in [night.file for night in again.nights]
+
+
+def test_copies_of_a_run_count_once(tmp_path):
+    stored(tmp_path / "store", 8)
+    document = json.loads((tmp_path / "store" / "0007_nightly.json").read_text())
+    document["suite"]["run_id"] = "one"
+    document["benchmarks"] = document["benchmarks"][:1]
+    save(tmp_path / "store" / "artifacts", document, "0001_cut")
+    save(tmp_path / "store" / "artifacts", document, "0002_cut")
+    nights, _ = series.read(tmp_path / "store")
+    assert len(nights) == 9
 
 
 def test_what_changed_the_night_before_a_step_is_told_with_its_date(tmp_path, capsys):
@@ -254,3 +280,13 @@ def test_the_history_of_a_latency_is_that_of_its_visits(tmp_path, capsys):
     (past,) = series.trace(series.read(tmp_path)[0])
     values = [value for _, value in past.values(change["benchmark"], "latency")]
     assert len(values) == 20 and max(values) < 0.0025
+
+
+def test_an_excluded_night_is_left_out_and_named(tmp_path, capsys):
+    stored(tmp_path, 4)
+    night = read(tmp_path / "0002_nightly.json")
+    marks.append(tmp_path, "exclude", [night.run_id], why="the fan failed")
+    nights, left_out = series.read(tmp_path)
+    assert len(nights) == 3 and all(one.file != night.file for one in nights)
+    (said,) = left_out
+    assert said.startswith(f"{night.file}: was excluded on") and "the fan failed" in said

@@ -503,11 +503,8 @@ def test_a_cpu_is_judged_by_its_latency_alone(new_recorder: Callable[[str], Reco
 
 
 def entry(change: float = 0.02, expires: datetime.date = TODAY, **fields: str) -> Accepted:
-    return Accepted(
-        **({"benchmark": ONE, "metric": "kernel_time", "reason": "fusion is off"} | fields),
-        change=change,
-        expires=expires,
-    )  # type: ignore[arg-type]
+    texts: dict[str, Any] = {"benchmark": ONE, "metric": "kernel_time", "reason": "fusion is off"}
+    return Accepted(**(texts | fields), change=change, expires=expires)
 
 
 def test_an_accepted_change_is_reported_and_does_not_fail(recorder: Recorder) -> None:

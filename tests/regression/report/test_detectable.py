@@ -37,3 +37,11 @@ def test_metrics_without_a_value_have_no_column(recorder: Recorder) -> None:
     latencies = [item for item in report.judgements if item.metric == "latency"]
     heading = table(type(report)(run=report.run, judgements=tuple(latencies))).splitlines()[0]
     assert heading.split() == ["benchmark", "latency"]
+
+
+def test_what_is_wrong_with_the_baseline_is_said(recorder: Recorder, capsys: pytest.CaptureFixture[str]) -> None:
+    recorder.baselines(3)
+    for number in range(3):
+        recorder.store(recorder.document(dict.fromkeys(IDS, 1.01), hour=5 + number))
+    assert main(["detectable", str(recorder.folder)]) == 0
+    assert "The baseline has two speeds: +1.0" in capsys.readouterr().out

@@ -171,6 +171,7 @@ def test_the_markdown_has_the_page_s_content_and_is_short(case):
         "Speed-up over eager FP32",
         "old.json",
         "report.html",
+        f"make it the baseline: `python -m regression baseline refresh {FAST}`",
     ):
         assert part in text
     parts = ("**SLOWER**", "**MISSING**", "To repeat just that: `pytest benchmarks/ ", "`spin_kernel` (0", "**FASTER**")

@@ -67,6 +67,7 @@ def test_everything_is_there_in_order(text):
         ">SLOWER",
         ">MISSING",
         ">FASTER",
+        f"python -m regression baseline refresh {reported.FAST}",
         "1 UNSURE (noisy)",
         "1 SAME</summary>",
         "driver",

@@ -5,7 +5,7 @@ import shlex
 import pytest
 
 from regression.report.groups import Place
-from regression.report.repeat import command
+from regression.report.repeat import command, refresh
 
 IDS = {
     f"{model}-{variant}-b{batch}": Place(model, variant, batch)
@@ -78,3 +78,17 @@ def test_pytest_selects_just_that(pytester):
 
 def test_the_baseline_that_was_asked_for_is_asked_for_again():
     assert command(["m-eager-fp32-b1"], IDS, IDS, "--benchmark-compare=0007").endswith(" --benchmark-compare=0007")
+
+
+@pytest.mark.parametrize(
+    ("faster", "said"),
+    [
+        ([], ""),
+        (["m-eager-fp32-b1"], "python -m regression baseline refresh m-eager-fp32-b1"),
+        (list(IDS)[:3], "python -m regression baseline refresh 'm-eager-fp32-b*' m-tensorrt-fp16-b1"),
+        (["all benchmarks", "m-eager-fp32-b1"], "python -m regression baseline refresh '*'"),
+        (["name with spaces"], "python -m regression baseline refresh 'name with spaces'"),
+    ],
+)
+def test_what_became_faster_can_become_the_baseline(faster, said):
+    assert refresh(faster, [*IDS, "name with spaces"], IDS) == said

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from common import marks
 from regression.explain import explanation
 from regression.judge.judge import judge
 from regression.judge.verdict import EVERY, Verdict
@@ -361,3 +362,30 @@ def test_the_report_of_an_interrupted_run_says_so(recorder: Recorder) -> None:
     assert any(note.startswith("This run was interrupted (SIGTERM while measuring)") for note in report.notes)
     missing = {item.benchmark for item in report.judgements if item.verdict is Verdict.MISSING}
     assert missing == set(IDS[4:])
+
+
+def test_marks_decide_in_a_folder_and_exclude_files_as_well(recorder: Recorder) -> None:
+    runs = recorder.baselines(3)
+    candidate = read(recorder.store(recorder.document(day=3), "0009_baseline-candidate.json"))
+    assert [run.path for run in collect([recorder.folder]).baselines] == [run.path for run in runs]
+    marks.append(recorder.folder, "exclude", [runs[0].identity], why="the fan failed")
+    stored = collect([recorder.folder, runs[0].path])
+    assert [run.path for run in stored.baselines] == [runs[1].path, runs[2].path]
+    (left_out,) = stored.left_out
+    assert (
+        left_out.path == runs[0].path and "was excluded on" in left_out.reason and "the fan failed" in left_out.reason
+    )
+    assert stored.excluded == {runs[0].identity}
+    marks.append(recorder.folder, "refresh", [candidate.identity], benchmarks=[ONE])
+    stored = collect([recorder.folder])
+    assert [(run.path.name, ONE in run.benchmarks, len(run.benchmarks)) for run in stored.baselines] == [
+        ("0002_baseline.json", False, len(IDS) - 1),
+        ("0003_baseline.json", False, len(IDS) - 1),
+        ("0009_baseline-candidate.json", True, 1),
+    ]
+    assert len({run.place for run in stored.baselines}) == 1  # they still timed the same
+    assert any("refreshed" in note for note in stored.notes)
+    marks.append(recorder.folder, "baseline", [candidate.identity])
+    stored = collect([recorder.folder])
+    assert [(run.path, len(run.benchmarks)) for run in stored.baselines] == [(candidate.path, len(IDS))]
+    assert [path.name for path in stored.history] == ["0002_baseline.json", "0003_baseline.json"] and not stored.notes

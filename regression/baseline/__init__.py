@@ -1,0 +1,1 @@
+"""Looks after the baselines of a store: `python -m regression baseline ...`."""

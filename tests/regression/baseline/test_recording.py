@@ -1,0 +1,212 @@
+"""Recording and refreshing baselines, from real pytest processes once and from runs that were made up."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from regression.runs.find import collect
+from regression.runs.read import read
+from regression.store.delivery import deliver
+from regression.store.opening import open_store
+from tests.inner_session import ROOT
+from tests.regression.recorder import IDS, Recorder
+
+Call = Callable[..., tuple[int, str, str]]
+BENCHMARKS = """
+import os, pytest
+
+@pytest.mark.parametrize("number", [1], ids=["quick-b1"])
+def test_quick(benchmark, number):
+    benchmark(lambda: None)
+
+@pytest.mark.parametrize("number", [8], ids=["quick-b8"])
+def test_other(benchmark, number):
+    benchmark(lambda: None)
+    # the second process
+    runs = len(list(__import__("pathlib").Path(os.environ["STORE"]).rglob("*_baseline-candidate.json")))
+    assert runs != 1, "out of memory"
+"""
+CONFTEST = """
+from common import harness
+
+failed = {}
+
+def pytest_sessionstart(session):
+    harness.keep_runs(session.config)
+
+def pytest_runtest_logreport(report):
+    if report.failed:
+        failed[report.nodeid.partition("[")[2].rstrip("]")] = "out of memory"
+
+def pytest_benchmark_update_machine_info(machine_info):
+    machine_info["slug"] = "cpu-test"
+
+def pytest_benchmark_update_json(output_json):
+    import uuid
+    output_json["suite"] = {"schema": 2, "run_id": uuid.uuid4().hex, "failed": failed,
+                            "selected": ["quick-b1", "quick-b8"]}
+"""
+
+
+def test_fresh_processes_make_a_baseline_that_replaces_the_old_one_whole(tmp_path: Path, project: Recorder) -> None:
+    other = project.baselines(2)
+    (tmp_path / "conftest.py").write_text(CONFTEST)
+    (tmp_path / "pytest.ini").write_text(f"[pytest]\naddopts = -p common.harness\npythonpath = {ROOT}\n")
+    (tmp_path / "test_quick.py").write_text(BENCHMARKS)
+    store = tmp_path / "runs"
+    command = [
+        *(sys.executable, "-m", "regression", "baseline", "record", "--runs", "2", "--tests", "test_quick.py"),
+        *("--store", str(store), "--", "-p", "no:cacheprovider", "--benchmark-max-time=0.001"),
+    ]
+    environment = {"PYTHONPATH": str(ROOT), "STORE": str(store), "HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stdout + done.stderr  # a benchmark failed
+    assert "quick-b8 failed in 1 of 2 runs and has no value of 1 run: out of memory" in done.stderr
+    runs = collect([store]).baselines
+    assert [sorted(run.benchmarks) for run in runs] == [["quick-b1", "quick-b8"], ["quick-b1"]]
+    assert len({run.identity for run in runs}) == 2
+    assert all(path.name.endswith("_baseline-candidate.json") for path in store.glob("cpu-test/Linux*/*.json"))
+    (mark,) = store.glob("cpu-test/marks/*.json")
+    assert json.loads(mark.read_text())["kind"] == "baseline"
+    assert "2 runs are now the baseline, whole" in done.stdout and "cpu-test: 2 runs of 2 benchmarks" in done.stdout
+    assert len(other) == len(collect([tmp_path / "baselines"]).baselines)  # another store's
+
+
+def test_a_signal_is_passed_on_and_the_old_baseline_stays(tmp_path: Path, project: Recorder) -> None:
+    project.baselines(2)
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    (tmp_path / "test_it.py").write_text(
+        "import os, signal, time\ndef test_it():\n    os.kill(os.getppid(), signal.SIGTERM)\n    time.sleep(60)\n"
+    )
+    command = [sys.executable, "-m", "regression", "baseline", "record", "--tests", "test_it.py"]
+    environment = {"PYTHONPATH": str(ROOT), "HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "interrupted in run 1 of 5. The old baseline is as it was." in done.stderr
+    assert len(collect([project.folder]).baselines) == 2
+
+
+def test_runs_of_several_runners_become_the_baseline_at_once(
+    project: Recorder, new_recorder: Callable[[str], Recorder], call: Call
+) -> None:
+    project.baselines(3)
+    runner = new_recorder("artifacts")
+    files = [runner.store(runner.document(day=9), f"run-{number}.json") for number in range(3)]
+    status, told, _ = call("record", "--runs", "3", "--from", *map(str, files))
+    assert status == 0 and "3 runs are now the baseline, whole" in told
+    assert told.count("  history") == 3
+    stored = collect([Path("baselines")])
+    assert [run.day for run in stored.baselines] == ["2026-03-09"] * 3
+    assert len(stored.history) == 3
+    # the same again changes nothing but the mark
+    assert call("record", "--runs", "3", "--from", *map(str, files))[0] == 0
+    assert len(list(Path("baselines").rglob("*_baseline-candidate.json"))) == 3
+
+
+def test_too_few_or_interrupted_or_mixed_runs_replace_nothing(
+    project: Recorder, new_recorder: Callable[[str], Recorder], call: Call
+) -> None:
+    project.baselines(3)
+    runner = new_recorder("artifacts")
+    good = runner.store(runner.document(day=9), "a.json")
+    cut = runner.store(runner.document(day=9, interrupted="SIGTERM while measuring"), "b.json")
+    document = runner.document(day=9)
+    document["machine_info"]["settings"]["precision_policy"] = "FP32"
+    other = runner.store(document, "c.json")
+    for files, said in (
+        ([good, good], "1 different run of nvidia-h200, TF32 convolutions given, and a baseline has 2"),
+        ([good, cut], "was interrupted (SIGTERM while measuring)"),
+        ([good, other], "1 different run of nvidia-h200, TF32 convolutions given"),
+    ):
+        status, _, error = call("record", "--runs", "2", "--from", *map(str, files))
+        assert status == 2 and said in error
+    assert [run.day for run in collect([Path("baselines")]).baselines] == ["2026-03-01"] * 3
+    assert not list(Path("baselines").rglob("marks"))
+
+
+def test_runs_of_several_gpu_models_become_a_baseline_of_each(
+    new_recorder: Callable[[str], Recorder], call: Call
+) -> None:
+    runner, files = new_recorder("artifacts"), []
+    for number, slug in enumerate(("nvidia-h200", "nvidia-l4") * 2):
+        document = runner.document(day=9)
+        document["machine_info"]["gpu"]["slug"] = slug
+        files.append(runner.store(document, f"run-{number}.json"))
+    status, told, _ = call("record", "--runs", "2", "--from", *map(str, files), "--store", "new")
+    assert status == 0 and told.count("2 runs are now the baseline, whole") == 2
+    for slug in ("nvidia-h200", "nvidia-l4"):
+        assert len(collect([Path("new") / slug]).baselines) == 2
+
+
+def test_a_night_of_the_store_becomes_part_of_a_baseline(project: Recorder, call: Call) -> None:
+    project.baselines(2)
+    nights = [project.store(project.document(day=4), f"{number:04d}_nightly.json") for number in (11, 12)]
+    assert call("record", "--runs", "2", "--from", "0011", "0012")[0] == 0
+    assert [run.day for run in collect([Path("baselines")]).baselines] == ["2026-03-04"] * 2
+    assert all(night.exists() for night in nights)
+
+
+def test_some_benchmarks_are_refreshed_and_the_others_stay(project: Recorder, call: Call) -> None:
+    project.baselines(5)
+    fast = dict.fromkeys(IDS, 0.9)
+    for number in range(11, 16):
+        project.store(project.document(fast, day=9), f"{number:04d}_nightly.json")
+    status, told, _ = call("refresh", "*-tensorrt-fp16-*", "--from", *(f"{number:04d}" for number in range(11, 16)))
+    refreshed = [id_ for id_ in IDS if "tensorrt" in id_]
+    assert status == 0 and all(id_ in told for id_ in refreshed) and IDS[0] not in told
+    stored = collect([Path("baselines")])
+    for id_ in IDS:
+        days = {run.day for run in stored.baselines if id_ in run.benchmarks}
+        assert days == {"2026-03-09" if id_ in refreshed else "2026-03-01"}
+    (note,) = stored.notes
+    assert note.startswith(f"The baseline's values of {', '.join(sorted(refreshed))} were refreshed on ")
+    status, told, _ = call("list")
+    assert "3 benchmarks refreshed by newer runs" in told and "for 3 benchmarks" in told
+    status, _, error = call("refresh", "*-rtx-*", "--from", *(f"{number:04d}" for number in range(11, 16)))
+    assert status == 2 and "*-rtx-* matches no benchmark" in error
+
+
+def test_a_benchmark_that_failed_gives_no_value(project: Recorder) -> None:
+    project.store(project.document(failed={IDS[0]: "labels differ"}))
+    project.store(project.document())
+    values = [IDS[0] in run.benchmarks for run in collect([project.folder]).baselines]
+    assert values == [False, True]
+    (named,) = collect([project.folder / "0001_baseline.json"]).baselines
+    assert IDS[0] not in named.benchmarks and named.place == collect([project.folder]).baselines[1].place
+
+
+def test_a_process_that_stores_nothing_makes_no_baseline(project: Recorder, call: Call) -> None:
+    project.baselines(2)
+    status, _, error = call("record", "--tests", "no_such_tests.py", "--", "-p", "no:cacheprovider")
+    assert status == 2 and "run 1 of 5: pytest ended with status 4 and stored no run" in error
+    assert "The old baseline is as it was." in error
+    assert len(collect([Path("baselines")]).baselines) == 2 and not list(Path("baselines").rglob("marks"))
+
+
+def test_a_store_elsewhere_is_looked_after_as_a_folder_is(new_recorder: Callable[[str], Recorder], call: Call) -> None:
+    """fsspec's own memory stands for object storage."""
+    runner, store = new_recorder("artifacts"), f"memory://{uuid.uuid4().hex}"
+    nights = [runner.store(runner.document(day=2), f"{number:04d}_nightly.json") for number in (1, 2)]
+    for night in nights:
+        deliver(open_store(store), night)
+    old = [runner.store(runner.document(), f"old-{number}.json") for number in range(2)]
+    assert call("record", "--runs", "2", "--from", *map(str, old), "--store", store)[0] == 0
+    assert call("record", "--runs", "2", "--from", *map(str, nights), "--store", store)[0] == 0
+    assert call("exclude", read(nights[0]).identity, "--why", "the fan failed", "--store", store)[0] == 0
+    status, told, _ = call("list", "--store", store)
+    assert status == 0 and "nvidia-h200): 1 run of 9 benchmarks, 2026-03-02" in told and "the fan failed" in told
+    assert call("migrate", "--store", store)[0] == 1
+    assert call("prune", "--keep", "1d", "--store", store)[0] == 0
+    status, told, _ = call("list", "--store", store)
+    assert "1 run of 9 benchmarks, 2026-03-02" in told and "the fan failed" in told and "history" not in told
+
+
+@pytest.mark.parametrize("words", [["record", "--runs", "0"], ["refresh"], ["record", "--from"]])
+def test_wrong_options_are_refused(project: Recorder, call: Call, words: list[str]) -> None:
+    assert call(*words)[0] == 2
