@@ -12,6 +12,7 @@ from typing import Any
 
 from regression.incidents.cause import LABELS, SESSION, UNMEASURED, Failure, compiler
 from regression.metrics import METRICS, Kind, lookup
+from regression.report.groups import Place, places
 from regression.runs.read import read
 from regression.runs.run import Run, UnusableRun
 from regression.text import change, escaped, fit, flattened, measure, why
@@ -46,8 +47,10 @@ class Job:
     """Every benchmark of the suite; None where some were deselected or that is not known."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """What may have ended an incident: commit, software, baseline."""
-    repeat: str = ""
-    """The command that measures and judges again what failed."""
+    known: frozenset[str] = frozenset()
+    """Every benchmark that it knows of."""
+    places: Mapping[str, Place] = field(default_factory=dict)
+    """Where they stand in the suite's matrix."""
 
 
 def jobs(folder: Path, runners: Sequence[str] = ()) -> list[Job]:
@@ -139,7 +142,8 @@ def _job(folder: Path, name: str) -> Job:
         settled=_settled(run, failures),
         selected=run.selected if run.suite.get("deselected") == 0 else None,
         environment=_environment(run, verdict),
-        repeat=_text(verdict.get("repeat"), 1000),
+        known=frozenset((*run.benchmarks, *run.failed, *(run.selected or ()))),
+        places=places(run),
     )
 
 

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from regression.incidents import state as states
-from regression.incidents.cause import COUNTS, KERNEL_TIME, LABELS, LATENCY, OF_ALL, SESSION, UNMEASURED, Failure
+from regression.incidents.cause import COUNTS, KERNEL_TIME, LABELS, LATENCY, OF_ALL, SESSION, UNMEASURED, Cause, Failure
 from regression.incidents.job import Job
 from regression.incidents.plan import Action, Issue, Kind, Night, Plan
 from regression.incidents.state import UNJUDGED, State
+from regression.report.repeat import command
 from regression.text import code, count, fit, flattened, plain
 
 LARGEST = 65_000
@@ -68,7 +69,7 @@ def body(action: Action, night: Night, links: Links, known: Sequence[Issue] = ()
             _rows(cause.failures),
             _rows(cause.also, "The same benchmarks also fail in:"),
             _operators((*cause.failures, *cause.also)),
-            *_repeats(night, cause.gpus),
+            _repeat(cause, night),
         ]
     parts.append(_links(links))
     if known:
@@ -159,10 +160,12 @@ def _operators(failures: Sequence[Failure]) -> str:
     return _list("Operators behind it:", [f"{code(benchmark)}: {code(said)}" for benchmark, said in told])
 
 
-def _repeats(night: Night, gpus: Sequence[str]) -> list[str]:
-    """The command that measures and judges again what failed, of each GPU model where they differ."""
-    found = dict.fromkeys(job.repeat for job in night.judged if job.gpu in gpus and job.repeat)
-    return [f"To repeat what failed: {code(repeat)}" for repeat in list(found)[:MOST_NAMED]]
+def _repeat(cause: Cause, night: Night) -> str:
+    """The command that measures and judges again just this."""
+    of_cause = [job for job in night.judged if job.gpu in cause.gpus]
+    known = {name for job in of_cause for name in job.known}
+    at = {name: place for job in of_cause for name, place in job.places.items()}
+    return f"To repeat just that: {code(command(cause.benchmarks, known, at))}"
 
 
 def _jobs(jobs: Sequence[Job]) -> str:

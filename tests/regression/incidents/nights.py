@@ -12,7 +12,14 @@ from tests.regression.recorder import Recorder
 
 IDS = tuple(
     f"efficientnet_b0-{variant}-b{batch}"
-    for variant in ("eager-fp32", "eager-fp16", "torchscript-fp32", "torchscript-fp16", "tensorrt-fp16", "tensorrt-fp32")
+    for variant in (
+        "eager-fp32",
+        "eager-fp16",
+        "torchscript-fp32",
+        "torchscript-fp16",
+        "tensorrt-fp16",
+        "tensorrt-fp32",
+    )
     for batch in (1, 128)
 )
 TENSORRT = tuple(id_ for id_ in IDS if "tensorrt" in id_)

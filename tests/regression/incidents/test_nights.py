@@ -112,7 +112,7 @@ def test_one_issue_for_each_cause_with_the_rest_of_its_life(repository, capsys):
 
     issues = repository.after(5, h200=slower(TENSORRT[:1]))
     (said,) = issues[0]["comments"]
-    assert "Still failing" in said and TENSORRT[1] in said and TENSORRT[0] not in said
+    assert "Still failing" in said and f"`{TENSORRT[1]}`" in said and f"`{TENSORRT[0]}`" not in said
     issues = repository.after(6, h200={})
     assert titles(issues) == [] and len(issues[0]["comments"]) == 2
     assert "Nothing that stored runs record changed since 2026-03-05" in issues[0]["comments"][-1]
@@ -124,7 +124,7 @@ def test_a_night_that_is_run_again_repeats_nothing_and_takes_what_it_adds(reposi
     issues = repository.after(2, h200=slower(TENSORRT))
     assert len(issues) == 1
     (said,) = issues[0]["comments"]
-    assert "New on 2026-03-02" in said and TENSORRT[3] in said and TENSORRT[0] not in said
+    assert "New on 2026-03-02" in said and f"`{TENSORRT[3]}`" in said and f"`{TENSORRT[0]}`" not in said
     repository.fleet.folder = repository.fleet.folder / "once more"
     assert len(repository.after(2, h200=slower(TENSORRT))[0]["comments"]) == 1
 
