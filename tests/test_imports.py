@@ -31,7 +31,7 @@ PURE = tuple(
 # What forms share; every other module under report/ is a form.
 SHARED_BY_FORMS = {
     f"regression.report.{name}"
-    for name in ("content", "rows", "answer", "coverage", "groups", "repeat", "measured", "figures")
+    for name in ("content", "rows", "answer", "coverage", "groups", "repeat", "measured", "figures", "templating")
 }
 
 IMPORT_ALL = """
