@@ -8,13 +8,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from regression.fleet import night
+from regression.fleet.fleet import Fleet, fleet
+
 END = datetime.datetime(2026, 11, 24, 2, 30, tzinfo=datetime.UTC)
 GPUS = (
-    ("NVIDIA H200", "9.0"), ("NVIDIA H100 80GB HBM3", "9.0"), ("NVIDIA H100 PCIe", "9.0"), ("NVIDIA GH200 480GB", "9.0"),
-    ("NVIDIA A100-SXM4-40GB", "8.0"), ("NVIDIA A100-SXM4-80GB", "8.0"), ("NVIDIA A10G", "8.6"), ("NVIDIA A30", "8.0"),
-    ("NVIDIA A40", "8.6"), ("NVIDIA RTX A6000", "8.6"), ("NVIDIA GeForce RTX 3090", "8.6"), ("NVIDIA L4", "8.9"),
-    ("NVIDIA L40S", "8.9"), ("NVIDIA GeForce RTX 4090", "8.9"), ("NVIDIA RTX 6000 Ada Generation", "8.9"),
-    ("Tesla T4", "7.5"), ("Tesla V100-SXM2-32GB", "7.0"), ("NVIDIA B200", "10.0"), ("NVIDIA GeForce RTX 5090", "12.0"),
+    ("NVIDIA H200", "9.0"), ("NVIDIA H100 80GB HBM3", "9.0"), ("NVIDIA H100 PCIe", "9.0"),
+    ("NVIDIA GH200 480GB", "9.0"), ("NVIDIA A100-SXM4-40GB", "8.0"), ("NVIDIA A100-SXM4-80GB", "8.0"),
+    ("NVIDIA A10G", "8.6"), ("NVIDIA A30", "8.0"), ("NVIDIA A40", "8.6"), ("NVIDIA RTX A6000", "8.6"),
+    ("NVIDIA GeForce RTX 3090", "8.6"), ("NVIDIA L4", "8.9"), ("NVIDIA L40S", "8.9"),
+    ("NVIDIA GeForce RTX 4090", "8.9"), ("NVIDIA RTX 6000 Ada Generation", "8.9"), ("Tesla T4", "7.5"),
+    ("Tesla V100-SXM2-32GB", "7.0"), ("NVIDIA B200", "10.0"), ("NVIDIA GeForce RTX 5090", "12.0"),
     ("NVIDIA RTX PRO 6000 Blackwell Server Edition", "12.0"),
 )  # fmt: skip
 IDS = tuple(
@@ -83,6 +87,13 @@ def save(store: Path, document: Mapping[str, Any], number: int, name: str = "nig
     return path
 
 
+def shown(store: Path) -> Fleet:
+    """The fleet of a store that has one."""
+    found = fleet(night.read(store)[0])
+    assert found is not None
+    return found
+
+
 def edited(*changes: tuple[Callable[[str], bool], str, str]) -> Verdicts:
     """Verdicts that are SAME, but for (which ids, metric, verdict)."""
     found = same()
@@ -111,10 +122,10 @@ def large(store: Path, models: int = 20, nights: int = 90, padding: int = 0) -> 
                 verdicts |= edited((lambda id_: "eager-fp16" in id_, "kernel_time", "FASTER"))
             if gpu == "NVIDIA A40":
                 verdicts |= edited((lambda id_: id_ == IDS[0], "peak_memory", "CHANGED"))
-            accepted = None
+            accepted: Mapping[str, Mapping[str, str]] | None = None
             if gpu == "NVIDIA A10G":
                 verdicts |= edited((lambda id_: id_ == IDS[5], "kernel_time", "SLOWER"))
-                accepted: Mapping[str, Mapping[str, str]] = {}
+                accepted = {}
             if (at * 7 + night) % 23 == 0 and ago:
                 continue
             if gpu == "Tesla V100-SXM2-32GB" and ago < 3:
