@@ -9,12 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from common.identity import identity
+from common.marks import excluded
 from common.schema import BASELINE_FILE, INTERRUPTED, RUN_FILE
 from regression.metrics import lookup
 from regression.runs.find import walk
+from regression.runs.marks import read_marks
 from regression.runs.read import load
 from regression.runs.run import LeftOut, UnusableRun
-from regression.text import escaped, fit, flattened
+from regression.text import count, escaped, fit, flattened
 
 NIGHTS = 30
 """So many days are shown, the last one included."""
@@ -40,6 +43,8 @@ class Night:
     """Of them, those that fail; None in runs of versions that did not say it."""
     models: Mapping[str, str | None] = field(default_factory=dict)
     """Benchmark to its model, as the run names it."""
+    run_id: str = ""
+    """The run's identity, which its copies share."""
     url: str = ""
     """Where its page is: the run of GitHub Actions that measured it."""
 
@@ -78,12 +83,15 @@ def of(document: Mapping[str, Any], path: Path) -> Night:
         verdicts=verdicts,
         failures=_words(suite["failures"]) if "failures" in suite else None,
         models=models,
+        run_id=identity(document),
         url=url if isinstance(url, str) and CI_URL.fullmatch(url) else "",
     )
 
 
 def read(store: Path, days: int = NIGHTS) -> tuple[list[Night], list[str]]:
-    """The nights of every GPU model's last `days` days, and a sentence for each file that is no use.
+    """The nights of every GPU model's last `days` days, and a sentence for each file that is left out.
+
+    Copies of a run count once; what a mark excludes does not count.
 
     A GPU model's days are counted from its own latest night. Files are read from the highest number down, and each
     folder only as far as its days reach: a year of nights takes as long as a month.
@@ -98,10 +106,15 @@ def read(store: Path, days: int = NIGHTS) -> tuple[list[Night], list[str]]:
     nights: list[Night] = []
     for files in folders.values():
         nights += _latest(files, days, left_out)
+    said, wrong = read_marks([store, *(path for path in store.iterdir() if path.is_dir())])
+    out = excluded(said)
+    nights = list({night.run_id: night for night in nights if night.run_id not in out}.values())
     newest: dict[str, datetime.date] = {}
     for night in nights:
         newest[night.slug] = max(night.day, newest.get(night.slug, night.day))
-    return [night for night in nights if _is_within(night, newest[night.slug], days)], [str(item) for item in left_out]
+    shown = [night for night in nights if _is_within(night, newest[night.slug], days)]
+    marked = [f"{count(len(out), 'run')} that a mark excludes"] if out else []
+    return shown, [*map(str, left_out), *wrong, *marked]
 
 
 def _latest(files: Iterable[Path], days: int, left_out: list[LeftOut]) -> list[Night]:

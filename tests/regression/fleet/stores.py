@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from regression.fleet import night
+from regression.fleet import night as nights
 from regression.fleet.fleet import Fleet, fleet
 
 END = datetime.datetime(2026, 11, 24, 2, 30, tzinfo=datetime.UTC)
@@ -89,7 +89,7 @@ def save(store: Path, document: Mapping[str, Any], number: int, name: str = "nig
 
 def shown(store: Path) -> Fleet:
     """The fleet of a store that has one."""
-    found = fleet(night.read(store)[0])
+    found = fleet(nights.read(store)[0])
     assert found is not None
     return found
 
@@ -104,11 +104,11 @@ def edited(*changes: tuple[Callable[[str], bool], str, str]) -> Verdicts:
     return found
 
 
-def large(store: Path, models: int = 20, nights: int = 90, padding: int = 0) -> Path:
+def large(store: Path, models: int = 20, days: int = 90, padding: int = 0) -> Path:
     """A fleet with something of everything: `padding` characters come on top of each benchmark."""
     for at, (gpu, capability) in enumerate(GPUS[:models]):
-        for night in range(nights):
-            ago = nights - 1 - night
+        for night in range(days):
+            ago = days - 1 - night
             verdicts = edited((lambda id_: id_.endswith("-b1"), "latency", "UNSURE"))
             if at % 5 == 3 and night % 11 == at % 11:
                 verdicts = edited((lambda _: True, "kernel_time", "UNSURE"), (lambda _: True, "latency", "UNSURE"))

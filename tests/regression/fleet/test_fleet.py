@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from common import marks
 from regression.fleet import names, night
 from regression.fleet.fleet import Word, fleet
 from tests.regression.fleet import stores
@@ -174,3 +175,14 @@ def test_an_address_that_is_no_workflow_run_is_no_link(url):
     assert night.of(run(*H200, 0, ci_url=url), path).url == ""
     good = "https://github.example.com/owner/name/actions/runs/42"
     assert night.of(json.loads(json.dumps(run(*H200, 0, ci_url=good))), path).url == good
+
+
+def test_copies_count_once_and_what_a_mark_excludes_does_not(tmp_path):
+    path = save(tmp_path, run(*H200, 0, SLOW, run_id="a"), 1)
+    save(tmp_path, run(*H200, 0, SLOW, run_id="a"), 2)
+    save(tmp_path, run(*H200, 1, None, run_id="b"), 3)
+    nights, left_out = night.read(tmp_path)
+    assert len(nights) == 2 and left_out == []
+    marks.append(path.parent.parent, marks.EXCLUDE, ["a"], why="somebody else used the GPU")
+    nights, left_out = night.read(tmp_path)
+    assert [one.run_id for one in nights] == ["b"] and left_out == ["1 run that a mark excludes"]

@@ -21,7 +21,7 @@ H200 = stores.GPUS[0]
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """Twenty GPU models, and a store of them."""
-    store = stores.large(tmp_path_factory.mktemp("fleet") / "store", nights=31)
+    store = stores.large(tmp_path_factory.mktemp("fleet") / "store", days=31)
     return store, stores.shown(store)
 
 
