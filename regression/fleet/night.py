@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from common import ci
 from common.identity import identity
 from common.marks import excluded
-from common.schema import BASELINE_FILE, INTERRUPTED, RUN_FILE
+from common.schema import INTERRUPTED, PERHAPS_BASELINE_FILE, RUN_FILE
 from regression.metrics import lookup
 from regression.runs.find import walk
 from regression.runs.marks import read_marks
@@ -24,7 +25,6 @@ NIGHTS = 30
 LATE = 5
 """So many runs in a row may have been delivered late, before the rest of a folder is taken to be older."""
 OF_ONE_RUN = re.compile(r"[0-9a-f]{12}")
-CI_URL = re.compile(r"https://[\w.-]+/[\w.-]+/[\w.-]+/actions/runs/[0-9]{1,20}", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +67,6 @@ def of(document: Mapping[str, Any], path: Path) -> Night:
         id_, model = lookup(record, ("param",)), lookup(record, ("params", "model"))
         if isinstance(id_, str):
             models[escaped(id_)] = model if isinstance(model, str) else None
-    url = suite.get("ci_url")
     interrupted = bool(suite.get(INTERRUPTED))
     verdicts = {} if interrupted else _words(suite.get("verdicts"))
     if all(word == "NEW" for of_one in verdicts.values() for word in of_one.values()):
@@ -84,7 +83,7 @@ def of(document: Mapping[str, Any], path: Path) -> Night:
         failures=_words(suite["failures"]) if "failures" in suite else None,
         models=models,
         run_id=identity(document),
-        url=url if isinstance(url, str) and CI_URL.fullmatch(url) else "",
+        url=ci.checked(suite.get(ci.CI_URL)),
     )
 
 
@@ -99,7 +98,7 @@ def read(store: Path, days: int = NIGHTS) -> tuple[list[Night], list[str]]:
     left_out: list[LeftOut] = []
     folders: dict[Path, list[Path]] = {}
     for path in walk(store, left_out):
-        if RUN_FILE.fullmatch(path.name) and not BASELINE_FILE.fullmatch(path.name):
+        if RUN_FILE.fullmatch(path.name) and not PERHAPS_BASELINE_FILE.fullmatch(path.name):
             # Where writers may overwrite each other, each run of a folder lies in a folder of its own.
             folder = path.parent.parent if OF_ONE_RUN.fullmatch(path.parent.name) else path.parent
             folders.setdefault(folder, []).append(path)

@@ -109,7 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--url", type=_link, default="", metavar="URL", help="where the night can be seen")
     parser.add_argument("--commit", type=_commit, default="", metavar="SHA", help="the commit that was measured")
-    parser.add_argument("--night", type=_date, default="", metavar="DATE", help="default: when the runs were measured")
+    parser.add_argument("--night", type=_date, metavar="DATE", help="default: when the runs were measured")
     parser.add_argument("--label", default=github.LABEL, help=f"of the issues (default: {github.LABEL})")
     parser.add_argument(
         "--most", type=int, default=MOST_OPENED, metavar="ISSUES",
