@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 
@@ -43,11 +44,11 @@ class Night:
     day: str
     jobs: tuple[Job, ...]
 
-    @property
+    @functools.cached_property
     def failures(self) -> dict[tuple[str, str, str], Failure]:
         return {failure.key: failure for job in self.jobs for failure in job.failures}
 
-    @property
+    @functools.cached_property
     def environment(self) -> dict[str, Mapping[str, str]]:
         """GPU to what was recorded; of several jobs on one GPU model only what they agree on."""
         found: dict[str, Mapping[str, str]] = {}
@@ -56,7 +57,7 @@ class Night:
             found[job.gpu] = {key: value for key, value in job.environment.items() if before.get(key) == value}
         return found
 
-    @property
+    @functools.cached_property
     def judged(self) -> tuple[Job, ...]:
         return tuple(job for job in self.jobs if job.judged)
 
@@ -114,12 +115,13 @@ def plan(night: Night, issues: Iterable[Issue], most_opened: int = MOST_OPENED) 
     known = sorted(issues, key=lambda issue: (issue.state.first, issue.number))
     of_failures = [issue for issue in known if issue.state.kind == FAILURES]
     owners = {key: issue.number for issue in reversed(of_failures) for key in issue.state.covered}
+    explained = _explained(of_failures)
     joined: dict[int, list[Failure]] = {}
     new: list[Failure] = []
     for key, failure in night.failures.items():
         if key in owners:
             continue
-        number = _explained(failure, of_failures)
+        number = explained.get((failure.gpu, failure.benchmark, failure.family))
         if number is None:
             new.append(failure)
         else:
@@ -141,15 +143,15 @@ def plan(night: Night, issues: Iterable[Issue], most_opened: int = MOST_OPENED) 
     return Plan(night=night, actions=tuple(sorted(actions, key=lambda action: order.index(action.kind))))
 
 
-def _explained(failure: Failure, issues: Sequence[Issue]) -> int | None:
-    """The issue whose incident explains a failure of the same benchmark."""
+def _explained(issues: Sequence[Issue]) -> dict[tuple[str, str, str], int]:
+    """(GPU, benchmark, family of a metric) to the first issue whose incident explains such a failure."""
+    found: dict[tuple[str, str, str], int] = {}
     for issue in issues:
         lead = issue.state.family
-        benchmarks = {(gpu, name) for gpu, _, name in issue.state.failing - issue.state.well}
-        explained = {lead} | causes.EXPLAINS.get(lead, frozenset())
-        if failure.family in explained and (failure.gpu, failure.benchmark) in benchmarks:
-            return issue.number
-    return None
+        for gpu, _, benchmark in issue.state.failing - issue.state.well:
+            for family in (lead, *causes.EXPLAINS.get(lead, ())):
+                found.setdefault((gpu, benchmark, family), issue.number)
+    return found
 
 
 def _is(state: State, found: Cause, day: str) -> bool:

@@ -13,8 +13,8 @@ from typing import Any
 
 SCHEMA = 1
 COMMENT = re.compile(r"<!-- nightly-incident (\{[^\n]*\}) -->")
-# Above this the lists are packed; GitHub takes 65,536 characters of text and all.
-LONGEST_PLAIN = 8_000
+# Above the first the lists are packed; GitHub takes 65,536 characters of text and all.
+LONGEST_PLAIN, LONGEST = 8_000, 45_000
 LARGEST_UNPACKED_BYTES = 2**22
 
 FAILURES, UNJUDGED = "failures", "unjudged"
@@ -50,17 +50,31 @@ class State:
 
 
 def written(state: State) -> str:
-    """The comment, on one line; nothing in it can end it."""
-    lists = {name: _nested(getattr(state, name)) for name in ("failing", "also", "well")}
+    """The comment, on one line; nothing in it can end it.
+
+    Of more than fits into an issue the first half is remembered, and so on: the next night opens an issue for the rest.
+    """
+    text = _document(state)
+    while len(text) > LONGEST and state.failing:
+        fewer = len(state.failing) // 2
+        state = dataclasses.replace(
+            state, failing=frozenset(sorted(state.failing)[:fewer]), also=frozenset(), well=frozenset()
+        )
+        text = _document(state)
+    return f"<!-- nightly-incident {text} -->"
+
+
+def _document(state: State) -> str:
+    lists = {name: _grouped(getattr(state, name)) for name in ("failing", "also", "well")}
     document: dict[str, Any] = {
         "schema": SCHEMA, "kind": state.kind, "first": state.first, "last": state.last, "family": state.family,
         "compiler": state.compiler, "environment": {gpu: dict(fields) for gpu, fields in state.environment.items()},
     }  # fmt: skip
     text = _json(document | lists)
-    if len(text) > LONGEST_PLAIN:
-        packed = base64.b64encode(zlib.compress(_json(lists).encode(), 9)).decode("ascii")
-        text = _json(document | {"packed": packed})
-    return f"<!-- nightly-incident {text} -->"
+    if len(text) <= LONGEST_PLAIN:
+        return text
+    packed = base64.b64encode(zlib.compress(_json(lists).encode(), 9)).decode("ascii")
+    return _json(document | {"packed": packed})
 
 
 def read(body: str) -> State | None:
@@ -95,23 +109,33 @@ def _json(value: object) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e")
 
 
-def _nested(keys: Iterable[tuple[str, str, str]]) -> dict[str, dict[str, list[str]]]:
-    found: dict[str, dict[str, list[str]]] = {}
+def _grouped(keys: Iterable[tuple[str, str, str]]) -> list[list[list[Any]]]:
+    """Names of benchmarks once: lists of (GPU, metric) pairs, each with the benchmarks that have just these."""
+    of_benchmark: dict[str, list[list[str]]] = {}
     for gpu, metric, benchmark in sorted(keys):
-        found.setdefault(gpu, {}).setdefault(metric, []).append(benchmark)
-    return found
+        of_benchmark.setdefault(benchmark, []).append([gpu, metric])
+    groups: dict[str, list[list[Any]]] = {}
+    for benchmark, pairs in of_benchmark.items():
+        groups.setdefault(json.dumps(pairs), [pairs, []])[1].append(benchmark)
+    return list(groups.values())
 
 
-def _flat(nested: Mapping[str, Mapping[str, list[str]]]) -> Keys:
+def _flat(grouped: Iterable[Any]) -> Keys:
     keys = frozenset(
         (gpu, metric, benchmark)
-        for gpu, metrics in nested.items()
-        for metric, names in metrics.items()
-        for benchmark in names
+        for pairs, benchmarks in grouped
+        for gpu, metric in pairs
+        for benchmark in _listed(benchmarks)
     )
     if not all(isinstance(name, str) for key in keys for name in key):
         raise TypeError
     return keys
+
+
+def _listed(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError
+    return value
 
 
 def _texts(fields: Mapping[str, Any]) -> dict[str, str]:
