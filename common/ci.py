@@ -8,7 +8,7 @@ from collections.abc import Mapping
 CI_URL = "ci_url"
 """The field of `suite` that holds the address of the workflow run that measured; its artifacts hold the page."""
 
-ADDRESS = re.compile(r"https://[\w.-]+/[\w.-]+/[\w.-]+/actions/runs/[0-9]{1,20}", re.ASCII)
+ADDRESS = re.compile(r"https://[\w-][\w.-]*/[\w-][\w.-]*/[\w-][\w.-]*/actions/runs/[0-9]{1,20}", re.ASCII)
 
 
 def url(environment: Mapping[str, str]) -> str:
