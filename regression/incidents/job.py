@@ -47,6 +47,8 @@ class Job:
     """Every benchmark of the suite; None where some were deselected or that is not known."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """What may have ended an incident: commit, software, baseline."""
+    differences: tuple[tuple[str, str, str], ...] = ()
+    """What is recorded otherwise than in the baseline: field, before, now."""
     known: frozenset[str] = frozenset()
     """Every benchmark that it knows of."""
     places: Mapping[str, Place] = field(default_factory=dict)
@@ -142,6 +144,7 @@ def _job(folder: Path, name: str) -> Job:
         settled=_settled(run, failures),
         selected=run.selected if run.suite.get("deselected") == 0 else None,
         environment=_environment(run, verdict),
+        differences=_differences(verdict),
         known=frozenset((*run.benchmarks, *run.failed, *(run.selected or ()))),
         places=places(run),
     )
@@ -244,6 +247,13 @@ def _environment(run: Run, verdict: Mapping[str, Any]) -> dict[str, str]:
         number = lookup(verdict, ("baselines", "count"))
         fields["baseline"] = f"{number} runs, {hashlib.sha256(names.encode()).hexdigest()[:6]}"
     return {name: fit(flattened(str(value)), 40) for name, value in list(fields.items())[:30] if value}
+
+
+def _differences(verdict: Mapping[str, Any]) -> tuple[tuple[str, str, str], ...]:
+    listed = lookup(verdict, ("differences", "listed"))
+    rows = [row for row in (listed if isinstance(listed, list) else []) if isinstance(row, dict)]
+    found = [(_text(row.get("field")), _text(row.get("baseline")), _text(row.get("now"))) for row in rows]
+    return tuple(row for row in found if row[0])
 
 
 def _rows(verdict: Mapping[str, Any]) -> dict[tuple[str, str], Mapping[str, Any]]:

@@ -64,11 +64,11 @@ def body(action: Action, night: Night, links: Links, known: Sequence[Issue] = ()
         cause = action.cause
         assert cause is not None, "an issue is opened for a cause"
         parts = [
-            f"**New on {night.day}**, not seen the night before: "
-            f"{count(len(cause.benchmarks), 'benchmark')} on {plain(_some(cause.gpus))}.",
+            f"**New on {night.day}**: {count(len(cause.benchmarks), 'benchmark')} on {plain(_some(cause.gpus))}.",
             _rows(cause.failures),
             _rows(cause.also, "The same benchmarks also fail in:"),
             _operators((*cause.failures, *cause.also)),
+            _differences(cause, night),
             _repeat(cause, night),
         ]
     parts.append(_links(links))
@@ -158,6 +158,17 @@ def _metric(key: str) -> str:
 def _operators(failures: Sequence[Failure]) -> str:
     told = dict.fromkeys((one.benchmark, one.operators) for one in failures if one.operators)
     return _list("Operators behind it:", [f"{code(benchmark)}: {code(said)}" for benchmark, said in told])
+
+
+def _differences(cause: Cause, night: Night) -> str:
+    """What is recorded otherwise than in the baseline, which may be the reason."""
+    told = dict.fromkeys(
+        f"{code(job.gpu)}: {plain(name)} {code(before)} -> {code(now)}"
+        for job in night.judged
+        if job.gpu in cause.gpus
+        for name, before, now in job.differences
+    )
+    return _list("Recorded otherwise than in the baseline:", list(told))
 
 
 def _repeat(cause: Cause, night: Night) -> str:
