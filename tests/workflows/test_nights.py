@@ -1,5 +1,6 @@
 """Three nights of the nightly workflow by its own steps, in a scratch repository: each night knows those before it."""
 
+import importlib
 import json
 import os
 import shutil
@@ -26,6 +27,12 @@ class Repository:
         subprocess.run(["git", "init", "--quiet", "--bare", str(self.remote)], check=True)
         write_executable(folder / "bin" / "gh", GH)
         (folder / "issues.json").write_text("[]")
+        # A hosted job's Python has what its step Install names, and nothing else.
+        (folder / "site").mkdir()
+        for package in ("platformdirs", "jinja2", "markupsafe"):
+            (folder / "site" / package).symlink_to(Path(str(importlib.import_module(package).__file__)).parent)
+        self.hosted_python = f'#!/bin/sh\nPYTHONPATH="{folder / "site"}" exec "{sys.executable}" -S "$@"\n'
+        write_executable(folder / "bin" / "python", self.hosted_python)
         self.summaries: dict[str, str] = {}
 
     def checkout(self, name: str) -> Path:
@@ -42,7 +49,7 @@ class Repository:
 
     def env(self, temp: Path, night: int, **more: str) -> dict[str, str]:
         return {
-            "PATH": f"{self.folder / 'bin'}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PATH": f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
             "HOME": str(self.folder / "home"),
             "RUNNER_TEMP": str(temp),
             "RUNNER_NAME": "h200-1",
@@ -85,7 +92,7 @@ class Repository:
         done["Commit the runs"] = self.step("keep", "Commit the runs", hosted, temp, night)
         name = "Open, update and close issues"
         done[name] = self.step("issues", name, hosted, temp, night, GITHUB_SERVER_URL="https://github.com")
-        write_executable(temp / "venv" / "bin" / "python", f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+        write_executable(temp / "venv" / "bin" / "python", self.hosted_python)
         done["restore for the fleet"] = self.step("fleet", "Restore the stored runs", hosted, temp, night, **env)
         done["Write the page"] = self.step("fleet", "Write the page", hosted, temp, night, **env)
         return done
