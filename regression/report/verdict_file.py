@@ -77,7 +77,7 @@ def _document(content: Content, exit_status: int, page: Path | None, most: int) 
             "labels_checked": covered.labels_checked,
             "labels_wrong": covered.labels_wrong,
         },
-        "look_first": _cut(content.look_first, LONGEST_SENTENCE),
+        "look_first": _cut(content.look_first, 2 * LONGEST),
         "failures": {
             "count": len(failed),
             "listed": [_row(row) | {"operators": _operators(content, row)} for row in failed[:most]],
