@@ -51,11 +51,25 @@ def _baseline(arguments: Sequence[str]) -> int:
     return command.main(arguments)
 
 
+def _incidents(arguments: Sequence[str]) -> int:
+    from regression.incidents import command
+
+    return command.main(arguments)
+
+
+def _fleet(arguments: Sequence[str]) -> int:
+    from regression.fleet import command
+
+    return command.main(arguments)
+
+
 COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {
     "history": _history,
     "detectable": _detectable,
     "store": _store,
     "baseline": _baseline,
+    "incidents": _incidents,
+    "fleet": _fleet,
 }
 
 

@@ -38,7 +38,9 @@ ALSO = (
     "Also: `python -m regression history FOLDER` finds when something changed, "
     "`python -m regression detectable FOLDER` says which changes a baseline can show, "
     "`python -m regression baseline list` which baselines there are, "
-    "`python -m regression store list` what a store of runs holds."
+    "`python -m regression store list` what a store of runs holds, "
+    "`python -m regression fleet STORE` how all GPU models of a store do, and "
+    "`python -m regression incidents FOLDER` keeps the issues of a nightly."
 )
 
 

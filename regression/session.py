@@ -13,7 +13,7 @@ from regression.judge.accepted import Accepted
 from regression.judge.judge import judge
 from regression.judge.limits import CONFIRMATIONS
 from regression.judge.patience import recent, sentences, unwatched
-from regression.judge.verdict import EVERY, Report, Verdict, suspects, verdicts
+from regression.judge.verdict import EVERY, Report, Verdict, failures, suspects, verdicts
 from regression.metrics import Metric
 from regression.report import terminal
 from regression.report.content import content
@@ -56,6 +56,7 @@ class Additions:
     confirmations: list[tuple[dict[str, Any], dict[str, Any]]] = dataclasses.field(default_factory=list)
     """Likewise."""
     verdicts: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)
+    failures: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)
 
     def add_to(self, document: dict[str, Any]) -> None:
         """Add to a stored run, in place."""
@@ -65,7 +66,7 @@ class Additions:
         for entry, suite in self.confirmations:
             rerun.add_confirmation(document, entry, suite)
         if self.verdicts:
-            document["suite"]["verdicts"] = self.verdicts
+            document["suite"] |= {"verdicts": self.verdicts, "failures": self.failures}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,7 +127,7 @@ class _Judging:
             self._confirm(run, suspected, report.controls)
             run = self._run()
             report = self._report(run)
-        self.additions.verdicts = verdicts(report)
+        self.additions.verdicts, self.additions.failures = verdicts(report), failures(report)
         patience = self.rules.patience
         found = unwatched(report, recent(self.stored.history, run, patience, self.stored.excluded), patience)
         report = dataclasses.replace(report, notes=(*report.notes, *self.notes, *sentences(found, patience)))

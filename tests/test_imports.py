@@ -28,10 +28,15 @@ WITHOUT_PYTEST = (
 PURE = tuple(
     f"rehearsal.{name}" for name in ("judge", "outputs", "plan", "protocol", "record", "report", "sequential", "turns")
 )
+# What jobs of the nightly workflow run where next to nothing is installed.
+NOT_ON_A_HOSTED_RUNNER = frozenset({"numpy", "scipy", "matplotlib", "ruptures", "torch", "fsspec", "pytest", "proof"})
+SHOWING_AND_KEEPING = (
+    "regression.fleet.command", "regression.report.fleet", "regression.report.fleet_page", "regression.store.command",
+)  # fmt: skip
 # What forms share; every other module under report/ is a form.
 SHARED_BY_FORMS = {
     f"regression.report.{name}"
-    for name in ("content", "rows", "answer", "coverage", "groups", "repeat", "measured", "figures")
+    for name in ("content", "rows", "answer", "coverage", "groups", "repeat", "measured", "figures", "templating")
 }
 
 IMPORT_ALL = """
@@ -62,6 +67,8 @@ def loaded(*packages: str) -> set[str]:
         (("rehearsal",), {"pytest", "_pytest", "pytest_benchmark", "proof"}),
         (("rehearsal.worker",), {"pytest", "_pytest", "pytest_benchmark", "execnet", "regression", "proof"}),
         (PURE, {"torch", "timm", "execnet", "pytest", "fixtures", "proof"}),
+        (("regression.incidents",), NOT_ON_A_HOSTED_RUNNER | {"platformdirs", "jinja2"}),
+        (SHOWING_AND_KEEPING, NOT_ON_A_HOSTED_RUNNER),
     ],
     ids=[
         "common",
@@ -70,6 +77,8 @@ def loaded(*packages: str) -> set[str]:
         "rehearsal",
         "a side of a rehearsal",
         "judging a rehearsal",
+        "keeping issues",
+        "showing a fleet and keeping its runs",
     ],
 )
 def test_a_fresh_interpreter_loads_no_more_than_it_should(packages: tuple[str, ...], unwanted: set[str]) -> None:

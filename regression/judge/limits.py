@@ -12,11 +12,11 @@ import numpy.typing as npt
 from scipy import special
 
 from regression.judge.noise import Floats, Noise
+from regression.judge.verdict import FAMILY_WISE_ERROR as FAMILY_WISE_ERROR
 
 Bools = npt.NDArray[np.bool_]
 
-# Over all tests of a run and both directions: the error of what is reported, and of what is measured again.
-FAMILY_WISE_ERROR = 0.01
+# Over all tests of a run and both directions: the error of what is measured again.
 SCREEN_ERROR = 0.2
 # Each confirmation must lie outside this one-sided error by itself.
 AGREEMENT_ERROR = 0.05

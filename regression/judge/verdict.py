@@ -6,9 +6,11 @@ import dataclasses
 from enum import StrEnum
 from pathlib import Path
 
-from regression.judge.limits import FAMILY_WISE_ERROR
 from regression.runs.environment import Difference
 from regression.runs.run import Label, LeftOut
+
+# Over all tests of a run and both directions: the error of what is reported.
+FAMILY_WISE_ERROR = 0.01
 
 
 class Verdict(StrEnum):
@@ -127,4 +129,13 @@ def verdicts(report: Report) -> dict[str, dict[str, str]]:
     kept: dict[str, dict[str, str]] = {}
     for item in report.judgements:
         kept.setdefault(item.benchmark, {})[item.metric] = str(item.verdict)
+    return kept
+
+
+def failures(report: Report) -> dict[str, dict[str, str]]:
+    """What a stored run keeps as `suite.failures`: of the verdicts that fail, id to metric to reason."""
+    kept: dict[str, dict[str, str]] = {}
+    for item in report.judgements:
+        if item.failed:
+            kept.setdefault(item.benchmark, {})[item.metric] = str(item.reason)
     return kept

@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-
-import jinja2
-from markupsafe import Markup
 
 from regression.explain.explanation import operators_worth_showing, sentence, worth_showing
 from regression.explain.kernels import Change, Explanation
@@ -20,9 +15,9 @@ from regression.report.coverage import where
 from regression.report.figures import Picture
 from regression.report.measured import SpeedUp
 from regression.report.rows import Row, change_text
+from regression.report.templating import environment
 from regression.text import microseconds
 
-TEMPLATES = Path(__file__).parent / "templates"
 # More would make a page that nobody reads to its end, and larger than a mail server takes.
 MOST_CHANGED = 8
 MOST_KERNELS = 12
@@ -50,10 +45,8 @@ class Article:
 
 def html(content: Content) -> str:
     """The page."""
-    templates = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
-    templates.filters |= {"us": _us, "micro": _micro, "breakable": _breakable}
+    templates = environment()
+    templates.filters |= {"us": _us, "micro": _micro}
     templates.globals |= {"change_text": change_text, "sentence": sentence}
     templates.globals |= {"most_rows": MOST_ROWS, "most_groups": MOST_GROUPS, "most_notes": MOST_NOTES}
     articles = [_article(one) for one in content.changed[: min(content.moved, MOST_CHANGED)]]
@@ -123,8 +116,3 @@ def _us(seconds: float) -> str:
 
 def _micro(text: str) -> str:
     return text.replace(" us", " µs")
-
-
-def _breakable(name: str) -> Markup:
-    """A name that a narrow column may break between its words, and not only anywhere."""
-    return Markup("<wbr>").join(re.split(r"(?<=[_<:,/-])", name))

@@ -10,15 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from common.numbers import significant
-from regression.report.content import Content
+from regression.explain.explanation import operators_worth_showing, worth_showing
+from regression.judge.verdict import EVERY
+from regression.report.content import MOVED, Content
 from regression.report.coverage import FAILED
 from regression.report.rows import Row
-from regression.text import escaped, fit
+from regression.text import escaped, fit, flattened, microseconds
 
 SCHEMA = 1
 LARGEST_BYTES = 10_000
 # What lists hold at most; where that is still too much, half of it, and so on.
 MOST_LISTED = 12
+MOST_OPERATORS = 3
 LONGEST, LONGEST_SENTENCE = 120, 500
 NOT_JUDGED = "not judged"
 
@@ -53,6 +56,7 @@ def unjudged(why: str, *, exit_status: int) -> str:
 def _document(content: Content, exit_status: int, page: Path | None, most: int) -> dict[str, Any]:
     covered = content.coverage
     verdicts = Counter(row.word for row in content.rows)
+    failed = [row for row in content.rows if row.failed]
     return {
         "schema": SCHEMA,
         "status": content.status.lower(),
@@ -73,7 +77,11 @@ def _document(content: Content, exit_status: int, page: Path | None, most: int) 
             "labels_checked": covered.labels_checked,
             "labels_wrong": covered.labels_wrong,
         },
-        "failures": _listed([_row(row) for row in content.rows if row.failed], most),
+        "look_first": _cut(content.look_first, 2 * LONGEST),
+        "failures": {
+            "count": len(failed),
+            "listed": [_row(row) | {"operators": _operators(content, row)} for row in failed[:most]],
+        },
         "wrong_labels": _listed(
             [{"benchmark": _cut(id_), "message": _cut(label.message)} for id_, label in content.wrong_labels], most
         ),
@@ -112,6 +120,20 @@ def _row(row: Row) -> dict[str, Any]:
         "reason": str(row.reason),
         "detail": _cut(row.detail),
     }
+
+
+def _operators(content: Content, row: Row) -> str:
+    """The operators, else the kernels, that account for most of a slower kernel time; empty where nothing does."""
+    if row.verdict not in MOVED or row.benchmark == EVERY:
+        return ""
+    told = next((one.explanation for one in content.changed if one.benchmark == row.benchmark), None)
+    if told is None or told.missing:
+        return ""
+    said = [
+        f"{flattened(one.operator)} {microseconds(one.change_s)} ({one.kind})"
+        for one in operators_worth_showing(told, MOST_OPERATORS)
+    ] or [f"{one.short} {microseconds(one.change_s)} ({one.kind})" for one in worth_showing(told, MOST_OPERATORS)[0]]
+    return _cut(", ".join(said), 2 * LONGEST)
 
 
 def _listed(items: Sequence[Any], most: int) -> dict[str, Any]:

@@ -39,7 +39,7 @@ EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 def read(path: Path, metrics: Sequence[Metric] = METRICS) -> Run:
     """One stored run. Raises UnusableRun where nothing in it can be judged."""
-    return parse(_load(path), path, metrics)
+    return parse(load(path), path, metrics)
 
 
 def parse(document: Mapping[str, Any], path: Path, metrics: Sequence[Metric] = METRICS) -> Run:
@@ -79,7 +79,8 @@ def parse(document: Mapping[str, Any], path: Path, metrics: Sequence[Metric] = M
     )
 
 
-def _load(path: Path) -> Mapping[str, Any]:
+def load(path: Path) -> Mapping[str, Any]:
+    """The JSON object of a file; nothing in it is checked. Raises UnusableRun where it is none."""
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):

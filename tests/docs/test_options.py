@@ -37,7 +37,7 @@ def of_the_suite(of_pytest) -> set[str]:
 
 @pytest.fixture(scope="module")
 def of_regression() -> set[str]:
-    commands: list[list[str]] = [[], ["history"], ["detectable"]]
+    commands: list[list[str]] = [[], ["history"], ["detectable"], ["incidents"], ["fleet"]]
     commands += [[room, name] for room, names in (("store", STORE), ("baseline", BASELINE)) for name in names]
     return {option for words in commands for option in options("regression", *words)} - {"--help"}
 

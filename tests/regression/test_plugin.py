@@ -72,7 +72,9 @@ def verdict_lines(result):
     return lines[next(i for i, line in enumerate(lines) if line.startswith("---") and " verdict " in line) :]
 
 
-def test_slower_is_measured_again_stored_and_fails(run_suite, record_baseline, pytester, fresh_processes):
+def test_slower_is_measured_again_stored_and_fails(run_suite, record_baseline, pytester, fresh_processes, monkeypatch):
+    for name, value in (("SERVER_URL", "https://github.com"), ("REPOSITORY", "owner/name"), ("RUN_ID", "42")):
+        monkeypatch.setenv(f"GITHUB_{name}", value)
     record_baseline(scale=1 / 500)
     written = ("--report=reports/page.html", "--verdict-json=reports/verdict.json")
     result = run_suite("--benchmark-compare", "--benchmark-save=night", *written, *ONE)
@@ -93,6 +95,8 @@ def test_slower_is_measured_again_stored_and_fails(run_suite, record_baseline, p
     assert all(one["benchmarks"][ID]["latency_s"] > 0 for one in suite["confirmations"])
     assert all(one["benchmarks"][ID]["host_calibration_s"] > 0 for one in suite["confirmations"])
     assert suite["verdicts"][ID]["latency"] == "SLOWER"
+    assert suite["failures"] == {ID: {"latency": "without-controls"}}
+    assert suite["ci_url"] == "https://github.com/owner/name/actions/runs/42"
     page = (pytester.path / "reports/page.html").read_text()
     assert ID in page and "<script" not in page
     assert night.name in page

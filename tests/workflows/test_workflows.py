@@ -16,21 +16,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
 
 from tests.regression.recorder import Recorder
+from tests.workflows.steps import WORKFLOWS, load, run_script, step_script, write_executable
+from tests.workflows.suite_stand_in import record
 
-WORKFLOWS = Path(__file__).parents[2] / ".github" / "workflows"
 FILES = sorted(WORKFLOWS.glob("*.yml"))
 CHECKOUT = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1"
 
 HOSTED = re.compile(r"(ubuntu|windows|macos)-(latest|[\d.]+)(-arm|-intel|-large|-xlarge)?")
 PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
 USES = re.compile(r"^\s*(?:-\s+)?uses:\s*(.+?)\s*$", re.MULTILINE)
-
-
-def load(path: Path) -> dict[str, Any]:
-    return YAML(typ="safe", pure=True).load(path)
 
 
 def triggers(workflow: dict[str, Any]) -> set[str]:
@@ -177,31 +173,6 @@ class TestChecksRefuseABadWorkflow:
         assert jobs_that_could_leave_hosted_runners(example(on="schedule", runs_on="self-hosted")) == []
 
 
-def step_script(workflow: str, job: str, step: str) -> str:
-    steps = load(WORKFLOWS / workflow)["jobs"][job]["steps"]
-    (script,) = [entry["run"] for entry in steps if entry.get("name") == step]
-    return script
-
-
-def run_script(script: str, folder: Path, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run a step's script as GitHub does for ``shell: bash``."""
-    return subprocess.run(
-        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
-        check=False,
-        cwd=folder,
-        env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **env},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-
-
-def write_executable(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    path.chmod(0o755)
-
-
 class TestContinuousIntegration:
     def test_runs_the_project_s_own_entry_point_on_both_pythons(self):
         jobs = load(WORKFLOWS / "ci.yml")["jobs"]
@@ -221,14 +192,35 @@ class TestNightly:
     def test_only_the_clock_or_a_person_starts_it(self):
         assert triggers(load(WORKFLOWS / "nightly.yml")) == {"schedule", "workflow_dispatch"}
 
-    def test_gpu_job_may_only_read_and_the_hosted_job_only_write_issues(self):
+    def test_every_job_may_do_what_it_is_for_and_no_more(self):
         workflow = load(WORKFLOWS / "nightly.yml")
-        gpu, issue = workflow["jobs"]["gpu"], workflow["jobs"]["issue"]
+        jobs = workflow["jobs"]
         assert workflow["permissions"] == {}
-        assert gpu["permissions"] == {"contents": "read"}
-        assert issue["permissions"] == {"issues": "write"}
-        assert HOSTED.fullmatch(issue["runs-on"])
-        assert "github.token" not in json.dumps(gpu) and "secrets" not in json.dumps(workflow)
+        assert {name: job["permissions"] for name, job in jobs.items()} == {
+            "gpu": {"contents": "read"},
+            "keep": {"contents": "write"},
+            "issues": {"contents": "read", "issues": "write"},
+            "fleet": {"contents": "read"},
+            "pages": {"pages": "write", "id-token": "write"},
+        }
+        may_write = [name for name, job in jobs.items() if "write" in job["permissions"].values()]
+        assert all(HOSTED.fullmatch(jobs[name]["runs-on"]) for name in may_write)
+        assert "secrets" not in json.dumps(workflow)
+
+    def test_what_measures_never_sees_the_token(self):
+        steps = load(WORKFLOWS / "nightly.yml")["jobs"]["gpu"]["steps"]
+        assert [step.get("name") for step in steps if "github.token" in json.dumps(step)] == ["Restore the stored runs"]
+
+    def test_publishing_is_off_unless_a_variable_says_so(self):
+        jobs = load(WORKFLOWS / "nightly.yml")["jobs"]
+        assert "vars.FLEET_PAGES == 'true'" in jobs["pages"]["if"]
+        (upload,) = [step for step in jobs["fleet"]["steps"] if "pages" in step.get("uses", "")]
+        assert upload["if"] == "${{ vars.FLEET_PAGES == 'true' }}"
+
+    def test_runs_are_kept_and_issues_followed_also_after_a_red_night(self):
+        jobs = load(WORKFLOWS / "nightly.yml")["jobs"]
+        for name in ("keep", "issues", "fleet"):
+            assert "!cancelled()" in jobs[name]["if"] and "success()" not in jobs[name]["if"]
 
     def test_without_runners_it_is_skipped(self):
         gpu = load(WORKFLOWS / "nightly.yml")["jobs"]["gpu"]
@@ -241,7 +233,7 @@ class TestNightly:
     def test_a_cancelled_job_still_tells_and_keeps_what_it_measured(self):
         steps = load(WORKFLOWS / "nightly.yml")["jobs"]["gpu"]["steps"]
         after = steps[[step.get("name") for step in steps].index("Run the suite") + 1 :]
-        assert len(after) == 2 and all(step["if"] == "${{ always() }}" for step in after)
+        assert len(after) == 3 and all("always()" in step["if"] for step in after)
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_the_signal_of_a_cancelled_job_reaches_the_suite(self, tmp_path, number):
@@ -257,7 +249,12 @@ class TestNightly:
         process = subprocess.Popen(
             ["bash", "--noprofile", "--norc", "-eo", "pipefail", "step.sh"],
             cwd=tmp_path,
-            env={"PATH": os.environ["PATH"], "RUNNER_TEMP": str(tmp_path)},
+            env={
+                "PATH": os.environ["PATH"],
+                "RUNNER_TEMP": str(tmp_path),
+                "BENCHMARK_STORE": "store",
+                "PATIENCE": "5",
+            },
             start_new_session=True,
         )
         deadline = time.monotonic() + 20
@@ -286,15 +283,10 @@ class TestNightlySummary:
         (tmp_path / "temp" / "nightly").mkdir(parents=True)
         return tmp_path
 
-    def write(self, runner: Path, machine: object = None, *, baseline: bool = True) -> None:
+    def write(self, runner: Path, machine: object = None) -> None:
         machine = {"gpu": {"slug": "nvidia-h200"}} if machine is None else machine
         run = runner / "temp" / "nightly" / "run.json"
         run.write_text(json.dumps({"machine_info": machine, "benchmarks": []}), encoding="utf-8")
-        folder = runner / "baselines" / "nvidia-h200" / "Linux-CPython-3.12-64bit"
-        folder.mkdir(parents=True)
-        (folder / "0002_nightly.json").write_text("{}", encoding="utf-8")
-        if baseline:
-            (folder / "0001_baseline.json").write_text("{}", encoding="utf-8")
 
     def judge(self, runner: Path, **env: str) -> tuple[int, str]:
         """Exit status and summary; the artifact's report says the same."""
@@ -304,20 +296,27 @@ class TestNightlySummary:
             "RUNNER_TEMP": str(runner / "temp"),
             "RUNNER_NAME": "h200 `$(touch owned)`",
             "GITHUB_STEP_SUMMARY": str(summary),
+            "BENCHMARK_STORE": str(runner / "store"),
+            "PATIENCE": "5",
+            "INDEX": "3",
             **env,
         }
         result = run_script(script, runner, env)
+        assert (runner / "temp" / "nightly" / "index").read_text() == "3\n"
         text = summary.read_text(encoding="utf-8")
         assert (runner / "temp" / "nightly" / "report.md").read_text(encoding="utf-8") == text
         assert text.startswith("## h200 `$(touch owned)`\n") and not (runner / "owned").exists()
         return result.returncode, text
 
-    def test_shows_the_table_against_the_gpu_s_own_baseline(self, runner):
+    def test_shows_the_table_and_the_history_of_the_store(self, runner):
         self.write(runner)
         status, text = self.judge(runner)
-        run = runner / "temp" / "nightly" / "run.json"
+        night, judge = runner / "temp" / "nightly", f"--store {runner / 'store'} --judge-patience 5 --format markdown"
         assert status == 0
-        assert f"TABLE {run} --baseline baselines/nvidia-h200 --format markdown\n" in text
+        assert f"TABLE {night / 'run.json'} {judge} --report {night / 'report.html'}\n" in text
+        (night / "report.html").touch()
+        (runner / "summary.md").unlink()
+        assert f"TABLE {night / 'run.json'} {judge}\n" in self.judge(runner)[1], "the suite has written the page"
 
     def test_fails_with_the_verdict_and_still_shows_the_table(self, runner):
         self.write(runner)
@@ -326,10 +325,19 @@ class TestNightlySummary:
         assert "TABLE" in text
 
     def test_says_that_there_is_no_baseline(self, runner):
-        self.write(runner, baseline=False)
+        """With the real command, whose sentence it goes by."""
+        (runner / "regression.py").unlink()
+        for code in ("common", "regression"):
+            (runner / code).symlink_to(WORKFLOWS.parents[1] / code)
+        run = record(runner / "scratch", 11)
+        (runner / "temp" / "nightly" / "run.json").write_text(json.dumps(run), encoding="utf-8")
         status, text = self.judge(runner)
         assert status == 0
-        assert "no baseline for `nvidia-h200`" in text and "--benchmark-save=baseline" in text
+        assert "no baseline for `nvidia-h200`" in text and "`python -m regression baseline record`" in text
+
+    def test_fails_where_judging_itself_fails(self, runner):
+        self.write(runner)
+        assert self.judge(runner, VERDICT="2")[0] == 2
 
     @pytest.mark.parametrize(("status", "is_told"), [("not judged", True), ("failed", False)])
     def test_says_why_nothing_was_judged(self, runner, status, is_told):
@@ -359,71 +367,43 @@ class TestNightlySummary:
         assert "names no GPU" in text
 
 
-class TestNightlyIssue:
-    """The step that opens the issue, or comments on the one that is open."""
+class TestNightlyIssues:
+    """The step that keeps the issues; tests/regression/incidents says what becomes of them."""
 
-    GH = """\
-#!/bin/sh
-printf '%s\\n' "$*" >> calls
-case "$1 $2" in
-  "issue list") cat open_issue ;;
-  "issue comment"|"issue create") cp body.md sent.md ;;
-esac
-"""
+    def keep(self, folder: Path, issues: str = "[]", **env: str) -> tuple[int, str]:
+        """Exit status and summary, with a stand-in for `gh` that has no issue."""
+        for code in ("common", "regression"):
+            (folder / code).symlink_to(WORKFLOWS.parents[1] / code)
+        write_executable(folder / "bin" / "gh", f"#!/bin/sh\nprintf '%s' '{issues}'\n")
+        write_executable(folder / "bin" / "python", f'#!/bin/sh\nexec "{sys.executable}" -S "$@"\n')
+        summary = folder / "summary.md"
+        env = {
+            "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
+            "GPU_RUNNERS": '["h200"]',
+            "GITHUB_SHA": "0123456789abcdef",
+            "GITHUB_SERVER_URL": "https://github.com",
+            "GITHUB_REPOSITORY": "owner/name",
+            "GITHUB_RUN_ID": "42",
+            "GITHUB_STEP_SUMMARY": str(summary),
+            **env,
+        }
+        done = run_script(step_script("nightly.yml", "issues", "Open, update and close issues"), folder, env)
+        return done.returncode, summary.read_text(encoding="utf-8") + done.stderr
 
-    @pytest.fixture
-    def report(self, tmp_path):
-        """Runs the step with a stand-in for ``gh``; returns its calls and the text it sent."""
-        write_executable(tmp_path / "bin" / "gh", self.GH)
+    def test_needs_nothing_but_python_and_says_what_it_did(self, tmp_path):
+        """-S: no installed package can be imported, as on the hosted runner."""
+        status, text = self.keep(tmp_path)
+        assert status == 0
+        assert "New tonight:" in text and "Nothing judged by h200" in text and "The job left nothing" in text
 
-        def run(*, open_issue: str = "", artifacts: dict[str, str] | None = None) -> tuple[list[str], str]:
-            (tmp_path / "open_issue").write_text(open_issue, encoding="utf-8")
-            for name, text in (artifacts or {}).items():
-                (tmp_path / "nightly" / name).parent.mkdir(parents=True, exist_ok=True)
-                (tmp_path / "nightly" / name).write_text(text, encoding="utf-8")
-            env = {
-                "PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}",
-                "LABEL": "nightly-failure",
-                "GITHUB_REF_NAME": "main",
-                "GITHUB_SHA": "0123456789abcdef",
-                "GITHUB_SERVER_URL": "https://github.com",
-                "GITHUB_REPOSITORY": "owner/name",
-                "GITHUB_RUN_ID": "42",
-            }
-            script = step_script("nightly.yml", "issue", "Open the issue, or comment on the open one")
-            result = run_script(script, tmp_path, env)
-            assert result.returncode == 0, result.stderr
-            calls = (tmp_path / "calls").read_text(encoding="utf-8").splitlines()
-            return calls, (tmp_path / "sent.md").read_text(encoding="utf-8")
+    def test_is_red_where_the_issues_cannot_be_read(self, tmp_path):
+        status, text = self.keep(tmp_path, issues="not JSON")
+        assert status == 2
+        assert "did not answer with a list" in text
 
-        return run
-
-    def test_opens_one_where_none_is_open(self, report):
-        calls, text = report()
-        assert [call.split()[:2] for call in calls] == [["issue", "list"], ["label", "create"], ["issue", "create"]]
-        assert "--label nightly-failure" in calls[0] and "--state open" in calls[0]
-        assert "--label nightly-failure" in calls[2]
-        assert "https://github.com/owner/name/actions/runs/42" in text
-
-    def test_comments_on_the_open_one(self, report):
-        calls, text = report(open_issue="17\n")
-        assert [call.split()[:3] for call in calls][1:] == [["issue", "comment", "17"]]
-        assert "https://github.com/owner/name/actions/runs/42" in text
-
-    def test_closes_nothing(self):
-        assert "close" not in step_script("nightly.yml", "issue", "Open the issue, or comment on the open one")
-
-    def test_carries_the_report_of_every_runner(self, report):
-        _, text = report(artifacts={f"nightly-{job}/report.md": f"## nightly-{job}\n" for job in (0, 1)})
-        assert "## nightly-0\n## nightly-1\n" in text
-
-    def test_carries_the_report_of_a_single_runner(self, report):
-        _, text = report(artifacts={"report.md": "## h200\n"})  # one artifact alone gets no folder of its own
-        assert "## h200\n" in text
-
-    def test_stays_under_the_limit_of_a_comment(self, report):
-        _, text = report(artifacts={"report.md": "µ" * 200_000})
-        assert 50_000 < len(text) < 65_536
+    def test_runs_after_a_green_night_as_well(self):
+        condition = load(WORKFLOWS / "nightly.yml")["jobs"]["issues"]["if"]
+        assert "!cancelled()" in condition and "failure" not in condition
 
 
 class TestBaseline:

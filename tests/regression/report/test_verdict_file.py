@@ -50,6 +50,7 @@ def test_what_failed_is_named_with_its_numbers(case, tmp_path):
     assert slow == {
         "benchmark": SLOW, "metric": "kernel_time", "unit": "s", "baseline": 0.005, "now": 0.00506, "change": 0.012,
         "detectable": 0.004, "verdict": "SLOWER", "reason": "confirmed", "detail": "",
+        "operators": "spin_kernel +60.00 us (new)",
     }  # fmt: skip
     assert (gone["benchmark"], gone["now"], gone["reason"], gone["detail"]) == (GONE, None, "failed", "out of memory")
     assert told["wrong_labels"]["listed"] == [

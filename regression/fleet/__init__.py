@@ -1,0 +1,1 @@
+"""All GPU models of a store side by side: their nights, their verdicts, and where they disagree."""
