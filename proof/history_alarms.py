@@ -9,7 +9,8 @@ import sys
 import numpy as np
 from scipy.signal import lfilter
 
-from regression.history.changepoints import Floats, changes, penalty
+from regression.history.noise import Floats, penalty
+from regression.history.search import changes
 from regression.history.series import FALSE_ALARM, noise_floor
 from regression.metrics import METRICS, OF_THE_MACHINE, Kind
 
