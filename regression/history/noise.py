@@ -14,15 +14,13 @@ FEWEST = 6
 # From so many values the slope at an end is told.
 NEAR = 10
 PAIRS = np.triu_indices(NEAR, 1)
-# Degrees of freedom that one night is worth: nights that are alike, and levels, take their part of them.
-FREEDOM = 0.6
 # Beyond this the exponential of a logarithm says no more than that it is large.
 LARGEST = 50.0
 
 
 def penalty(nights: int, false_alarm: float) -> float:
     """What a change point costs in a series of so many nights, in variances of the noise."""
-    return float(stats.t.isf(false_alarm / (2 * nights), FREEDOM * nights) ** 2)
+    return float(stats.t.isf(false_alarm / (2 * nights), nights / 2 + 1) ** 2)
 
 
 def smallest_step(values: int, noise: float, false_alarm: float) -> float:

@@ -112,7 +112,9 @@ def search(
         each = pool.of_each(offsets, gpus)
         calm = noise.without_single_outliers(logs - each)
         nightly = _mean(calm, night, count)
-        fit = changepoints.fit(nightly, cost, max(noise.between_nights(nightly), floor), max(len(offsets), 1))
+        # Bad nights are noise as well.
+        quiet = max(noise.between_nights(_mean(logs - each, night, count)), floor)
+        fit = changepoints.fit(nightly, cost, quiet, max(len(offsets), 1))
         rest = logs - each - fit.values[night]
         fitted, offsets = each, pool.corrected(offsets, rest, gpus)
     changes = changepoints.beyond_bad_nights(fit.changes, _mean(rest, night, count))
