@@ -4,13 +4,13 @@ import datetime
 import math
 import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from common.marks import excluded
 from regression.history import night as nights
 from regression.history import pool
 from regression.history.changepoints import DRIFT, STEP
+from regression.history.event import SWAP, Event, History, Short, Swap, measured_alike
 from regression.history.night import Night
 from regression.history.noise import FEWEST
 from regression.history.search import Found, search
@@ -24,125 +24,10 @@ from regression.runs.run import LeftOut
 FALSE_ALARM = 0.01
 # A change point of a small change lies up to two nights beside the true one (docs/history.md).
 NEARBY = 2
-SWAP = "swap"
+# A drift that lasts until one of so many newest nights goes on.
+NEWEST = 2
 # Of a metric that says nothing of its own: a change that a series must be able to show, as a fraction.
 WORTH_KNOWING = 0.01
-
-
-@dataclass(frozen=True)
-class Event:
-    """One lasting change of one benchmark and metric: a `step`, a `drift`, or what a `swap` of the GPU did.
-
-    `first` is the first night that differs, `last` the first at the new level (later than `first` for a drift). The
-    true first night lies between `earliest` and `latest`. `before` and `after` are in the metric's unit, on the GPU of
-    `first`. `environment` is what was recorded otherwise, with the night where that is not `first`.
-    """
-
-    benchmark: str
-    metric: Metric
-    kind: str
-    first: Night
-    last: Night
-    earliest: Night
-    latest: Night
-    nights: int
-    before: float
-    after: float
-    environment: tuple[str, ...]
-
-    @property
-    def ratio(self) -> float | None:
-        """After over before; None where there was none of it before."""
-        return self.after / self.before if self.before else None
-
-    @property
-    def a_night(self) -> float | None:
-        """By which fraction a drift moves on in one night; None for what is none, and where there was none before."""
-        return self.ratio ** (1 / self.nights) - 1 if self.kind == DRIFT and self.ratio else None
-
-
-@dataclass(frozen=True)
-class Swap:
-    """The night from which on another GPU measures, and what that changed."""
-
-    night: Night
-    before: str
-    after: str
-    events: tuple[Event, ...]
-    environment: tuple[str, ...]
-
-    def sentence(self) -> str:
-        """What happened to the GPU, and in how many series it shows."""
-        shown = {0: "no series shows it", 1: "1 series shows it"}.get(
-            len(self.events), f"{len(self.events)} series show it"
-        )
-        return f"{self.night.day}: another GPU measures from here on ({self.before} -> {self.after}); {shown}."
-
-
-@dataclass(frozen=True)
-class Short:
-    """A series with too few nights to show a change worth knowing, and how many it needs."""
-
-    benchmark: str
-    metric: Metric
-    nights: int
-    needed: int
-
-
-@dataclass(frozen=True)
-class History:
-    """The stored runs of one GPU model, MIG profile and precision policy in time order, and what changed in them."""
-
-    identity: tuple[str, str, str]
-    nights: tuple[Night, ...]
-    series: int
-    events: tuple[Event, ...]
-    swaps: tuple[Swap, ...] = ()
-    short: tuple[Short, ...] = ()
-    disturbed: int = 0
-    """Nights with values of a disturbed GPU, which are left out."""
-
-    @property
-    def title(self) -> str:
-        return ", ".join(part for part in self.identity[:2] if part)
-
-    def sentence(self) -> str:
-        """How many runs there are from when to when, what came of them, and what too few nights cannot tell."""
-        count = len(self.nights)
-        if count < FEWEST:
-            runs = "one stored run" if count == 1 else f"{count} stored runs"
-            return f"{self.title}: {runs}; a history needs at least {FEWEST}."
-        said = [self._changes()]
-        if self.short:
-            needed = sorted(one.needed for one in self.short)
-            span = f"{needed[0]}" if needed[0] == needed[-1] else f"{needed[0]} to {needed[-1]}"
-            are = "1 series has" if len(self.short) == 1 else f"{len(self.short)} series have"
-            said.append(f"{are} too few nights to tell, {span} are needed")
-        if self.swaps:
-            said.append("the GPU was swapped on " + ", ".join(swap.night.day for swap in self.swaps))
-        if self.disturbed:
-            nights = "1 night" if self.disturbed == 1 else f"{self.disturbed} nights"
-            said.append(f"times of a disturbed GPU are left out in {nights}")
-        return (
-            f"{self.title}: {count} stored runs from {self.nights[0].day} to {self.nights[-1].day}, {'; '.join(said)}."
-        )
-
-    def _changes(self) -> str:
-        told = self.series - len(self.short)
-        if self.events:
-            changes = "1 lasting change" if len(self.events) == 1 else f"{len(self.events)} lasting changes"
-            return f"{changes} in {self.series} series"
-        if not told:
-            return f"nothing can be said yet of {self.series} series"
-        return f"no lasting change in {f'{told} of ' if self.short else ''}{self.series} series"
-
-    def values(self, benchmark: str, metric: str) -> list[tuple[Night, float]]:
-        """The nights on which this benchmark's metric (its key) was measured as on the newest, with the value."""
-        key = (benchmark, metric)
-        of = next((one for one in METRICS if one.key == metric), None)
-        usable = [night for night in self.nights if key in night.values and (not of or night.usable(benchmark, of))]
-        found = _measured_alike(key, usable)
-        return [(night, night.values[key]) for night in found]
 
 
 def read(
@@ -206,7 +91,7 @@ def _history(
         for measured in night.values:
             if measured[1] in by_key and night.usable(measured[0], by_key[measured[1]]):
                 series.setdefault(measured, []).append(night)
-    alike = {measured: _measured_alike(measured, found) for measured, found in series.items()}
+    alike = {measured: measured_alike(measured, found) for measured, found in series.items()}
     long_enough = {measured: found for measured, found in alike.items() if len(found) >= FEWEST}
     # What never varies, as most counts, raises no alarm, and leaves the error to the others.
     varying = {
@@ -297,16 +182,11 @@ class Series:
             earliest,
             latest,
             change.nights,
+            change.kind == DRIFT and change.last >= len(self.nights) - NEWEST,
             before,
             after,
             environment,
         )
-
-
-def _measured_alike(measured: tuple[str, str], found: list[Night]) -> list[Night]:
-    """Those of a series' nights whose value was measured as that of the newest."""
-    how = found[-1].alike.get(measured) if found else None
-    return [night for night in found if night.alike.get(measured) == how]
 
 
 def noise_floor(metric: Metric) -> float:
