@@ -55,6 +55,18 @@ class Fit:
     values: Floats
     noise: float
 
+    def without_steps_at(self, places: Sequence[int]) -> "Fit":
+        """The fit without the steps that may have happened at one of these places, which something else explains."""
+        explained = [
+            one
+            for one in self.changes
+            if one.kind == STEP and any(one.earliest <= place <= one.latest for place in places)
+        ]
+        values = self.values.copy()
+        for step in explained:
+            values[step.first :] -= step.size
+        return Fit(tuple(one for one in self.changes if one not in explained), values, self.noise)
+
 
 def fit(logs: Floats, penalty: float, noise: float, parameters: int = 1) -> Fit:
     """The changes that explain the series by more than `penalty` variances of the noise each.

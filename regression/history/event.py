@@ -58,17 +58,17 @@ class Event:
         """What happened when, such as `a drift since 2026-10-01, +0.30 % a night`; every form says it like this."""
         if self.kind == SWAP:
             return f"another GPU since {self.first.day}"
-        if self.kind == STEP:
-            return f"a step on {self.first.day}{self._between()}"
         since = self.when if self.ongoing else f"from {self.when}"
-        moved = f", {change(1 + self.a_night)} a night" if self.a_night is not None else ""
-        return f"a drift {since}{moved}{self._between()}"
+        what = f"a step on {self.when}" if self.kind == STEP else f"a drift {since}"
+        return f"{what}, {self.detail}" if self.detail else what
 
-    def _between(self) -> str:
-        """Between which nights it began, where that is not known to the night."""
-        if self.earliest.day == self.latest.day:
-            return ""
-        return f" (begun between {self.earliest.day} and {self.latest.day})"
+    @property
+    def detail(self) -> str:
+        """The pace of a drift, and between which nights a change began where that is not known to the night."""
+        pace = f"{change(1 + self.a_night)} a night" if self.a_night is not None else ""
+        known = self.earliest.day == self.latest.day
+        began = "" if known else f"begun between {self.earliest.day} and {self.latest.day}"
+        return ", ".join(part for part in (pace, began) if part)
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,10 @@ def smallest_step(values: int, noise: float, false_alarm: float) -> float:
     """The smallest step in the middle of so many values that is found with 97 %, as a fraction."""
     if values < FEWEST:
         return math.inf
-    # Halves of n/2 values differ by their means' standard deviation of 2 / sqrt(n); 1.9 deviations on top are 97 %.
-    return math.expm1(min((math.sqrt(penalty(values, false_alarm)) + 1.9) * noise * 2 / math.sqrt(values), LARGEST))
+    # Halves of n/2 values differ by their means' standard deviation of 2 / sqrt(n), and 1.9 deviations on top are 97 %.
+    # Few nights make the noise look larger than it is: the rest is measured (docs/history.md).
+    logarithm = (math.sqrt(penalty(values, false_alarm)) + 1.9) * noise * 2 / math.sqrt(values) * (1 + 10 / values)
+    return math.expm1(min(logarithm, LARGEST))
 
 
 def between_nights(logs: Floats) -> float:

@@ -58,7 +58,7 @@ def of_each(offsets: Offsets, gpus: Sequence[Hashable]) -> Floats:
     return np.array([offsets.get(gpu, usual) for gpu in gpus])
 
 
-def swaps(gpus: Sequence[str]) -> list[int]:
+def swaps(gpus: Sequence[Hashable]) -> list[int]:
     """The runs from which on another GPU measures: none of those before comes back, and the last one was no visitor."""
     found = []
     for at in range(1, len(gpus)):

@@ -11,6 +11,8 @@ from regression.history.changepoints import DRIFT, STEP, Change
 from regression.history.noise import FEWEST, Floats, Ints
 
 QUIETEST = 1e-6
+# The offsets of a pool's GPUs and the changes are each found without the other.
+ROUNDS = 3
 LONGEST_SEARCH = 10_000
 
 
@@ -108,13 +110,14 @@ def search(
         return Search((), floor, count, false_alarm)
     cost = noise.penalty(count, false_alarm)
     offsets = pool.first_offsets(logs, gpus)
-    for _ in range(2 if offsets else 1):
+    swaps = [int(night[at]) for at in pool.swaps(gpus) if gpus[at - 1] in offsets and gpus[at] in offsets]
+    for _ in range(ROUNDS if offsets else 1):
         each = pool.of_each(offsets, gpus)
         calm = noise.without_single_outliers(logs - each)
         nightly = _mean(calm, night, count)
         # Bad nights are noise as well.
         quiet = max(noise.between_nights(_mean(logs - each, night, count)), floor)
-        fit = changepoints.fit(nightly, cost, quiet, max(len(offsets), 1))
+        fit = changepoints.fit(nightly, cost, quiet, max(len(offsets), 1)).without_steps_at(swaps)
         rest = logs - each - fit.values[night]
         fitted, offsets = each, pool.corrected(offsets, rest, gpus)
     changes = changepoints.beyond_bad_nights(fit.changes, _mean(rest, night, count))

@@ -77,7 +77,7 @@ def trace(
     `false_alarm` is the probability of any change at all being reported where one history's series are only noise.
     """
     groups: dict[tuple[str, str, str], list[Night]] = {}
-    for night in sorted(all_nights, key=lambda night: (night.when, night.file)):
+    for night in sorted(nights.once(all_nights), key=lambda night: (night.when, night.file)):
         groups.setdefault(night.identity, []).append(night)
     return [_history(identity, groups[identity], false_alarm, metrics) for identity in sorted(groups)]
 

@@ -68,18 +68,14 @@ def terminal_text(history: History) -> str:
     """The history for a terminal: night by night, what changed in the environment, and by how much which metric."""
     out = [history.sentence()]
     for heading, environment, events in _by_night(history):
-        out += [
-            "",
-            *wrapped(heading, WIDTH),
-            *(f"  {text}" for text in environment or ("nothing recorded changed in the environment",)),
-        ]
+        nothing = ("nothing recorded changed in the environment",)
+        out += ["", heading, *(f"  {text}" for text in environment or nothing)]
         width = max((len(event.benchmark) for event in events), default=0)
         titles = max([12, *(len(event.metric.title) for event in events)])
         for event in events:
             change = f"{_amount(event, event.before)} -> {_amount(event, event.after)}"
-            out.append(
-                f"  {event.metric.title:<{titles}} {event.benchmark:<{width}} {_change(event):>9}  {change}{_detail(event)}"
-            )
+            out.append(f"  {event.metric.title:<{titles}} {event.benchmark:<{width}} {_change(event):>9}  {change}")
+            out += [f"  {'':<{titles}} {event.detail}"] if event.detail else []
     return "\n".join([*out, *_lines(_short(history))])
 
 
@@ -91,11 +87,10 @@ def markdown_text(history: History) -> str:
         out += [f"- {code(text)}" for text in environment] or ["- nothing recorded changed in the environment"]
         if events:
             out += ["", "| metric | benchmark | change | before | after |", "| --- | --- | --- | ---: | ---: |"]
-        out += [
-            f"| {plain(event.metric.title)} | {code(event.benchmark)} | {_change(event)}{plain(_detail(event))} "
-            f"| {_amount(event, event.before)} | {_amount(event, event.after)} |"
-            for event in events
-        ]
+        for event in events:
+            change = ", ".join(part for part in (_change(event), event.detail) if part)
+            amounts = f"{_amount(event, event.before)} | {_amount(event, event.after)}"
+            out.append(f"| {plain(event.metric.title)} | {code(event.benchmark)} | {change} | {amounts} |")
     return "\n".join([*out, *(plain(line) for line in _lines(_short(history)))])
 
 
@@ -162,10 +157,6 @@ def _by_night(history: History) -> list[tuple[str, tuple[str, ...], list[Event]]
             heading = f"{event.when}: a drift over {event.nights} nights"
         groups.setdefault((heading, event.environment), []).append(event)
     return [(heading, environment, events) for (heading, environment), events in groups.items()]
-
-
-def _detail(event: Event) -> str:
-    return f", {event.detail}" if event.detail else ""
 
 
 def _short(history: History) -> str:
