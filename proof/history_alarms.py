@@ -1,6 +1,7 @@
-"""How often changes are found in noise alone, and how often true ones: `python -m proof.history_alarms`.
+"""How often changes are found in noise alone, and how often true ones: `python -m proof.history_alarms [5000 [200]]`.
 
-Prints the tables of docs/history.md. Every series is noise of one of `KINDS`, to which a change may be added.
+Prints the tables of docs/history.md, from so many quiet series a cell, and so many with a change. Every series is noise
+of one of `KINDS`, to which a change may be added.
 """
 
 import sys
@@ -39,8 +40,10 @@ KINDS = (
     "restless",
     "days of three runs",
     "pool of four GPUs",
+    "swap of the GPU",
 )
 RUNS_A_DAY, GPUS = 3, 4
+COLUMNS = " | ".join(f"{nights} nights" for nights in NIGHTS)
 # What a GPU of the pool, and a day of several runs, add, in standard deviations between processes.
 OF_A_GPU, OF_A_DAY = 3.0, 1.0
 SPREADS = (0.001, 0.003, 0.01, 0.03)
@@ -83,6 +86,9 @@ def quiet(kind: str, random: np.random.Generator, nights: int) -> Quiet:
     if kind == "pool of four GPUs":
         gpus = random.integers(GPUS, size=nights)
         return Quiet(normal + OF_A_GPU * random.normal(size=GPUS)[gpus], gpus.tolist())
+    if kind == "swap of the GPU":
+        gpus = (np.arange(nights) >= nights // 2).astype(int)
+        return Quiet(normal + OF_A_GPU * gpus, gpus.tolist())
     return Quiet(normal)
 
 
@@ -164,29 +170,34 @@ def delay(
     return LONGEST_DELAY
 
 
-def main(repeats: int) -> None:
+def print_alarms(repeats: int) -> None:
     random = np.random.default_rng(2026)
-    columns = " | ".join(f"{nights} nights" for nights in NIGHTS)
-    print(f"| noise, one series at {FALSE_ALARM} / {SERIES} | {columns} |")
+    print(f"| noise, one series at {FALSE_ALARM} / {SERIES} | {COLUMNS} |")
     for kind in KINDS:
         rates = [alarms(kind, nights, repeats, random) for nights in NIGHTS]
         print(f"| {kind} | " + " | ".join(f"{rate:.3%}" for rate in rates) + " |", flush=True)
-    print(f"| step, in deviations | {columns} |")
+
+
+def print_changes(repeats: int) -> None:
+    random = np.random.default_rng(2027)
+    print(f"| step, in deviations | {COLUMNS} |")
     for deviations in (2, 3, 4, 6, 10, 20):
-        rates = [seen(deviations, nights, repeats // 20, random) for nights in NIGHTS]
-        print(f"| {deviations} | " + " | ".join(f"{rate:.0%}" for rate in rates) + " |")
+        rates = [seen(deviations, nights, repeats, random) for nights in NIGHTS]
+        print(f"| {deviations} | " + " | ".join(f"{rate:.0%}" for rate in rates) + " |", flush=True)
     print("| penalty | " + " | ".join(f"{penalty(nights, FALSE_ALARM / SERIES):.0f}" for nights in NIGHTS) + " |")
     print("| drift | nights | " + " | ".join(f"noise {spread:.1%}" for spread in SPREADS) + " |")
     for name, nights, before, growth, held in DRIFTS:
-        creeps = [crept(nights, before, growth, held, spread, max(repeats // 50, 1), random) for spread in SPREADS]
-        told = [f"{creep.found:.0%}" + (f" ({creep.dated:.0%})" if creep.found else "") for creep in creeps]
+        creeps = [crept(nights, before, growth, held, spread, repeats, random) for spread in SPREADS]
+        told = [f"{one.found:.0%}" + (f" ({one.once:.0%}, {one.dated:.0%})" if one.found else "") for one in creeps]
         print(f"| {name} | {nights} | " + " | ".join(told) + " |", flush=True)
     print("| change | noise | nights |")
     for key, kind, size, spread in DELAYS:
-        delays = [delay(key, kind, size, spread, random) for _ in range(max(repeats // 50, 1))]
+        delays = [delay(key, kind, size, spread, random) for _ in range(repeats)]
         middle, late = np.quantile(delays, [0.5, 0.95], method="higher")
-        print(f"| {key}, {kind} of {size:.2%} | {spread:.1%} | {middle}, {late} |")
+        print(f"| {key}, {kind} of {size:.2%} | {spread:.1%} | {middle}, {late} |", flush=True)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000)
+    of_alarms, of_changes = (int(argument) for argument in (*sys.argv[1:], 5_000, 200)[:2])
+    print_alarms(of_alarms)
+    print_changes(of_changes)

@@ -40,7 +40,7 @@ def first_offsets(logs: Floats, gpus: Sequence[Hashable]) -> dict[Hashable, floa
             np.linalg.lstsq(design * weights[:, None], differences * weights, rcond=None)[0], dtype=float
         )
         left = np.abs(differences - design @ found)
-        weights = 1 / np.sqrt(np.maximum(left, np.median(left) / 10 + 1e-9))
+        weights = 1 / np.maximum(left, np.median(left) / 10 + 1e-9)
     return {own[0]: 0.0, **dict(zip(own[1:], map(float, found[:-1]), strict=True))}
 
 
@@ -60,9 +60,12 @@ def of_each(offsets: Offsets, gpus: Sequence[Hashable]) -> Floats:
 
 def swaps(gpus: Sequence[Hashable]) -> list[int]:
     """The runs from which on another GPU measures: none of those before comes back, and the last one was no visitor."""
-    found = []
-    for at in range(1, len(gpus)):
-        before, after = set(gpus[:at]), set(gpus[at:])
-        if gpus[at - 1] != gpus[at] and not before & after and "" not in before | after:
-            found += [at] if gpus[:at].count(gpus[at - 1]) > 1 else []
+    last = {gpu: at for at, gpu in enumerate(gpus)}
+    used: Counter[Hashable] = Counter()
+    found, still = [], -1
+    for at, gpu in enumerate(gpus):
+        if at and still < at and used[gpus[at - 1]] > 1 and "" not in last:
+            found.append(at)
+        used[gpu] += 1
+        still = max(still, last[gpu])
     return found

@@ -147,16 +147,19 @@ def _event(event: Event) -> dict[str, Any]:
 
 
 def _by_night(history: History) -> list[tuple[str, tuple[str, ...], list[Event]]]:
-    """Heading, environment and events of every night, and of every drift, on which something changed."""
-    groups: dict[tuple[str, tuple[str, ...]], list[Event]] = {
-        (swap.sentence(), swap.environment): list(swap.events) for swap in history.swaps
-    }
+    """Heading, environment and events of every night, of every drift, and of every swap of the GPU, in time order."""
+    swaps = [(swap.night.when, swap.sentence(), swap.environment, list(swap.events)) for swap in history.swaps]
+    groups: dict[tuple[str, tuple[str, ...]], list[Event]] = {}
     for event in history.events:
         heading = f"{event.first.day} ({escaped(event.first.file.name)})"
         if event.kind == DRIFT:
             heading = f"{event.when}: a drift over {event.nights} nights"
         groups.setdefault((heading, event.environment), []).append(event)
-    return [(heading, environment, events) for (heading, environment), events in groups.items()]
+    changes = [
+        (events[0].first.when, heading, environment, events) for (heading, environment), events in groups.items()
+    ]
+    ordered = sorted([*swaps, *changes], key=lambda group: group[0])
+    return [(heading, environment, events) for _, heading, environment, events in ordered]
 
 
 def _short(history: History) -> str:
