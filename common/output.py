@@ -1,9 +1,10 @@
-"""Output files: whether a path can become one, asked before anything runs; and writing it whole or not at all."""
+"""Output: files, asked for before anything runs and written whole or not at all; a terminal whose reader may leave."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -99,3 +100,22 @@ def _written_beside(path: Path, data: bytes) -> Iterator[Path]:
 
 def _bytes(content: str | bytes) -> bytes:
     return content.encode("utf-8") if isinstance(content, str) else content
+
+
+def say(text: str) -> None:
+    """Print to a reader who may have left, such as `| head`; the exit status that follows stays what it is."""
+    with reader_may_leave():
+        print(text)
+
+
+@contextlib.contextmanager
+def reader_may_leave() -> Iterator[None]:
+    """What prints here ends quietly once its reader has seen enough."""
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # Python would complain once more when it closes the stream.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""How often changes are found in noise alone, and how often true ones: `python -m proof.history_alarms [5000 [200]]`.
+"""How often changes are found in noise alone, and how often true ones: `python -m proof.history_alarms [5000 [100]]`.
 
 Prints the tables of docs/history.md, from so many quiet series a cell, and so many with a change. Every series is noise
 of one of `KINDS`, to which a change may be added.
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.signal import lfilter
 
+from common import output
 from regression.history.noise import Floats, penalty
 from regression.history.search import changes, search
 from regression.history.series import FALSE_ALARM, noise_floor
@@ -198,6 +199,8 @@ def print_changes(repeats: int) -> None:
 
 
 if __name__ == "__main__":
-    of_alarms, of_changes = (int(argument) for argument in (*sys.argv[1:], 5_000, 200)[:2])
-    print_alarms(of_alarms)
-    print_changes(of_changes)
+    given = [int(argument) for argument in sys.argv[1:]]
+    of_alarms, of_changes = (*given, *(5_000, 100)[len(given) :])
+    with output.reader_may_leave():
+        print_alarms(of_alarms)
+        print_changes(of_changes)

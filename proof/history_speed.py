@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from common import output
 from proof.simulated_runs import benchmark, run, save
 from regression.history import series as history
 
@@ -54,4 +55,5 @@ def main(nights: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1000)
+    with output.reader_may_leave():
+        main(int(sys.argv[1]) if len(sys.argv) > 1 else 1000)

@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from common import output
 from regression import rerun
 from regression.history import series
 from regression.judge.judge import judge
@@ -257,4 +258,5 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    with output.reader_may_leave():
+        sys.exit(main(sys.argv[1:]))

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from common import output
 from regression.judge.common_shift import run_shifts, scatter, trust, weights
 from regression.judge.controls import shift
 from regression.judge.judge import judge
@@ -272,4 +273,5 @@ def _line(found: Calibration) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with output.reader_may_leave():
+        sys.exit(main())

@@ -7,6 +7,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
+from common import output
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit status: 0 nothing to fail for, 1 a regression, 2 unusable input (a sentence on stderr says which)."""
@@ -53,4 +55,5 @@ COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with output.reader_may_leave():
+        sys.exit(main())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from regression.judge.patience import DEFAULT_PATIENCE, recent, sentences, unwat
 from regression.metrics import METRICS, WrongChange, with_min_changes
 from regression.report import json, markdown, terminal, verdict_file
 from regression.report.content import Content, content
+from regression.runs.dates import from_the_future
 from regression.runs.find import collect, is_folder
 from regression.runs.read import read
 from regression.runs.run import Run, UnusableRun
@@ -52,13 +52,20 @@ def _judge(options: argparse.Namespace) -> int:
     metrics = with_min_changes(options.judge_min_change, METRICS)
     accepted, wrong = _accepted(options.accepted)
     run = read(options.run, metrics)
-    store = _store(options, run)
+    store = None if options.baseline else _store(options, run)
     baseline = options.baseline or ([store.folder / _slug(run)] if store is not None else [])
     if not baseline:
         raise UsageError(f"name the baseline: --baseline FILE_OR_FOLDER, or --store URL, or the variable {STORE}.")
     stored = collect(baseline, metrics)
-    notes = (*wrong, *stored.notes)
-    report = judge(run, stored.baselines, metrics=metrics, accepted=accepted, left_out=stored.left_out, notes=notes)
+    report = judge(
+        run,
+        stored.baselines,
+        metrics=metrics,
+        accepted=accepted,
+        left_out=stored.left_out,
+        notes=(*wrong, *stored.notes, *from_the_future((run, *stored.baselines))),
+        across_gpus=options.across_gpus,
+    )
     if not report.baselines:
         for item in report.left_out:
             print(f"regression: {item}", file=sys.stderr)
@@ -68,7 +75,7 @@ def _judge(options: argparse.Namespace) -> int:
     found = unwatched(report, past, options.judge_patience)
     report = dataclasses.replace(report, notes=(*report.notes, *sentences(found, options.judge_patience)))
     wants_history = report.failed or options.report is not None or options.format == "markdown"
-    found_in = _history(run, store, baseline, stored.baselines) if wants_history else None
+    found_in = _history(run, store or _store(options, run), baseline, stored.baselines) if wants_history else None
     link = options.report.name if options.report is not None else ""
     said = content(report, run, stored.baselines, metrics, history=found_in, page=link)
     if options.report is not None:
@@ -80,16 +87,8 @@ def _judge(options: argparse.Namespace) -> int:
     if options.verdict_json is not None:
         output.write(options.verdict_json, verdict_file.text(said, exit_status=status, page=options.report))
     form = terminal.every_row if options.verbose and options.format == "table" else FORMS[options.format]
-    _print(form(said).rstrip("\n"))
+    output.say(form(said).rstrip("\n"))
     return status
-
-
-def _print(text: str) -> None:
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        # The reader (`| head`) has seen enough; Python would complain once more when it closes the stream.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _store(options: argparse.Namespace, run: Run) -> Store | None:
@@ -133,6 +132,11 @@ def _parser() -> argparse.ArgumentParser:
         help="stored runs, or folders of runs saved as `baseline` (default: those of the store)",
     )
     opening.add_option(parser.add_argument)
+    parser.add_argument(
+        "--across-gpus",
+        action="store_true",
+        help="compare with another GPU model, too, to see how the two differ; a warning says so",
+    )
     parser.add_argument("--format", choices=FORMS, default="table")
     parser.add_argument("-v", "--verbose", action="store_true", help="print every row of the table")
     parser.add_argument(

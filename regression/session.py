@@ -18,6 +18,7 @@ from regression.metrics import Metric
 from regression.report import terminal
 from regression.report.content import content
 from regression.report.repeat import COMPARE
+from regression.runs.dates import from_the_future
 from regression.runs.find import Stored
 from regression.runs.read import parse
 from regression.runs.run import Run
@@ -157,7 +158,11 @@ class _Judging:
             metrics=self.rules.metrics,
             accepted=self.rules.accepted,
             left_out=self.stored.left_out,
-            notes=(*self.rules.wrong_accepted, *self.stored.notes),
+            notes=(
+                *self.rules.wrong_accepted,
+                *self.stored.notes,
+                *from_the_future((run, *self.stored.baselines)),
+            ),
         )
 
     def _repeat_disturbed(self, run: Run) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 import re
 import shlex
 import signal
@@ -76,7 +75,7 @@ def _rehearse(options: argparse.Namespace) -> int:
             raise UsageError(str(error)) from None
         if options.plan:
             progress.clear()
-            _print(plan(found))
+            output.say(plan(found))
             return PASSED
         try:
             rehearsal.run(found)
@@ -98,18 +97,10 @@ def _rehearse(options: argparse.Namespace) -> int:
 
 def _say(options: argparse.Namespace, found: record.Record) -> int:
     judged = judge.judge(found)
-    _print(report.FORMS[options.format](found, judged))
+    output.say(report.FORMS[options.format](found, judged))
     if judged.failed:
         return FAILED
     return UNUSABLE if found.interrupted else PASSED
-
-
-def _print(text: str) -> None:
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        # The reader (`| head`) has seen enough; Python would complain once more when it closes the stream.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _places(options: argparse.Namespace) -> dict[str, Place]:
@@ -191,4 +182,5 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with output.reader_may_leave():
+        sys.exit(main())

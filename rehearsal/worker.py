@@ -25,6 +25,7 @@ from fixtures.instruments.interpreter import without_garbage_collection
 from fixtures.instruments.kernel_time import KernelTimeProfiler
 from fixtures.instruments.latency import synchronised, warm_up
 from fixtures.instruments.memory import PeakMemory
+from fixtures.machine import tf32
 from fixtures.machine.device import resolve
 from fixtures.machine.environment import settings
 from fixtures.machine.gpu_state import GpuState
@@ -92,6 +93,7 @@ class Side:
         self.options = options.read(asked)
         self.device = resolve(self.options.device)
         torch.backends.cudnn.benchmark = self.options.cudnn_benchmark
+        tf32.choose(self.options.precision_policy)
         if self.device.is_cuda:
             torch.cuda.set_device(self.device.torch_device)
         sizes = self.options.batch_sizes or self.device.default_batch_sizes

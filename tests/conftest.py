@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -40,6 +41,18 @@ SMALL = (
     "--device=cpu", "--models=test_efficientnet", "--weights=seeded", "--batch-sizes=1",
     "--benchmark-max-time=0.05", "--benchmark-min-rounds=5",
 )  # fmt: skip
+
+
+@pytest.fixture
+def pytorch_settings():
+    """PyTorch's own settings of TF32, before the test and after it, whatever it sets."""
+    cudnn: Any = torch.backends.cudnn
+    places = (torch.backends, cudnn.conv, cudnn.rnn, torch.backends.cuda.matmul)
+    before = [place.fp32_precision for place in places]
+    assert before == ["none", "tf32", "tf32", "none"]
+    yield
+    for place, value in zip(places, before, strict=True):
+        place.fp32_precision = value
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from common import output
+
 ROOT = Path(__file__).resolve().parents[2]
 MATRIX = (
     *("--models=efficientnet_b0", "--variants=eager-fp32,torchscript-fp32,tensorrt-fp16", "--batch-sizes=1,128"),
@@ -184,4 +186,5 @@ def _gpus() -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with output.reader_may_leave():
+        sys.exit(main())

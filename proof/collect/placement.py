@@ -14,6 +14,7 @@ from typing import Any
 import timm
 import torch
 
+from common import output
 from fixtures.instruments import kernel_time as clocks
 from fixtures.machine.device import Device, resolve
 from fixtures.models import images
@@ -86,4 +87,5 @@ def load_again(children: Sequence[Any]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with output.reader_may_leave():
+        sys.exit(main())

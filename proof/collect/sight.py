@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from common import output
 from proof import sight
 from proof.score.sight import EVERYTHING, injections
 from proof.score.stored import is_unchanged, read_all
@@ -259,4 +260,5 @@ def identified(devices: Sequence[str]) -> list[Gpu]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with output.reader_may_leave():
+        sys.exit(main())

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from common import output
 from regression.judge.verdict import Verdict
 from rehearsal.judge import LATENCY, judge, settled
 from rehearsal.protocol import NEW, OLD
@@ -106,4 +107,5 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with output.reader_may_leave():
+        sys.exit(main())

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from common import output
 from proof.inject.slowdown import COUNTED, SCORED, is_reference
 from proof.score.stored import injected, is_unchanged, night, read_all, spinning_operators
 from proof.sight import KERNEL_TIMES, RULES
@@ -263,4 +264,5 @@ def _of(flags: Sequence[bool | None]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with output.reader_may_leave():
+        sys.exit(main())

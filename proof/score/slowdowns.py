@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from common import output
 from proof.inject.slowdown import SCORED, SPIN_KERNEL, UNCHANGED
 from proof.score.stored import injected, night, read_all
 from proof.simulation import BASELINE_RUNS, judge_twice
@@ -332,4 +333,5 @@ def _of(items: Sequence[Seen]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with output.reader_may_leave():
+        sys.exit(main())

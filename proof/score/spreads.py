@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from common import output
 from proof.score.stored import injected, night, read_all
 from regression.judge.metric_tests import waiting
 from regression.metrics import METRICS, Spread
@@ -166,4 +167,5 @@ def _of_prior(group: Group) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with output.reader_may_leave():
+        sys.exit(main())

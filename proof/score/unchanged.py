@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pytest_benchmark.utils import parse_compare_fail
 
+from common import output
 from proof.score.stored import (
     NEEDED,
     STATISTICS,
@@ -199,4 +200,5 @@ def _accusation_lines(found: Accusations, runs: int) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with output.reader_may_leave():
+        sys.exit(main())

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 
+from regression.judge.known import Known
 from regression.judge.limits import CONFIRMATIONS
 from regression.judge.operator_calls import other_calls
 from regression.judge.verdict import Judgement, Reason, Verdict
@@ -75,11 +76,14 @@ def judge_counts(metric: Metric, run: Run, baselines: Sequence[Run], ids: Sequen
     return found
 
 
-def not_compared(metrics: Sequence[Metric], run: Run, baselines: Sequence[Run]) -> Iterable[str]:
+def not_compared(metrics: Sequence[Metric], run: Run, baselines: Sequence[Run], known: Known) -> Iterable[str]:
     """A sentence for the counts that cannot be judged although one side has them."""
     counts = [metric for metric in metrics if metric.judged and metric.kind is not Kind.CONTINUOUS]
-    before = {metric.key: _having(metric, baselines) for metric in counts}
-    now = {metric.key: _having(metric, [run]) for metric in counts}
+    before = {metric.key: known.in_baseline(metric, disturbed=True).keys() for metric in counts}
+    now = {
+        metric.key: {id_ for id_, benchmark in run.benchmarks.items() if metric.key in benchmark.values}
+        for metric in counts
+    }
     new = [metric.title for metric in counts if now[metric.key] and not before[metric.key]]
     if new and baselines:
         yield f"No run of the baseline has {_and(new)}, so that nothing is said of them; record a new baseline."
@@ -93,7 +97,7 @@ def not_compared(metrics: Sequence[Metric], run: Run, baselines: Sequence[Run]) 
             yield f"{metric.title}: counted otherwise than in the baseline, and not compared, for {where}."
 
 
-def _lost(run: Run, before: set[str], now: set[str]) -> bool:
+def _lost(run: Run, before: Set[str], now: Set[str]) -> bool:
     return bool((before & run.benchmarks.keys()) - now)
 
 
@@ -178,10 +182,6 @@ def _failing(metric: Metric, reference: Reference, value: float) -> bool:
     if metric.fails is Fails.MORE:
         return value > most * (1 + metric.min_effect) and value - most >= metric.min_growth
     return metric.fails is Fails.FEWER and value < least
-
-
-def _having(metric: Metric, runs: Iterable[Run]) -> set[str]:
-    return {id_ for run in runs for id_, benchmark in run.benchmarks.items() if metric.key in benchmark.values}
 
 
 def _software(run: Run) -> tuple[object, ...]:

@@ -14,6 +14,7 @@ from regression.judge.by_operator import notes as notes_by_operator
 from regression.judge.by_operator import told_by_operator
 from regression.judge.choices import Compared, compare
 from regression.judge.counts import judge_counts, not_compared
+from regression.judge.known import Known
 from regression.judge.metric_tests import MetricTests, metric_tests
 from regression.judge.noise import KNOWN_DF
 from regression.judge.outputs import judge_outputs, outputs_not_compared
@@ -38,28 +39,31 @@ def judge(
     today: datetime.date | None = None,
     left_out: Sequence[LeftOut] = (),
     notes: Sequence[str] = (),
+    across_gpus: bool = False,
 ) -> Report:
     """Judge every benchmark and metric of `run` against those of `baselines` that may be compared with it.
 
     `today` decides which accepted changes still hold; by default the day of the run, so that judging is repeatable.
+    With `across_gpus`, runs of other GPU models may be compared.
     """
-    usable, refused = comparable(run, baselines)
+    usable, refused = comparable(run, baselines, across_gpus=across_gpus)
     run, usable, said = by_visits(run, usable)
     judged = [metric for metric in metrics if metric.judged]
-    compared = _compared(run, usable, judged)
-    of_benchmarks = _metric_tests(run, usable, judged, compared)
+    known = Known(run, usable)
+    compared = _compared(run, usable, judged, known)
+    of_benchmarks = _metric_tests(run, usable, judged, compared, known)
     all_tests = [*of_benchmarks, *(tests for one in of_benchmarks if (tests := of_all(one)))]
     of_tests = [judgement for tests in all_tests for judgement in tests.judgements()]
     judgements = [
         *told_by_operator(of_tests, compared, judged),
-        *_counts(run, usable, judged),
+        *_counts(run, usable, judged, known),
         *judge_outputs(run, usable, judged),
-        *_new(run, usable, judged),
-        *_missing(run, usable, judged),
+        *_new(run, usable, judged, known),
+        *_missing(run, usable, judged, known),
     ]
     in_baselines = (id_ for baseline in usable for id_ in baseline.benchmarks)
-    known = list(dict.fromkeys([*run.benchmarks, *in_baselines, *run.labels, EVERY]))
-    rank = {id_: number for number, id_ in enumerate(known)}
+    ids = list(dict.fromkeys([*run.benchmarks, *in_baselines, *run.labels, EVERY]))
+    rank = {id_: number for number, id_ in enumerate(ids)}
     keys = {metric.key: number for number, metric in enumerate(judged)}
     judgements.sort(key=lambda item: (rank[item.benchmark], keys[item.metric]))
     day = today or _date(run)
@@ -76,12 +80,12 @@ def judge(
         notes=(
             *notes,
             *_notes(run, usable),
-            *not_compared(judged, run, usable),
+            *not_compared(judged, run, usable, known),
             *outputs_not_compared(run, usable),
             *said,
             *tail_notes(run, usable),
             *(note for tests in all_tests for note in tests.notes),
-            *stale(accepted, used, set(known), day),
+            *stale(accepted, used, set(ids), day),
         ),
         tests=sum(len(tests.ids) for tests in all_tests),
         controls=tuple(_controls(judgements, {metric.key for metric in judged if metric.kind is Kind.CONTINUOUS})),
@@ -89,12 +93,12 @@ def judge(
     )
 
 
-def comparable(run: Run, baselines: Sequence[Run]) -> tuple[list[Run], list[LeftOut]]:
+def comparable(run: Run, baselines: Sequence[Run], *, across_gpus: bool = False) -> tuple[list[Run], list[LeftOut]]:
     """The baselines that `run` may be judged against, and why the others are left out."""
     usable: list[Run] = []
     refused: list[LeftOut] = []
     for baseline in baselines:
-        reason = refusal(baseline, run)
+        reason = refusal(baseline, run, across_gpus=across_gpus)
         if _same(baseline, run):
             reason = "is the run that is judged; a run says nothing about itself, so it is no baseline."
         elif twin := next((other for other in usable if _same(baseline, other)), None):
@@ -116,21 +120,21 @@ def _same(one: Run, other: Run) -> bool:
     )
 
 
-def _compared(run: Run, baselines: Sequence[Run], metrics: Sequence[Metric]) -> dict[str, Compared]:
+def _compared(run: Run, baselines: Sequence[Run], metrics: Sequence[Metric], known: Known) -> dict[str, Compared]:
     """The benchmarks whose operators are known now and in some undisturbed baseline run, operator by operator."""
     parts = [metric for metric in metrics if metric.by_operator]
     calm = [confirmation for confirmation in run.confirmations if not confirmation.disturbed]
     return {
         id_: compare(id_, run.benchmarks[id_], [baseline.benchmarks.get(id_) for baseline in baselines], calm)
-        for id_ in (_in_both(run, baselines, parts[0]) if parts else ())
+        for id_ in (known.in_both(parts[0]) if parts else ())
         if run.benchmarks[id_].operators
     }
 
 
 def _metric_tests(
-    run: Run, baselines: Sequence[Run], metrics: Sequence[Metric], compared: Mapping[str, Compared]
+    run: Run, baselines: Sequence[Run], metrics: Sequence[Metric], compared: Mapping[str, Compared], known: Known
 ) -> list[MetricTests]:
-    tests = [(metric, _in_both(run, baselines, metric)) for metric in metrics if metric.kind is Kind.CONTINUOUS]
+    tests = [(metric, known.in_both(metric)) for metric in metrics if metric.kind is Kind.CONTINUOUS]
     shares = {metric.key: metric.share for metric, _ in tests}
     for metric, ids in tests:
         if not ids and metric.part_of in shares:
@@ -141,40 +145,24 @@ def _metric_tests(
     ]
 
 
-def _counts(run: Run, baselines: Sequence[Run], metrics: Sequence[Metric]) -> Iterable[Judgement]:
+def _counts(run: Run, baselines: Sequence[Run], metrics: Sequence[Metric], known: Known) -> Iterable[Judgement]:
     for metric in metrics:
         if metric.kind is Kind.COUNT:
-            yield from judge_counts(metric, run, baselines, _in_both(run, baselines, metric))
+            yield from judge_counts(metric, run, baselines, known.in_both(metric))
 
 
-def _in_both(run: Run, baselines: Sequence[Run], metric: Metric) -> list[str]:
-    """Ids with a value of the metric now and in some undisturbed baseline run."""
-    before = _in_baseline(baselines, metric)
-    return [id_ for id_, item in run.benchmarks.items() if id_ in before and metric.key in item.values]
-
-
-def _in_baseline(baselines: Sequence[Run], metric: Metric, disturbed: bool = False) -> dict[str, None]:
-    """Ids with a value of the metric in some baseline; of a disturbed GPU only where that is asked for."""
-    return {
-        id_: None
-        for baseline in baselines
-        for id_, item in baseline.benchmarks.items()
-        if metric.key in item.values and (disturbed or not item.disturbances)
-    }
-
-
-def _new(run: Run, baselines: Sequence[Run], metrics: Sequence[Metric]) -> Iterable[Judgement]:
-    known = {id_ for baseline in baselines for id_ in baseline.benchmarks}
+def _new(run: Run, baselines: Sequence[Run], metrics: Sequence[Metric], known: Known) -> Iterable[Judgement]:
+    in_baselines = {id_ for baseline in baselines for id_ in baseline.benchmarks}
     for metric in metrics:
         if metric.by_operator:
             continue  # kernel time says so
-        before = _in_baseline(baselines, metric)
-        only_disturbed = _in_baseline(baselines, metric, disturbed=True)
+        before = known.in_baseline(metric)
+        only_disturbed = known.in_baseline(metric, disturbed=True)
         is_exact = metric.kind is not Kind.CONTINUOUS
         if is_exact and baselines and not only_disturbed:
             continue  # `not_compared` says it once
         for id_, item in run.benchmarks.items():
-            if is_exact and baselines and id_ not in known:
+            if is_exact and baselines and id_ not in in_baselines:
                 continue  # its times say that it is new
             if id_ not in before and metric.key in item.values:
                 yield Judgement(
@@ -187,13 +175,13 @@ def _new(run: Run, baselines: Sequence[Run], metrics: Sequence[Metric]) -> Itera
                 )
 
 
-def _missing(run: Run, baselines: Sequence[Run], metrics: Sequence[Metric]) -> Iterable[Judgement]:
+def _missing(run: Run, baselines: Sequence[Run], metrics: Sequence[Metric], known: Known) -> Iterable[Judgement]:
     if run.selected is None:
         return
     for metric in metrics:
         if metric.optional or metric.by_operator:
             continue  # a note, or kernel time, says so
-        for id_ in _in_baseline(baselines, metric, disturbed=True):
+        for id_ in known.in_baseline(metric, disturbed=True):
             item = run.benchmarks.get(id_)
             if (id_ not in run.selected and item is None) or (item and metric.key in item.values):
                 continue
@@ -295,6 +283,12 @@ def _notes(run: Run, baselines: Sequence[Run]) -> Iterable[str]:
         yield (
             f"This run was interrupted ({run.interrupted}): what it had not measured by then is MISSING, "
             "and what it had not measured again is unconfirmed."
+        )
+    models = sorted({baseline.gpu_model for baseline in baselines} - {run.gpu_model, ""})
+    if models:
+        yield (
+            f"Compared across GPU models, as asked for: {' and '.join(models)} in the baseline, {run.gpu_model} now. "
+            "SLOWER and FASTER compare the models, and are no regressions."
         )
     gpus = {baseline.gpu for baseline in baselines}
     if run.gpu not in gpus:

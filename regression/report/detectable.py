@@ -11,6 +11,7 @@ from regression.judge.judge import judge
 from regression.judge.power import typical
 from regression.judge.verdict import Report
 from regression.metrics import METRICS, Kind, Metric
+from regression.runs.dates import from_the_future
 from regression.runs.find import collect
 from regression.store import opening, reading
 from regression.store.objects import WrongStore
@@ -60,8 +61,11 @@ def main(argv: Sequence[str]) -> int:
     except WrongStore as error:
         print(f"regression: {error}", file=sys.stderr)
         return 2
+    if not folders:
+        print(f"regression: there is no stored run in {escaped(url)}.", file=sys.stderr)
+        return 2
     statuses: list[int] = []
-    for folder in folders or [Path(url)]:
+    for folder in folders:
         if statuses:
             print()
         statuses.append(show([folder]))
@@ -83,6 +87,7 @@ def show(paths: Sequence[Path]) -> int:
     print(f"{count(len(report.baselines), 'baseline run')} of {', '.join(folders)}")
     print("the smallest true change that a run would report, with a probability of 95 %:\n")
     print(table(report))
-    if report.notes:
-        print("", *report.notes, sep="\n")
+    notes = (*report.notes, *from_the_future(stored.baselines))
+    if notes:
+        print("", *notes, sep="\n")
     return 0

@@ -43,8 +43,12 @@ def changed(baselines: Iterable[Mapping[str, str]], present: Mapping[str, str]) 
     return tuple(found)
 
 
-def refusal(baseline: Run, now: Run) -> str | None:
-    """Why a run must not be judged against this baseline, as a sentence, or None where it may."""
+def refusal(baseline: Run, now: Run, *, across_gpus: bool = False) -> str | None:
+    """Why a run must not be judged against this baseline, as a sentence, or None where it may.
+
+    Args:
+        across_gpus: whether another GPU model or MIG layout is what the user asks about.
+    """
     for what, path in (
         ("device", ("settings", "device")),
         ("GPU model", ("gpu", "name")),
@@ -53,6 +57,8 @@ def refusal(baseline: Run, now: Run) -> str | None:
         ("CPU model", ("cpu", "brand_raw")),
     ):
         if what == "CPU model" and _gpu(now):
+            continue
+        if across_gpus and what in ("GPU model", "MIG layout") and _gpu(baseline) and _gpu(now):
             continue
         before, value = lookup(baseline.machine, path), lookup(now.machine, path)
         if what == "GPU model" and _gpu(baseline) != _gpu(now):

@@ -48,15 +48,8 @@ def parse(document: Mapping[str, Any], path: Path, metrics: Sequence[Metric] = M
     if not isinstance(records, list):
         raise UnusableRun(path, "has no list `benchmarks`, so pytest-benchmark did not store it; give a stored run.")
     suite = _mapping(document.get("suite"))
-    schema = suite.get("schema")
-    if isinstance(schema, int) and schema > SCHEMA:
-        raise UnusableRun(
-            path,
-            f"`suite.schema` is {escaped(str(schema)[:20])}, written by a newer version than this one, "
-            f"which reads {SCHEMA}; judge it with that version.",
-        )
+    renamed = RENAMED.get(_schema(suite, path), {})
     problems: list[str] = []
-    renamed = RENAMED.get(schema, {}) if isinstance(schema, int) else {}
     lists = Lists.of(suite)
     benchmarks = _benchmarks(records, problems, metrics, lists, renamed)
     selected = _texts(suite.get("selected"))
@@ -329,6 +322,25 @@ def _renamed(raw: Any, names: Mapping[str, str]) -> Mapping[str, Any]:
     """The fields under the names that this schema gives them."""
     fields = _mapping(raw)
     return {names.get(name, name): value for name, value in fields.items()} if names else fields
+
+
+def _schema(suite: Mapping[str, Any], path: Path) -> int:
+    """The schema of a run's fields; a run without one, such as pytest-benchmark's own, has today's names."""
+    found = suite.get("schema", SCHEMA)
+    is_number = isinstance(found, (int, float)) and not isinstance(found, bool)
+    if not is_number or found != found or found < 1 or found % 1:
+        raise UnusableRun(
+            path,
+            f"`suite.schema` is {escaped(repr(found)[:20])} and no whole number from 1 on, so that nobody knows what "
+            "its fields are called; measure again.",
+        )
+    if found > SCHEMA:
+        raise UnusableRun(
+            path,
+            f"`suite.schema` is {escaped(str(found)[:20])}, written by a newer version than this one, "
+            f"which reads {SCHEMA}; judge it with that version.",
+        )
+    return int(found)
 
 
 def _mapping(raw: Any) -> Mapping[str, Any]:

@@ -137,6 +137,12 @@ class Run:
         return uuid if isinstance(uuid, str) else ""
 
     @property
+    def gpu_model(self) -> str:
+        """The GPU's name, with its MIG profile where it is a slice; empty on a CPU."""
+        name, mig = lookup(self.machine, ("gpu", "name")), lookup(self.machine, ("gpu", "mig"))
+        return escaped(f"{name} {mig}" if mig else str(name)) if name else ""
+
+    @property
     def place(self) -> Hashable:
         """What decides where in a GPU's memory engines lie: the GPU, and all that was built; empty on a CPU."""
         return (self.gpu, self.timed or frozenset(self.benchmarks)) if self.gpu else ""

@@ -52,16 +52,16 @@ def _list(store: Store, options: argparse.Namespace) -> int:
             *([f"from {days[0]} to {days[-1]}"] if days else []),
             *([f"{count(copies, 'copy').replace('copys', 'copies')} that count once"] if copies else []),
         ]
-        print(", ".join(parts))
+        output.say(", ".join(parts))
     if not of_gpu:
-        print(f"no stored run in {escaped(store.url)}")
+        output.say(f"no stored run in {escaped(store.url)}")
     for sentence in indexed.left_out:
-        print(f"left out {sentence}")
+        output.say(f"left out {sentence}")
     for clause in indexed.said:
-        print(f"{clause}; what it lacked was read again")
+        output.say(f"{clause}; what it lacked was read again")
     waiting = store.waiting()
     if waiting:
-        print(
+        output.say(
             f"{count(len(waiting), 'file')} waiting in {store.outbox}; `python -m regression store deliver` tries again"
         )
     return DONE
@@ -70,7 +70,7 @@ def _list(store: Store, options: argparse.Namespace) -> int:
 def _deliver(store: Store, options: argparse.Namespace) -> int:
     known = Known(store)
     for sentence in deliver_waiting(store):
-        print(sentence)
+        output.say(sentence)
     for path in options.runs:
         closed: list[LeftOut] = []
         for file in walk(path, closed) if is_folder(path) else [path]:
@@ -80,19 +80,19 @@ def _deliver(store: Store, options: argparse.Namespace) -> int:
                 # In a folder, such as an artifact, not every file is a run.
                 if not is_folder(path):
                     raise
-                print(f"left out: {error}")
+                output.say(f"left out: {error}")
                 continue
-            print(f"{escaped(file)}: {delivered.said}")
+            output.say(f"{escaped(file)}: {delivered.said}")
         for item in closed:
-            print(f"left out: {item}")
+            output.say(f"left out: {item}")
     return AWAY if store.waiting() else DONE
 
 
 def _rebuild(store: Store, options: argparse.Namespace) -> int:
     indexed = index.read_all(store, afresh=True, progress=reading.progress)
-    print(f"the index knows {count(len(indexed.entries), 'run')}, {len(indexed.left_out)} of them no use")
+    output.say(f"the index knows {count(len(indexed.entries), 'run')}, {len(indexed.left_out)} of them no use")
     for sentence in (*indexed.left_out, *indexed.said):
-        print(sentence)
+        output.say(sentence)
     return DONE
 
 
@@ -103,9 +103,9 @@ def _prune(store: Store, options: argparse.Namespace) -> int:
     for entry in old:
         if not options.dry_run:
             store.objects.remove(entry.of.key)
-        print(f"{'would remove' if options.dry_run else 'removed'} {escaped(entry.of.key)}")
+        output.say(f"{'would remove' if options.dry_run else 'removed'} {escaped(entry.of.key)}")
     kept = len(indexed.entries) - len(old)
-    print(f"{count(len(old), 'run')} older than {options.keep.days} days; {kept} stay")
+    output.say(f"{count(len(old), 'run')} older than {options.keep.days} days; {kept} stay")
     return DONE
 
 

@@ -13,9 +13,9 @@ import fsspec
 from regression.store.objects import Object, StoreAway, WrongStore
 from regression.text import escaped
 
-# A store that is away is said within a minute, not after every library's own patience.
+# s3fs tries five times more, and botocore by default would multiply that by five.
 PATIENCE: Mapping[str, Mapping[str, Any]] = {
-    "s3": {"config_kwargs": {"connect_timeout": 5, "read_timeout": 30, "retries": {"max_attempts": 1}}},
+    "s3": {"config_kwargs": {"connect_timeout": 10, "read_timeout": 30, "retries": {"max_attempts": 1}}},
 }
 EXTRAS: Mapping[str, str] = {
     "s3": "s3fs (pip install '.[store-s3]')",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -36,6 +35,8 @@ class StorePlugin:
     def pytest_store_folder(self, slug: str) -> tuple[Path, list[str]]:
         self._slug = slug
         store, folder = self.store, self.store.folder / slug
+        if self._config.option.collectonly:
+            return folder, []
         try:
             earlier = deliver_waiting(store)
             store.fetch(slug, latest=max(LATEST, 2 * self._config.option.judge_patience))
@@ -46,10 +47,9 @@ class StorePlugin:
             has = f"the {count(found, 'file')} of its last mirror" if found else "no mirror of it is on this machine"
             return folder, [f"store: {escaped(store.url)} is away ({problem}); {has}"]
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
-        """pytest-benchmark has saved the run; the judge's page, which comes later, shows it among the others."""
-        result = yield
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Inside the wrappers: pytest-benchmark's saved the run before; the terminal's and the judge's go on after."""
         saving = harness.saving_of(session.config)
         if saving is not None and saving.file is not None:
             try:
@@ -59,7 +59,6 @@ class StorePlugin:
                 self._said = [delivered.said]
             except (WrongStore, output.UnwritableOutput) as problem:
                 self._said = [f"not delivered: {problem}; it is stored as {saving.file}"]
-        return result
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

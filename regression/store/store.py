@@ -70,9 +70,9 @@ class Store:
         """
         if self.is_local:
             return
+        known = self.fetched()  # before the list: what a session beside this one delivers since then stays
         listed = self.objects.list(slug)
         chosen = [found for found in listed if wanted(found.key)] if wanted else _needed(listed, latest)
-        known = self.fetched()
         missing = [found for found in chosen if known.get(found.key) != found.tag or not self._local(found).exists()]
         with ThreadPoolExecutor(AT_ONCE) as pool:
             for found, data in zip(missing, pool.map(self._read_or_none, missing), strict=True):

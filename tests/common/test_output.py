@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -55,3 +57,33 @@ def test_what_cannot_be_written_leaves_the_old_file_and_nothing_else(
     with pytest.raises(output.UnwritableOutput, match=r"page\.html cannot be written: No space left"):
         output.write(path, "new")
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+PRINTS = """
+import sys
+from common import output
+with output.reader_may_leave():
+    for number in range(100_000):
+        print(number)
+    sys.exit(3)
+"""
+
+
+def test_a_reader_who_leaves_ends_the_command_quietly() -> None:
+    with subprocess.Popen([sys.executable, "-c", PRINTS], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout and process.stdout.readline() == b"0\n"
+        process.stdout.close()
+        assert process.stderr and process.stderr.read() == b""
+        assert process.wait() == 0
+
+
+def test_every_command_lets_its_reader_leave() -> None:
+    root = Path(__file__).parents[2]
+    commands = [
+        path
+        for room in ("regression", "rehearsal", "proof")
+        for path in sorted(root.joinpath(room).rglob("*.py"))
+        if '__name__ == "__main__"' in path.read_text()
+    ]
+    assert len(commands) > 10
+    assert [str(path) for path in commands if "with output.reader_may_leave():" not in path.read_text()] == []

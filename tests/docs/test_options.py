@@ -11,6 +11,7 @@ import pytest
 from tests.docs.pages import ROOT, text
 
 PAGE = text(ROOT / "docs" / "options.md")
+STORE = ("list", "deliver", "rebuild", "prune")
 OPTION = re.compile(r"--[a-z][a-z-]*[a-z]")
 
 
@@ -35,7 +36,7 @@ def of_the_suite(of_pytest) -> set[str]:
 
 @pytest.fixture(scope="module")
 def of_regression() -> set[str]:
-    commands: tuple[list[str], ...] = ([], ["history"], ["detectable"])
+    commands: tuple[list[str], ...] = ([], ["history"], ["detectable"], *(["store", name] for name in STORE))
     return {option for words in commands for option in options("regression", *words)} - {"--help"}
 
 

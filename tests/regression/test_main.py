@@ -33,6 +33,20 @@ def test_exit_statuses_of_same_and_slower(
     assert judged(recorder, baseline, "--judge-min-change", "kernel_time=5%", factors={ONE: 1.02}) == 0
 
 
+def test_two_gpu_models_are_compared_on_request_with_a_warning(
+    recorder: Recorder, baseline: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = recorder.document()
+    document["machine_info"]["gpu"] |= {"name": "NVIDIA L4", "uuid": "GPU-9", "mig": None}
+    other = str(recorder.store(document, "other.json"))
+    assert command.main([other, "--baseline", str(baseline)]) == 2
+    assert "was measured on NVIDIA H200" in capsys.readouterr().err.replace("another GPU model: ", "was measured on ")
+    assert command.main([other, "--baseline", str(baseline), "--across-gpus"]) == 0
+    assert "Compared across GPU models, as asked for: NVIDIA H200 in the baseline, NVIDIA L4 now." in " ".join(
+        capsys.readouterr().out.split()
+    )
+
+
 @pytest.mark.parametrize("style", ["table", "markdown", "json"])
 def test_formats(recorder: Recorder, baseline: Path, style: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert judged(recorder, baseline, "--format", style, factors={ONE: 1.02}) == 1

@@ -43,3 +43,13 @@ def test_only_older_runs_count_and_the_newest_first(recorder: Recorder) -> None:
     paths = [night(recorder, day, "UNSURE") for day in (1, 2, 3, 28)] + [recorder.store("{", "0029_x.json")]
     run = read(night(recorder, 20, None))
     assert [item.day for item in recent(paths, run, 2)] == ["2026-03-03", "2026-03-02"]
+
+
+def test_copies_of_a_night_count_once_and_those_of_tonight_not_at_all(recorder: Recorder) -> None:
+    said: dict[str, Any] = {"verdicts": {ONE: {"kernel_time": "UNSURE"}}}
+    paths = [
+        recorder.store(recorder.document(day=day, run_id=run_id, **said), f"{number:04d}_nightly.json")
+        for number, (day, run_id) in enumerate([(1, "first"), (1, "first"), (2, "second"), (3, "tonight")])
+    ]
+    tonight = recorder.run(day=4, run_id="tonight")
+    assert [run.identity for run in recent(paths, tonight, 10)] == ["second", "first"]

@@ -1,4 +1,4 @@
-"""Judging stays quick: 1,000 benchmarks against 50 stored runs within four seconds, and grows linearly."""
+"""Judging stays quick: 1,000 benchmarks against 50 stored runs in seconds, on any machine, and grows linearly."""
 
 import time
 from pathlib import Path
@@ -46,8 +46,21 @@ def seconds(benchmarks: int, runs: int) -> float:
     return best
 
 
-def test_a_thousand_benchmarks_against_fifty_runs_take_less_than_four_seconds() -> None:
-    assert seconds(1000, 50) < 4
+def of_a_million_lookups() -> float:
+    """What this machine's Python takes for a million lookups: 0.025 s where the judge below takes 2.4 s."""
+    names = {f"{number}": number for number in range(1000)}
+    best = float("inf")
+    for _ in range(5):
+        start = time.process_time()
+        for _ in range(1000):
+            sum(names[name] for name in names)
+        best = min(best, time.process_time() - start)
+    return best
+
+
+def test_a_thousand_benchmarks_against_fifty_runs_take_a_few_seconds() -> None:
+    # Seconds would be those of one machine; looking at a value for every metric and run is a million lookups.
+    assert seconds(1000, 50) < 150 * of_a_million_lookups()
 
 
 def test_the_time_grows_linearly_with_benchmarks_and_with_runs() -> None:

@@ -107,6 +107,11 @@ def test_what_disturbs_a_benchmark(recorder: Recorder, state: Any, disturbances:
         ('{"benchmarks": [{}]}', "neither `param` nor `name`"),
         ('{"benchmarks": [{"name": "a"}, {"name": "a"}]}', "a 2 times"),
         ('{"benchmarks": [{"name": "a"}], "suite": {"schema": 3}}', "`suite.schema` is 3"),
+        ('{"benchmarks": [{"name": "a"}], "suite": {"schema": 3.0}}', "written by a newer version"),
+        ('{"benchmarks": [{"name": "a"}], "suite": {"schema": "2"}}', "`suite.schema` is '2' and no whole number"),
+        ('{"benchmarks": [{"name": "a"}], "suite": {"schema": 1.5}}', "`suite.schema` is 1.5 and no whole number"),
+        ('{"benchmarks": [{"name": "a"}], "suite": {"schema": true}}', "`suite.schema` is True and no whole number"),
+        ('{"benchmarks": [{"name": "a"}], "suite": {"schema": 0}}', "`suite.schema` is 0 and no whole number"),
     ],
 )
 def test_an_unusable_run_is_one_sentence_with_file_and_field(recorder: Recorder, text: str, said: str) -> None:
@@ -331,8 +336,9 @@ def test_fields_of_an_older_schema_are_read_under_todays_names(recorder: Recorde
     old = read(recorder.store(document))
     assert old.benchmarks[ONE].values["host_calibration"] == 0.002
     assert old.confirmations[0].values[ONE] == {"host_calibration": 0.003, "latency": 0.001}
-    document["suite"]["schema"] = 2
-    assert "host_calibration" not in read(recorder.store(document)).benchmarks[ONE].values
+    for todays in (2, 2.0):
+        document["suite"]["schema"] = todays
+        assert "host_calibration" not in read(recorder.store(document)).benchmarks[ONE].values
 
 
 def test_the_limit_leaves_room_for_a_stored_run() -> None:
