@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage, stats
+from scipy import special
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
@@ -20,7 +20,7 @@ LARGEST = 50.0
 
 def penalty(nights: int, false_alarm: float) -> float:
     """What a change point costs in a series of so many nights, in variances of the noise."""
-    return float(stats.t.isf(false_alarm / (2 * nights), nights / 2 + 1) ** 2)
+    return float(special.stdtrit(nights / 2 + 1, false_alarm / (2 * nights)) ** 2)
 
 
 def smallest_step(values: int, noise: float, false_alarm: float) -> float:
@@ -47,14 +47,14 @@ def _deviation(differences: Floats) -> float:
     sizes = np.sort(np.abs(differences))
     count = len(sizes)
     ranks = (count // 2, max(min(int(0.9 * count) - 1, count - 3), count // 2))
-    return max(float(sizes[rank] / stats.norm.isf((1 - (rank + 0.625) / (count + 0.25)) / 2)) for rank in ranks)
+    return max(float(sizes[rank] / -special.ndtri((1 - (rank + 0.625) / (count + 0.25)) / 2)) for rank in ranks)
 
 
 def without_single_outliers(logs: Floats) -> Floats:
     """One bad night is no change: values further than three deviations from the median of five are drawn in to that."""
     # Mirrored at its ends, a slope would bend there.
     padded = np.concatenate([_before(logs), logs, _before(logs[::-1])[::-1]])
-    middle: Floats = ndimage.median_filter(padded, 5)[2:-2]
+    middle: Floats = np.median(np.lib.stride_tricks.sliding_window_view(padded, 5), axis=1)
     limit = 3 * 1.4826 * float(np.median(np.abs(logs - middle)))
     return middle + np.clip(logs - middle, -limit, limit)
 

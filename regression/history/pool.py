@@ -9,7 +9,8 @@ from regression.history.noise import Floats
 
 # A GPU with fewer values has no offset of its own: it would explain them whole.
 FEWEST_OF_A_GPU = 3
-FURTHEST = 3
+# Runs whose differences tell offsets: near ones in a pool, where they are many; more of them beside a swap.
+FURTHEST, FURTHEST_BESIDE_A_SWAP = 3, 12
 REWEIGHTED = 5
 
 Offsets = Mapping[Hashable, float]
@@ -24,13 +25,14 @@ def measured(gpus: Sequence[Hashable]) -> list[Hashable]:
 def first_offsets(logs: Floats, gpus: Sequence[Hashable]) -> dict[Hashable, float]:
     """Offsets from values near each other in time, which steps and a drift hardly touch; of the most used GPU 0.
 
-    A least-absolute-deviation fit of the differences between values up to three apart, the slope included.
+    A least-absolute-deviation fit of the differences between values a few runs apart, the slope included.
     """
     own = measured(gpus)
     if not own:
         return {}
     of = np.array([[gpu == one for one in own[1:]] for gpu in gpus], dtype=float)
-    apart = [lag for lag in range(1, FURTHEST + 1) if lag < len(logs)]
+    furthest = FURTHEST_BESIDE_A_SWAP if swaps(gpus) else FURTHEST
+    apart = [lag for lag in range(1, furthest + 1) if lag < len(logs)]
     design = np.vstack([np.column_stack([of[lag:] - of[:-lag], np.full(len(logs) - lag, lag)]) for lag in apart])
     differences = np.concatenate([logs[lag:] - logs[:-lag] for lag in apart])
     weights: Floats = np.ones(len(differences))
