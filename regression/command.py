@@ -34,7 +34,8 @@ FORMS: Mapping[str, Callable[[Content], str]] = {"table": terminal.text, "json":
 PASSED, REGRESSION, UNUSABLE = 0, 1, 2
 ALSO = (
     "Also: `python -m regression history FOLDER` finds when something changed, "
-    "`python -m regression detectable FOLDER` says which changes a baseline can show."
+    "`python -m regression detectable FOLDER` says which changes a baseline can show, "
+    "`python -m regression store list` what a store of runs holds."
 )
 
 
@@ -110,6 +111,8 @@ def _history(run: Run, store: Store | None, baseline: Sequence[Path], known: Seq
     if store is not None:
         return series.of(run, reading.nights(store, _slug(run))[0])
     folders = [folder for folder in baseline if is_folder(folder)]
+    if not folders:
+        return None
     nights = [night for folder in folders for night in series.read(folder, known=known)[0]]
     return series.of(run, once(nights))
 

@@ -29,6 +29,10 @@ for module in ("matplotlib.figure", "pytest_benchmark.histogram"):
     with contextlib.suppress(ImportError):
         importlib.import_module(module)
 
+# These tests may run beside each other; the sessions inside them are no workers.
+for variable in [name for name in os.environ if name.startswith("PYTEST_XDIST_")]:
+    del os.environ[variable]
+
 # One thread for a model this small: two sessions beside each other would wait for each other's spinning threads.
 os.environ["OMP_NUM_THREADS"] = "1"
 torch.set_num_threads(1)

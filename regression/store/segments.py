@@ -73,7 +73,12 @@ class Segments:
 
     def listed(self, objects: Iterable[Object], *, every_reader: bool = False) -> list[Object]:
         """The segments among the store's objects, and this machine's own; of this version or of all."""
-        found = [*objects, *self._own.list(self._slug)]
+        of_store = [one for one in objects if is_segment(one.key)]
+        there = {one.key for one in of_store}
+        for copy in self._copies.list(self._slug):
+            if copy.key not in there:  # compacted or replaced by another writer
+                self._copies.remove(copy.key)
+        found = [*of_store, *self._own.list(self._slug)]
         return [one for one in found if is_segment(one.key) and (every_reader or _is_mine(one.key))]
 
     def read(self, segment: Object) -> list[Entry]:

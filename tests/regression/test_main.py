@@ -202,7 +202,7 @@ def test_help_names_the_other_commands(capsys: pytest.CaptureFixture[str]) -> No
         command.main(["--help"])
     said = capsys.readouterr().out
     assert stopped.value.code == 0
-    assert all(f"regression {name} FOLDER" in " ".join(said.split()) for name in command.COMMANDS)
+    assert all(f"`python -m regression {name} " in " ".join(said.split()) for name in command.COMMANDS)
 
 
 def test_the_module_runs_without_torch_pytest_or_a_utf8_terminal(recorder: Recorder, baseline: Path) -> None:

@@ -211,6 +211,7 @@ def test_a_file_that_is_no_rehearsal(tmp_path, capsys):
     assert "does not exist" in capsys.readouterr().err
 
 
+@pytest.mark.alone
 def test_real_sides_on_the_cpu(tmp_path):
     """Both sides are this environment; the new one sleeps in every call, and dies in a build."""
     checkout = tmp_path / "checkout"

@@ -18,6 +18,7 @@ SMALL = ("--devices=cpu", "--model=test_efficientnet", "--baseline=1", "--slowed
 OPTIONS = ("--", "--weights=seeded", "--benchmark-max-time=0.05")
 
 
+@pytest.mark.alone
 def test_real_sessions_on_the_cpu_are_stored_slowed_and_not_made_again(tmp_path, capsys, monkeypatch):
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
     folder = tmp_path / "runs"

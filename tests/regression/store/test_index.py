@@ -115,6 +115,8 @@ def test_many_small_segments_become_one(
         stored(f"run {number}")
         again(store)
         assert len(shared_segments(store)) <= 4
+    copies = [path for path in (store.cache / "index").rglob("*") if path.is_file()]
+    assert store.is_local or len(copies) == len(shared_segments(store))
     whole = again(store)
     assert (names(whole), whole.read) == ([f"run {number}" for number in range(9)], 0)
 
