@@ -55,12 +55,12 @@ class Fit:
     values: Floats
     noise: float
 
-    def without_steps_at(self, places: Sequence[int]) -> "Fit":
-        """The fit without the steps that may have happened at one of these places, which something else explains."""
+    def without_steps_at(self, places: Sequence[int], beside: int = 0) -> "Fit":
+        """The fit without the steps that may have happened at or so close `beside` one of these places, which something else explains."""
         explained = [
             one
             for one in self.changes
-            if one.kind == STEP and any(one.earliest <= place <= one.latest for place in places)
+            if one.kind == STEP and any(one.earliest - beside <= place <= one.latest + beside for place in places)
         ]
         values = self.values.copy()
         for step in explained:

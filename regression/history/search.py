@@ -12,7 +12,9 @@ from regression.history.noise import FEWEST, Floats, Ints
 
 QUIETEST = 1e-6
 # The offsets of a pool's GPUs and the changes are each found without the other.
-ROUNDS = 3
+ROUNDS = 4
+# Until an offset is known well, what it lacks looks like a step beside the swap.
+BESIDE_A_SWAP = 8
 LONGEST_SEARCH = 10_000
 
 
@@ -111,13 +113,16 @@ def search(
     cost = noise.penalty(count, false_alarm)
     offsets = pool.first_offsets(logs, gpus)
     swaps = [int(night[at]) for at in pool.swaps(gpus) if gpus[at - 1] in offsets and gpus[at] in offsets]
-    for _ in range(ROUNDS if offsets else 1):
+    rounds = ROUNDS if offsets else 1
+    for number in range(rounds):
         each = pool.of_each(offsets, gpus)
         calm = noise.without_single_outliers(logs - each)
         nightly = _mean(calm, night, count)
         # Bad nights are noise as well.
         quiet = max(noise.between_nights(_mean(logs - each, night, count)), floor)
-        fit = changepoints.fit(nightly, cost, quiet, max(len(offsets), 1)).without_steps_at(swaps)
+        fit = changepoints.fit(nightly, cost, quiet, max(len(offsets), 1)).without_steps_at(
+            swaps, BESIDE_A_SWAP if number + 1 < rounds else 0
+        )
         rest = logs - each - fit.values[night]
         fitted, offsets = each, pool.corrected(offsets, rest, gpus)
     changes = changepoints.beyond_bad_nights(fit.changes, _mean(rest, night, count))
