@@ -27,7 +27,7 @@ from regression.session import Additions, Outcome, Rules, judge_session
 from regression.store.session import past
 
 if TYPE_CHECKING:
-    from regression.history.series import History
+    from regression.history.event import History
 
 # A repetition that takes longer than so many times the session so far, and so many seconds more, hangs.
 LONGEST, LONGEST_S = 3, 600.0

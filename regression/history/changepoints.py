@@ -1,7 +1,8 @@
-"""When a metric changed for good: change points and slow drifts in the history of one metric of one benchmark.
+"""Steps and slow drifts of one series of logarithms.
 
-The change points are ruptures' (PELT for a piecewise constant mean, penalised per change point); here are only the
-noise that sets the penalty, and the step from several change points to one drift. docs/history.md says why.
+The change points are ruptures' (PELT for a piecewise constant mean, penalised per change point); here are the step
+from several change points to one drift, the noise that both are found with, and how well their nights are known.
+docs/history.md says why.
 """
 
 import itertools
@@ -10,27 +11,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import ruptures
-from scipy import ndimage, stats
 
-Floats = npt.NDArray[np.float64]
+from regression.history.noise import Floats, Ints
+from regression.history.ramps import Ramps
 
-# With fewer values neither the noise nor a change can be told from the other.
-FEWEST = 6
+STEP, DRIFT = "step", "drift"
 FEWEST_PER_LEVEL = 2
-# A drift that takes fewer values than this is a step that happened to fall between two of them.
-SHORTEST_DRIFT = 3
 GRID = 20
 STRONGEST_CORRELATION = 0.6
+# Beginnings that explain the values worse by so many variances of the noise are not possible ones.
+POSSIBLE = 6.0
+# So few values at an end are a level only where they lie beyond all single values but two.
+SHORT = 5
 
 
 @dataclass(frozen=True)
-class Found:
+class Change:
     """One lasting change. Indices count the values given.
 
     `first` is the first value that differs from the level before; `last` the first at the level after: the same for a
-    step, later for a drift. `before` and `after` are the levels, in the values' unit.
+    step, later for a drift. `before` and `after` are the levels. The true `first` lies between `earliest` and `latest`.
     """
 
     kind: str
@@ -38,81 +39,107 @@ class Found:
     last: int
     before: float
     after: float
+    earliest: int
+    latest: int
 
     @property
-    def ratio(self) -> float:
-        """Level after over level before."""
-        return self.after / self.before
+    def size(self) -> float:
+        return self.after - self.before
 
 
-def changes(
-    values: Sequence[float] | Floats, false_alarm: float, smallest: float = 0.0, noise_floor: float = 0.0
-) -> list[Found]:
-    """The steps and drifts of positive `values` in time order; empty for fewer than `FEWEST` values.
+@dataclass(frozen=True)
+class Fit:
+    """The changes of a series, the levels and ramps that they make of it, and the noise that they were found with."""
 
-    `false_alarm` is the probability of any change in a series of noise alone; `smallest` the smallest change to report,
-    as a fraction; `noise_floor` the least standard deviation of the logarithm to assume, since a few values can look
-    quieter than they are. ValueError for a value that is not positive and finite.
+    changes: tuple[Change, ...]
+    values: Floats
+    noise: float
+
+    def without_steps_at(self, places: Sequence[int], beside: int = 0) -> "Fit":
+        """The fit without the steps that may have happened at or so close `beside` one of these places, which something else explains."""
+        explained = [
+            one
+            for one in self.changes
+            if one.kind == STEP and any(one.earliest - beside <= place <= one.latest + beside for place in places)
+        ]
+        values = self.values.copy()
+        for step in explained:
+            values[step.first :] -= step.size
+        return Fit(tuple(one for one in self.changes if one not in explained), values, self.noise)
+
+
+def fit(logs: Floats, penalty: float, noise: float, parameters: int = 1) -> Fit:
+    """The changes that explain the series by more than `penalty` variances of the noise each.
+
+    `noise` is raised until it also covers what the changes leave; `parameters` were fitted to the series without them.
     """
-    raw = np.asarray(values, dtype=float)
-    if not np.all(np.isfinite(raw) & (raw > 0)):
-        raise ValueError("a history needs positive, finite values")
-    if len(raw) < FEWEST:
-        return []
-    logs = np.log(raw)
-    cost = penalty(len(raw), false_alarm)
-    calm = _without_single_outliers(logs)
-    cuts, noise = _change_points(calm, cost, max(_noise(logs), noise_floor, 1e-6))
-    found = _steps_and_drifts(calm, cuts, cost, noise)
-    return [change for change in found if abs(change.ratio - 1) >= smallest]
-
-
-def penalty(nights: int, false_alarm: float) -> float:
-    """What a change point costs in a series of so many nights, in variances of the noise."""
-    return float(stats.t.isf(false_alarm / (2 * nights), nights / 2) ** 2)
-
-
-def _without_single_outliers(logs: Floats) -> Floats:
-    """One bad night is no change: values further than three deviations from the median of five are drawn in to that."""
-    middle: Floats = ndimage.median_filter(logs, 5, mode="mirror")
-    limit = 3 * 1.4826 * float(np.median(np.abs(logs - middle)))
-    return middle + np.clip(logs - middle, -limit, limit)
-
-
-def _noise(logs: Floats) -> float:
-    """Standard deviation from the differences of neighbours, which a few steps and a drift leave alone.
-
-    Of the half quantile and the nine-tenths quantile the one that gives more: with two modes, and one of them rare,
-    most neighbours agree better than the noise is.
-    """
-    steps = np.sort(np.abs(np.diff(logs))) / math.sqrt(2)
-    count = len(steps)
-    ranks = (count // 2, max(min(int(0.9 * count) - 1, count - 3), count // 2))
-    return max(float(steps[rank] / stats.norm.isf((1 - (rank + 0.625) / (count + 0.25)) / 2)) for rank in ranks)
-
-
-def _change_points(logs: Floats, penalty: float, noise: float) -> tuple[list[int], float]:
-    """Change points, and the noise that they were found with: raised until it also covers what the levels leave."""
     while True:
-        search = ruptures.KernelCPD(kernel="linear", min_size=FEWEST_PER_LEVEL).fit((logs - logs.mean()) / noise)
-        cuts = [int(cut) for cut in search.predict(pen=penalty)[:-1]]
-        rest = np.concatenate([part - part.mean() for part in np.split(logs, cuts)])
-        left = max(len(logs) - 2 * len(cuts) - 1, 1)
+        scaled = (logs - logs.mean()) / noise
+        search = ruptures.KernelCPD(kernel="linear", min_size=FEWEST_PER_LEVEL).fit(scaled)
+        changes, values = _steps_and_drifts(
+            logs, [int(cut) for cut in search.predict(pen=penalty)[:-1]], penalty, noise
+        )
+        rest = logs - values
+        fitted = parameters + sum(2 if change.kind == STEP else 3 for change in changes)
         squares = float(rest @ rest)
-        # Nights that resemble their neighbours make runs that look like levels; the mean of such runs is noisier.
-        alike = float(rest[1:] @ rest[:-1]) / squares + 1 / len(logs) if squares > 0 else 0.0
+        # Nights that resemble their neighbours make runs that look like levels; the mean of such runs is noisier. What
+        # was fitted makes neighbours look less alike than they are.
+        alike = float(rest[1:] @ rest[:-1]) / squares + fitted / len(logs) if squares > 0 else 0.0
         alike = min(max(alike, 0.0), STRONGEST_CORRELATION)
-        needed = math.sqrt(squares / left * (1 + alike) / (1 - alike))
+        needed = math.sqrt(squares / max(len(logs) - fitted, 1) * (1 + alike) / (1 - alike))
         if needed <= 1.01 * noise:
-            return cuts, noise
+            return Fit(tuple(changes), values, noise)
         noise = needed
 
 
-def _steps_and_drifts(logs: Floats, cuts: list[int], penalty: float, noise: float) -> list[Found]:
-    """Every change point as a step, unless a ramp describes it, and its neighbours in the same direction, better."""
+def beyond_bad_nights(changes: Sequence[Change], rest: Floats) -> list[Change]:
+    """The changes, less those of a few first or last values that lie no further away than single values stray.
+
+    `rest` is what the fit leaves of the values, bad nights included.
+    """
+
+    def is_shown(change: Change) -> bool:
+        if min(change.last, len(rest) - change.first) >= SHORT:
+            return True
+        others = rest[change.last :] if change.last < SHORT else rest[: change.first]
+        strayed = np.sort(np.abs(others))
+        return bool(abs(change.size) > strayed[-min(3, len(strayed))])
+
+    return [change for change in changes if is_shown(change)]
+
+
+def large_enough(changes: Sequence[Change], smallest: float) -> list[Change]:
+    """The changes that matter; successive ones in one direction that matter only together are one drift."""
+    kept: list[Change] = []
+    for (small, _), run in itertools.groupby(changes, lambda one: (_ratio(one) < smallest, one.size > 0)):
+        group = list(run)
+        if not small:
+            kept += group
+        elif len(group) > 1:
+            start, end = group[0], group[-1]
+            whole = Change(DRIFT, start.first, end.last, start.before, end.after, start.earliest, start.latest)
+            kept += [whole] if _ratio(whole) >= smallest else []
+    return kept
+
+
+def _ratio(change: Change) -> float:
+    """How far the level after is from the level before, as a fraction."""
+    return abs(math.expm1(change.size))
+
+
+def _steps_and_drifts(logs: Floats, cuts: list[int], penalty: float, noise: float) -> tuple[list[Change], Floats]:
+    """Every change point as a step, unless a ramp describes it, and its neighbours in the same direction, better.
+
+    Also the levels and ramps that they make of the series.
+    """
     edges = [0, *cuts, len(logs)]
     levels = [float(logs[start:end].mean()) for start, end in itertools.pairwise(edges)]
-    found: list[Found] = []
+    values = np.repeat(levels, np.diff(edges))
+    if not cuts:
+        # A slope may be seen before any two levels are.
+        drift = _drift(logs, edges, penalty, noise)
+        return ([drift[0]], drift[1]) if drift else ([], values)
+    found: list[Change] = []
     at = 0
     while at < len(cuts):
         last = at
@@ -123,37 +150,55 @@ def _steps_and_drifts(logs: Floats, cuts: list[int], penalty: float, noise: floa
             drift = _drift(logs, edges[at : last + 3], penalty, noise)
             last -= drift is None
         if drift:
-            found.append(drift)
+            found.append(drift[0])
+            values[edges[at] : edges[last + 2]] = drift[1]
             at = last + 1
         else:
-            found.append(Found("step", cuts[at], cuts[at], math.exp(levels[at]), math.exp(levels[at + 1])))
+            earliest, latest = (edges[at] + one for one in _possible(logs[edges[at] : edges[at + 2]], noise))
+            found.append(Change(STEP, cuts[at], cuts[at], levels[at], levels[at + 1], earliest, latest))
             at += 1
-    return found
+    return found, values
 
 
-def _drift(logs: Floats, edges: list[int], penalty: float, noise: float) -> Found | None:
-    """The ramp through the levels between `edges`, where it costs less than their steps; else None."""
+def _possible(part: Floats, noise: float) -> tuple[int, int]:
+    """The earliest and the latest value that a single step of this part may begin with."""
+    at = np.arange(1, len(part))
+    sums = np.cumsum(part - part.mean())[:-1]
+    explained = sums**2 * len(part) / (at * (len(part) - at))
+    possible = at[explained >= explained.max() - POSSIBLE * noise**2]
+    return int(possible[0]), int(possible[-1])
+
+
+def _drift(logs: Floats, edges: list[int], penalty: float, noise: float) -> tuple[Change, Floats] | None:
+    """The ramp through the levels between `edges`, where it costs less than their steps, and its values; else None."""
     start, end = edges[0], edges[-1]
     part = logs[start:end]
     steps = sum(float(np.var(level)) * len(level) for level in np.split(part, [edge - start for edge in edges[1:-1]]))
+    mean = float(part.mean())
+    centred = part - mean
+    ramps = Ramps(centred)
     begins = np.unique(np.linspace(0, edges[1] - start, GRID).astype(int))
-    ends = np.unique(np.linspace(edges[-2] - start - 1, len(part) - 1, GRID).astype(int))
-    first, last = (grid.ravel() for grid in np.meshgrid(begins, ends))
-    long_enough = last - first >= SHORTEST_DRIFT
-    if not long_enough.any():
+    ends = np.unique(np.linspace(max(edges[-2] - start - 1, 0), len(part) - 1, GRID).astype(int))
+    best = ramps.best(begins, ends)
+    if best is None:
         return None
-    first, last = first[long_enough], last[long_enough]
-    ramp = np.clip((np.arange(len(part)) - first[:, None]) / (last - first)[:, None], 0, 1)
-    centred = ramp - ramp.mean(axis=1, keepdims=True)
-    slope = centred @ part / (centred**2).sum(axis=1)
-    left = part - part.mean() - slope[:, None] * centred
-    squares = (left**2).sum(axis=1)
-    best = int(squares.argmin())
     # One change point's penalty for the ramp, and twice the logarithm of their number for its second end (BIC).
-    ramp_cost = squares[best] / noise**2 + penalty + 2 * math.log(len(logs))
-    if ramp_cost >= steps / noise**2 + penalty * (len(edges) - 2):
+    cost = (float(centred @ centred) - best[2]) / noise**2 + penalty + 2 * math.log(len(logs))
+    if cost >= steps / noise**2 + penalty * (len(edges) - 2):
         return None
-    low = float(part.mean() - slope[best] * ramp[best].mean())
-    return Found(
-        "drift", start + int(first[best]) + 1, start + int(last[best]), math.exp(low), math.exp(low + slope[best])
+    finer = [_around(at, len(part)) for at in best[:2]]
+    first, last, explained = ramps.best(*finer) or best
+    possible = np.flatnonzero(ramps.profile(np.arange(len(part)), ends) >= explained - POSSIBLE * noise**2)
+    earliest, latest = min([first, *possible]), max([first, *possible])
+    values = mean + ramps.fit(first, last)
+    before, after = float(values[0]), float(values[-1])
+    change = Change(
+        DRIFT, start + first + 1, start + last, before, after, start + int(earliest) + 1, start + int(latest) + 1
     )
+    return change, values
+
+
+def _around(at: int, count: int) -> Ints:
+    """Places beside one of a grid over so many values, up to its next ones."""
+    reach = (count + GRID - 1) // GRID
+    return np.unique(np.linspace(max(at - reach, 0), min(at + reach, count - 1), 2 * GRID).astype(int))

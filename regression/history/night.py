@@ -20,6 +20,7 @@ VISITS = ("visits",)
 # Tells a pool's GPUs apart as nvidia-smi's users do, and identifies no GPU elsewhere.
 GPU = re.compile(r"(?:MIG-)?(?:GPU-)?\w{1,8}")
 GPU_UUID = "gpu.uuid"
+TOLD_APART = (environment.COMMIT, GPU_UUID)
 MALFORMED = "is no night of a history"
 
 
@@ -148,8 +149,8 @@ def commit(before: Night, after: Night) -> tuple[str, ...]:
 
 
 def differences(before: Night, after: Night) -> tuple[str, ...]:
-    """What else was recorded otherwise in the later run, such as `software.driver 580.95 -> 590.12`."""
-    return _told(change for change in _differences(before, after) if change.field != environment.COMMIT)
+    """What else was recorded otherwise in the later run, such as `software.driver 580.95 -> 590.12`; the GPU aside."""
+    return _told(change for change in _differences(before, after) if change.field not in TOLD_APART)
 
 
 def _differences(before: Night, after: Night) -> tuple[environment.Difference, ...]:

@@ -1,14 +1,19 @@
 """When a metric changed for good, and what else changed that night."""
 
+import datetime
 import math
+import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from common.marks import excluded
-from regression.history import changepoints
 from regression.history import night as nights
+from regression.history import pool
+from regression.history.changepoints import DRIFT, STEP
+from regression.history.event import SWAP, Event, History, Short, Swap, measured_alike
 from regression.history.night import Night
+from regression.history.noise import FEWEST
+from regression.history.search import Found, search
 from regression.metrics import METRICS, Kind, Metric
 from regression.runs import run as runs
 from regression.runs.find import walk
@@ -19,63 +24,10 @@ from regression.runs.run import LeftOut
 FALSE_ALARM = 0.01
 # A change point of a small change lies up to two nights beside the true one (docs/history.md).
 NEARBY = 2
-
-
-@dataclass(frozen=True)
-class Event:
-    """One lasting change of one benchmark and metric.
-
-    `first` is the first night that differs, `last` the first at the new level (later than `first` for a drift).
-    `before` and `after` are in the metric's unit. `environment` is what was recorded otherwise, with
-    the night where that is not `first`.
-    """
-
-    benchmark: str
-    metric: Metric
-    kind: str
-    first: Night
-    last: Night
-    nights: int
-    before: float
-    after: float
-    environment: tuple[str, ...]
-
-    @property
-    def ratio(self) -> float | None:
-        """After over before; None where there was none of it before."""
-        return self.after / self.before if self.before else None
-
-
-@dataclass(frozen=True)
-class History:
-    """The stored runs of one GPU model, MIG profile and precision policy in time order, and what changed in them."""
-
-    identity: tuple[str, str, str]
-    nights: tuple[Night, ...]
-    series: int
-    events: tuple[Event, ...]
-
-    @property
-    def title(self) -> str:
-        return ", ".join(part for part in self.identity[:2] if part)
-
-    def sentence(self) -> str:
-        """How many runs there are from when to when, and what came of them."""
-        count = len(self.nights)
-        if count < changepoints.FEWEST:
-            runs = "one stored run" if count == 1 else f"{count} stored runs"
-            return f"{self.title}: {runs}; a history needs at least {changepoints.FEWEST}."
-        said = f"{self.title}: {count} stored runs from {self.nights[0].day} to {self.nights[-1].day}, "
-        changes = {0: "no lasting change", 1: "1 lasting change"}.get(
-            len(self.events), f"{len(self.events)} lasting changes"
-        )
-        return f"{said}{changes} in {self.series} series."
-
-    def values(self, benchmark: str, metric: str) -> list[tuple[Night, float]]:
-        """The nights on which this benchmark's metric (its key) was measured as on the newest, with the value."""
-        key = (benchmark, metric)
-        found = _measured_alike(key, [night for night in self.nights if key in night.values])
-        return [(night, night.values[key]) for night in found]
+# A drift that lasts until one of so many newest nights goes on.
+NEWEST = 2
+# Of a metric that says nothing of its own: a change that a series must be able to show, as a fraction.
+WORTH_KNOWING = 0.01
 
 
 def read(
@@ -125,7 +77,7 @@ def trace(
     `false_alarm` is the probability of any change at all being reported where one history's series are only noise.
     """
     groups: dict[tuple[str, str, str], list[Night]] = {}
-    for night in sorted(all_nights, key=lambda night: (night.when, night.file)):
+    for night in sorted(nights.once(all_nights), key=lambda night: (night.when, night.file)):
         groups.setdefault(night.identity, []).append(night)
     return [_history(identity, groups[identity], false_alarm, metrics) for identity in sorted(groups)]
 
@@ -133,42 +85,108 @@ def trace(
 def _history(
     identity: tuple[str, str, str], group: list[Night], false_alarm: float, metrics: Sequence[Metric]
 ) -> History:
+    by_key = {metric.key: metric for metric in metrics}
     series: dict[tuple[str, str], list[Night]] = {}
     for night in group:
         for measured in night.values:
-            series.setdefault(measured, []).append(night)
-    alike = {measured: _measured_alike(measured, found) for measured, found in series.items()}
-    long_enough = {measured: found for measured, found in alike.items() if len(found) >= changepoints.FEWEST}
+            if measured[1] in by_key and night.usable(measured[0], by_key[measured[1]]):
+                series.setdefault(measured, []).append(night)
+    alike = {measured: measured_alike(measured, found) for measured, found in series.items()}
+    long_enough = {measured: found for measured, found in alike.items() if len(found) >= FEWEST}
     # What never varies, as most counts, raises no alarm, and leaves the error to the others.
     varying = {
         measured: found
         for measured, found in long_enough.items()
         if len({night.values[measured] for night in found}) > 1
     }
-    by_key = {metric.key: metric for metric in metrics}
+    swapped = [(group[at - 1], group[at]) for at in pool.swaps([night.gpu for night in group])]
+    recent = set(map(id, group[-FEWEST:]))
     events: list[Event] = []
+    of_swaps: dict[int, list[Event]] = {}
+    short: list[Short] = []
     for measured, found in varying.items():
-        benchmark, metric = measured[0], by_key[measured[1]]
-        smallest = max(metric.min_effect, metric.history_min_effect)
-        values = [night.values[measured] for night in found]
-        # Only a count may be 0, of which there is no logarithm.
-        offset = 0.0 if all(values) else 1.0
-        lifted = [value + offset for value in values]
-        for change in changepoints.changes(lifted, false_alarm / len(varying), smallest, noise_floor(metric)):
-            environment = _environment(found, change)
-            first, last = found[change.first], found[change.last]
-            length = change.last - change.first + 1
-            before, after = (_level(level - offset, metric) for level in (change.before, change.after))
-            events.append(Event(benchmark, metric, change.kind, first, last, length, before, after, environment))
+        one = Series(measured[0], by_key[measured[1]], found, false_alarm / len(varying))
+        for number, (before, after) in enumerate(swapped):
+            of_swaps.setdefault(number, []).extend(one.take_swap(before, after))
+        events += one.events()
+        if id(found[-1]) in recent and (needed := one.needed()):
+            short.append(Short(one.benchmark, one.metric, one.result.nights, needed))
     order = {metric.key: place for place, metric in enumerate(metrics)}
     events.sort(key=lambda event: (event.first.when, event.first.file, order[event.metric.key], -_size(event)))
-    return History(identity, tuple(group), len(long_enough), tuple(events))
+    swaps = [
+        Swap(after, before.gpu, after.gpu, tuple(of_swaps.get(number, ())), nights.differences(before, after))
+        for number, (before, after) in enumerate(swapped)
+    ]
+    disturbed = sum(bool(night.disturbed) for night in group)
+    return History(identity, tuple(group), len(long_enough), tuple(events), tuple(swaps), tuple(short), disturbed)
 
 
-def _measured_alike(measured: tuple[str, str], found: list[Night]) -> list[Night]:
-    """Those of a series' nights whose value was measured as that of the newest."""
-    how = found[-1].alike.get(measured) if found else None
-    return [night for night in found if night.alike.get(measured) == how]
+class Series:
+    """One metric of one benchmark over the nights that measured it alike, with what was found in it."""
+
+    def __init__(self, benchmark: str, metric: Metric, found: list[Night], false_alarm: float) -> None:
+        self.benchmark, self.metric, self.nights = benchmark, metric, found
+        self.smallest = max(metric.min_effect, metric.history_min_effect)
+        self.values = [night.values[benchmark, metric.key] for night in found]
+        # Only a count may be 0, of which there is no logarithm.
+        self.offset = 0.0 if all(self.values) else 1.0
+        # What is counted is the same on every GPU of a model.
+        timed = metric.kind is Kind.CONTINUOUS
+        self.result = search(
+            [value + self.offset for value in self.values],
+            false_alarm,
+            self.smallest,
+            noise_floor(metric),
+            gpus=[night.gpu for night in found] if timed else (),
+            days=[night.when.astimezone(datetime.UTC).date() for night in found] if timed else (),
+        )
+        self.found = list(self.result.found)
+
+    def events(self) -> list[Event]:
+        """The changes that no swap of the GPU explains."""
+        return [self._event(change) for change in self.found]
+
+    def needed(self) -> int:
+        """How many nights a change worth knowing would need to show; 0 where these would have shown it."""
+        worth = self.metric.worth_knowing or max(2 * self.smallest, WORTH_KNOWING)
+        return 0 if self.result.would_show(worth) else self.result.needed(worth)
+
+    def take_swap(self, before: Night, after: Night) -> list[Event]:
+        """What a swap of the GPU between two nights changed; the steps that coincide with it are part of that."""
+        at = next((number for number, night in enumerate(self.nights) if night.when >= after.when), 0)
+        if not at:
+            return []
+        steps = [one for one in self.found if one.kind == STEP and one.earliest <= at <= one.latest]
+        self.found = [one for one in self.found if one not in steps]
+        gpus = [night.gpu for night in self.nights]
+        size = self.result.swapped(before.gpu, after.gpu, (gpus.count(before.gpu), gpus.count(after.gpu)))
+        size += sum(math.log(one.ratio) for one in steps)
+        if not size or abs(math.expm1(size)) < self.smallest:
+            return []
+        level = statistics.median(self.values[max(at - FEWEST, 0) : at]) + self.offset
+        swap = Found(SWAP, at, at, level, level * math.exp(size), at, at, 1)
+        return [self._event(swap)]
+
+    def _event(self, change: Found) -> Event:
+        first, last, earliest, latest = (
+            self.nights[at] for at in (change.first, change.last, change.earliest, change.latest)
+        )
+        before, after = (_level(level - self.offset, self.metric) for level in (change.before, change.after))
+        environment = _environment(self.nights, change)
+        return Event(
+            self.benchmark,
+            self.metric,
+            change.kind,
+            first,
+            last,
+            earliest,
+            latest,
+            change.nights,
+            change.kind == DRIFT and change.last >= len(self.nights) - NEWEST,
+            before,
+            after,
+            environment,
+        )
 
 
 def noise_floor(metric: Metric) -> float:
@@ -188,13 +206,13 @@ def _size(event: Event) -> float:
     return math.inf if event.ratio is None else abs(event.ratio - 1)
 
 
-def _environment(found: Sequence[Night], change: changepoints.Found) -> tuple[str, ...]:
+def _environment(found: Sequence[Night], change: Found) -> tuple[str, ...]:
     """What changed with the change: over a drift; or on the night of a step, else on the nearest night beside it.
 
     The commit is that of the night itself, since most nights have a new one.
     """
     commit = nights.commit(found[change.first - 1], found[change.last])
-    if change.kind == "drift":
+    if change.kind == DRIFT:
         return commit + nights.differences(found[change.first - 1], found[change.last])
     at = change.first
     beside = [at]

@@ -35,8 +35,8 @@ from regression.runs.run import Label, LeftOut, Run
 
 if TYPE_CHECKING:
     # What finds change points takes a while to import, and most judging does not need it.
+    from regression.history.event import Event, History
     from regression.history.night import Night
-    from regression.history.series import Event, History
 
 DETECTABLE = "the smallest true change that would have been reported, with a probability of 95 %"
 MOVED = (Verdict.SLOWER, Verdict.FASTER, Verdict.CHANGED)
@@ -124,6 +124,8 @@ class Content:
     label_sheet: bytes | None
     """PNG."""
     history: History | None
+    past: tuple[tuple[Row, str], ...]
+    """What the history says of every row that moved, as the end of its sentence; the rows' order."""
     timelines: tuple[Timeline, ...]
     """What changed last, then this run's changes, then something to look at."""
     notes: tuple[str, ...]
@@ -205,6 +207,7 @@ def content(
         accuracies=accuracies(run),
         label_sheet=label_sheet,
         history=history,
+        past=_past(history, ordered),
         timelines=_timelines(history, ordered, metrics),
         notes=report.notes,
         left_out=report.left_out,
@@ -257,11 +260,19 @@ def _changed(told: Explanation, run: Run, baselines: Sequence[Run]) -> Changed:
     )
 
 
+def _past(history: History | None, ordered: Sequence[Row]) -> tuple[tuple[Row, str], ...]:
+    if history is None:
+        return ()
+    told = ((row, history.says(row.benchmark, row.metric, row.ratio)) for row in ordered if row.verdict in MOVED)
+    return tuple((row, said) for row, said in told if said)
+
+
 def _timelines(history: History | None, ordered: Sequence[Row], metrics: Sequence[Metric]) -> tuple[Timeline, ...]:
     if history is None:
         return ()
     events: dict[tuple[str, str], list[Event]] = {}
-    for event in sorted(history.events, key=lambda event: event.first.when):
+    swapped = [event for swap in history.swaps for event in swap.events]
+    for event in sorted([*history.events, *swapped], key=lambda event: event.first.when):
         events.setdefault((event.benchmark, event.metric.key), []).append(event)
     wanted = sorted(events, key=lambda series: events[series][-1].last.when, reverse=True)
     wanted += [(row.benchmark, row.metric.key) for row in ordered if row.verdict in MOVED]

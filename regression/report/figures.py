@@ -160,10 +160,7 @@ def timeline(series: Timeline, now: Path | None = None) -> Picture:
         axes.xaxis.set_major_formatter(DATES.ConciseDateFormatter(locator))
         axes.set_ylabel(f"{metric.title} ({name})" if name else metric.title)
 
-    told = [
-        f"{event.kind} on {event.first.day} from {event.before / size:.4g} to {event.after / size:.4g} {name}"
-        for event in events
-    ]
+    told = [f"{event.told}, from {event.before / size:.4g} to {event.after / size:.4g} {name}" for event in events]
     return _picture(
         draw,
         2.4,

@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from regression.history import series
-from regression.history.series import Event, History
+from regression.history.changepoints import DRIFT
+from regression.history.event import Event, History
 from regression.report.rows import change_text
 from regression.runs.find import is_folder
 from regression.store import opening, reading
 from regression.store.objects import WrongStore
-from regression.text import code, escaped, measure, plain
+from regression.text import WIDTH, code, escaped, measure, plain, wrapped
+
+MOST_NAMED = 3
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -65,13 +68,15 @@ def terminal_text(history: History) -> str:
     """The history for a terminal: night by night, what changed in the environment, and by how much which metric."""
     out = [history.sentence()]
     for heading, environment, events in _by_night(history):
-        out += ["", heading, *(f"  {text}" for text in environment or ("nothing recorded changed in the environment",))]
-        width = max(len(event.benchmark) for event in events)
-        titles = max(12, *(len(event.metric.title) for event in events))
+        nothing = ("nothing recorded changed in the environment",)
+        out += ["", heading, *(f"  {text}" for text in environment or nothing)]
+        width = max((len(event.benchmark) for event in events), default=0)
+        titles = max([12, *(len(event.metric.title) for event in events)])
         for event in events:
             change = f"{_amount(event, event.before)} -> {_amount(event, event.after)}"
             out.append(f"  {event.metric.title:<{titles}} {event.benchmark:<{width}} {_change(event):>9}  {change}")
-    return "\n".join(out)
+            out += [f"  {'':<{titles}} {event.detail}"] if event.detail else []
+    return "\n".join([*out, *_lines(_short(history))])
 
 
 def markdown_text(history: History) -> str:
@@ -80,13 +85,13 @@ def markdown_text(history: History) -> str:
     for heading, environment, events in _by_night(history):
         out += ["", f"**{heading}**", ""]
         out += [f"- {code(text)}" for text in environment] or ["- nothing recorded changed in the environment"]
-        out += ["", "| metric | benchmark | change | before | after |", "| --- | --- | ---: | ---: | ---: |"]
-        out += [
-            f"| {plain(event.metric.title)} | {code(event.benchmark)} | {_change(event)} "
-            f"| {_amount(event, event.before)} | {_amount(event, event.after)} |"
-            for event in events
-        ]
-    return "\n".join(out)
+        if events:
+            out += ["", "| metric | benchmark | change | before | after |", "| --- | --- | --- | ---: | ---: |"]
+        for event in events:
+            change = ", ".join(part for part in (_change(event), event.detail) if part)
+            amounts = f"{_amount(event, event.before)} | {_amount(event, event.after)}"
+            out.append(f"| {plain(event.metric.title)} | {code(event.benchmark)} | {change} | {amounts} |")
+    return "\n".join([*out, *(plain(line) for line in _lines(_short(history)))])
 
 
 def as_dict(history: History) -> dict[str, Any]:
@@ -101,34 +106,72 @@ def as_dict(history: History) -> dict[str, Any]:
         "last": history.nights[-1].when.isoformat(),
         "series": history.series,
         "summary": history.sentence(),
-        "changes": [
+        "changes": [_event(event) for event in history.events],
+        "swaps": [
             {
-                "benchmark": event.benchmark,
-                "metric": event.metric.key,
-                "kind": event.kind,
-                "first": event.first.when.isoformat(),
-                "last": event.last.when.isoformat(),
-                "run": escaped(event.first.file),
-                "nights": event.nights,
-                "before": float(f"{event.before:.7g}"),
-                "after": float(f"{event.after:.7g}"),
-                "ratio": None if event.ratio is None else round(event.ratio, 7),
-                "environment": list(event.environment),
+                "first": swap.night.when.isoformat(),
+                "run": escaped(swap.night.file),
+                "before": swap.before,
+                "after": swap.after,
+                "environment": list(swap.environment),
+                "changes": [_event(event) for event in swap.events],
             }
-            for event in history.events
+            for swap in history.swaps
         ],
+        "too_few_nights": [
+            {"benchmark": one.benchmark, "metric": one.metric.key, "nights": one.nights, "needed": one.needed}
+            for one in history.short
+        ],
+        "disturbed_nights": history.disturbed,
+    }
+
+
+def _event(event: Event) -> dict[str, Any]:
+    return {
+        "benchmark": event.benchmark,
+        "metric": event.metric.key,
+        "kind": event.kind,
+        "first": event.first.when.isoformat(),
+        "last": event.last.when.isoformat(),
+        "earliest": event.earliest.when.isoformat(),
+        "latest": event.latest.when.isoformat(),
+        "run": escaped(event.first.file),
+        "nights": event.nights,
+        "ongoing": event.ongoing,
+        "before": float(f"{event.before:.7g}"),
+        "after": float(f"{event.after:.7g}"),
+        "ratio": None if event.ratio is None else round(event.ratio, 7),
+        "a_night": None if event.a_night is None else round(event.a_night, 7),
+        "environment": list(event.environment),
     }
 
 
 def _by_night(history: History) -> list[tuple[str, tuple[str, ...], list[Event]]]:
-    """Heading, environment and events of every night, and of every drift, on which something changed."""
+    """Heading, environment and events of every night, of every drift, and of every swap of the GPU, in time order."""
+    swaps = [(swap.night.when, swap.sentence(), swap.environment, list(swap.events)) for swap in history.swaps]
     groups: dict[tuple[str, tuple[str, ...]], list[Event]] = {}
     for event in history.events:
         heading = f"{event.first.day} ({escaped(event.first.file.name)})"
-        if event.kind == "drift":
-            heading = f"{event.first.day} to {event.last.day}: a drift over {event.nights} runs"
+        if event.kind == DRIFT:
+            heading = f"{event.when}: a drift over {event.nights} nights"
         groups.setdefault((heading, event.environment), []).append(event)
-    return [(heading, environment, events) for (heading, environment), events in groups.items()]
+    changes = [
+        (events[0].first.when, heading, environment, events) for (heading, environment), events in groups.items()
+    ]
+    ordered = sorted([*swaps, *changes], key=lambda group: group[0])
+    return [(heading, environment, events) for _, heading, environment, events in ordered]
+
+
+def _short(history: History) -> str:
+    """Which series have too few nights to tell, the neediest first."""
+    neediest = sorted(history.short, key=lambda one: -one.needed)
+    named = [f"{one.metric.title} of {one.benchmark} ({one.nights} of {one.needed})" for one in neediest[:MOST_NAMED]]
+    more = [f"{len(neediest) - MOST_NAMED} more"] if len(neediest) > MOST_NAMED else []
+    return f"Too few nights to tell, of so many needed: {', '.join([*named, *more])}." if named else ""
+
+
+def _lines(text: str) -> list[str]:
+    return ["", *wrapped(text, WIDTH)] if text else []
 
 
 def _change(event: Event) -> str:

@@ -156,11 +156,20 @@ def _history(content: Content) -> str:
         return ""
     lines = []
     for event in sorted(content.history.events, key=lambda event: event.last.when, reverse=True):
-        when = event.first.day if event.kind == "step" else f"{event.first.day} to {event.last.day} (drift)"
         cause = f"; {plain(', '.join(event.environment))}" if event.environment else ""
         change = change_text(event.metric, event.before, event.after)
-        lines.append(f"{when}: {event.metric.title} of {code(event.benchmark)} {change}{cause}")
-    return "\n\n".join(part for part in (plain(content.history.sentence()), _list("", lines)) if part)
+        lines.append(f"{event.metric.title} of {code(event.benchmark)} {change}: {plain(event.told)}{cause}")
+    parts = [
+        plain(content.history.sentence()),
+        _list("What the history says of this run's changes", [_said(row, said) for row, said in content.past]),
+        _list("Swaps of the GPU", [plain(swap.sentence()) for swap in reversed(content.history.swaps)]),
+        _list("Lasting changes", lines),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _said(row: Row, said: str) -> str:
+    return f"{code(row.benchmark)}: {plain(row.against_baseline)}; {plain(said)}"
 
 
 def _list(title: str, lines: Sequence[str]) -> str:

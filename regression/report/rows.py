@@ -85,6 +85,13 @@ class Row:
         return f"{self.baseline_text} -> {self.now_text}" if self.metric.kind is Kind.COUNT else self.change_text
 
     @property
+    def against_baseline(self) -> str:
+        """The verdict as the beginning of a sentence: `latency SLOWER than the baseline by 6.00 %`."""
+        if self.verdict in (Verdict.SLOWER, Verdict.FASTER) and self.ratio is not None:
+            return f"{self.title} {self.verdict} than the baseline by {change(1 + abs(self.ratio - 1), '')}"
+        return f"{self.title} {self.verdict} ({self.moved})"
+
+    @property
     def named(self) -> str:
         """Of a count that changed what is new, gone or more often: `cudaMalloc 0 -> 1`, which no number says."""
         return self.detail if self.verdict is Verdict.CHANGED else ""

@@ -33,7 +33,7 @@ def text(content: Content) -> str:
 
     Lines have at most 100 columns, longer paths aside.
     """
-    out = [*wrapped(content.answer, WIDTH), *_what_failed(content)]
+    out = [*wrapped(content.answer, WIDTH), *_what_failed(content), *_past(content)]
     moved = [row for row in content.rows if not row.failed and (row.verdict in MOVED or row.accepted)]
     if moved:
         out += ["", *_rows(moved[:MOST_ROWS]), *_more(len(moved) - MOST_ROWS, "row"), *_refresh(content)]
@@ -90,6 +90,12 @@ def _what_failed(content: Content) -> list[str]:
     if wrong:
         out += ["", *_lines(wrong[:MOST_NOTES]), *_more(len(wrong) - MOST_NOTES, "benchmark")]
     return out + _command(content)
+
+
+def _past(content: Content) -> list[str]:
+    """What the history says of this run's changes, the worst first."""
+    said = [f"{row.benchmark}: {row.against_baseline}; {said}" for row, said in content.past]
+    return ["", *_lines(said[:MOST_NOTES]), *_more(len(said) - MOST_NOTES, "change")] if said else []
 
 
 def _command(content: Content) -> list[str]:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from proof.history_alarms import BENCHMARKS, KINDS, NIGHTS, SERIES, TIMES, alarms
 from regression.history import series
-from regression.history.changepoints import changes, penalty
+from regression.history.noise import penalty
+from regression.history.search import changes
 
 NOISE = 0.001
 FALSE_ALARM = series.FALSE_ALARM / SERIES

@@ -76,18 +76,6 @@ def test_noise_alone_has_no_change(tmp_path, capsys, seed):
     assert "no lasting change" in found["summary"]
 
 
-def test_another_unit_of_the_gpu_is_named(tmp_path, capsys):
-    stored(
-        tmp_path,
-        30,
-        ratio=lambda night, name: 1.004 if night >= 14 else 1.0,
-        machine=lambda night: {"gpu": {"uuid": "GPU-bbbb" if night >= 14 else "GPU-aaaa"}},
-    )
-    (found,) = changes(tmp_path, capsys)
-    assert len(found["changes"]) == 2
-    assert all(change["environment"][0].startswith("gpu.uuid GPU-aaaa -> GPU-bbbb") for change in found["changes"])
-
-
 def test_another_gpu_model_has_a_history_of_its_own(tmp_path, capsys):
     stored(
         tmp_path,
