@@ -56,7 +56,7 @@ class Fit:
     noise: float
 
     def without_steps_at(self, places: Sequence[int], beside: int = 0) -> "Fit":
-        """The fit without the steps that may have happened at or so close `beside` one of these places, which something else explains."""
+        """The fit without the steps that may have happened at one of these places, or so many values beside it."""
         explained = [
             one
             for one in self.changes

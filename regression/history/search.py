@@ -14,7 +14,7 @@ QUIETEST = 1e-6
 # The offsets of a pool's GPUs and the changes are each found without the other.
 ROUNDS = 4
 # Until an offset is known well, what it lacks looks like a step beside the swap.
-BESIDE_A_SWAP = 8
+BESIDE_A_SWAP = 30
 LONGEST_SEARCH = 10_000
 
 
