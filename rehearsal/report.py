@@ -11,9 +11,11 @@ from regression.judge.verdict import Reason, Verdict
 from regression.metrics import Kind
 from regression.report.terminal import explanation_lines
 from regression.text import WIDTH, change, code, count, escaped, fit, measure, plain, wrapped
-from rehearsal.judge import BY_KEY, OUTPUTS, Judged, Row
+from rehearsal.judge import Judged
+from rehearsal.paired import BY_KEY
 from rehearsal.protocol import OLD, SIDES
 from rehearsal.record import Record
+from rehearsal.rows import OUTPUTS, Row
 from rehearsal.sequential import ERROR, MOST_PAIRS
 
 HEADINGS = ("metric", "old", "new", "change", "interval", "detectable", "verdict")

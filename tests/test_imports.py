@@ -26,7 +26,22 @@ WITHOUT_PYTEST = (
 )
 # What judges a recorded rehearsal and shows it.
 PURE = tuple(
-    f"rehearsal.{name}" for name in ("judge", "outputs", "plan", "protocol", "record", "report", "sequential", "turns")
+    f"rehearsal.{name}"
+    for name in (
+        "bisection",
+        "described",
+        "groups",
+        "judge",
+        "outputs",
+        "paired",
+        "plan",
+        "protocol",
+        "record",
+        "report",
+        "rows",
+        "sequential",
+        "turns",
+    )
 )
 # What forms share; every other module under report/ is a form.
 SHARED_BY_FORMS = {
