@@ -84,7 +84,7 @@ class Environments:
 
     def __init__(self, python: Path, options: Sequence[str] = (), *, keep: bool = False) -> None:
         self._python, self._options, self._keep = python, tuple(options), keep
-        self._uv = _uv()
+        self._uv = uv()
         try:
             self.folder = Path(tempfile.mkdtemp(prefix="rehearsal-environments-"))
         except OSError as error:
@@ -157,7 +157,7 @@ class Environments:
         raise NotMade(said[-LAST_WORDS:] or f"{command[0]} ended with status {done.returncode}")
 
 
-def _uv() -> list[str]:
+def uv() -> list[str]:
     """The command that runs uv, empty where it is not installed."""
     if found := shutil.which("uv"):
         return [found]

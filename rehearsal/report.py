@@ -17,6 +17,7 @@ from rehearsal.protocol import OLD, SIDES
 from rehearsal.record import Record
 from rehearsal.rows import OUTPUTS, Row
 from rehearsal.sequential import ERROR, MOST_PAIRS
+from rehearsal.steps import sentences, step_line, verdict
 
 HEADINGS = ("metric", "old", "new", "change", "interval", "detectable", "verdict")
 WORST_FIRST = (
@@ -29,7 +30,7 @@ PLAIN = frozenset({Reason.INSIDE_NOISE, Reason.SEEN_BEFORE, Reason.CONFIRMED})
 
 def table(record: Record, judged: Judged) -> str:
     """The rehearsal in at most 100 columns: the headline, what differs, the rows by benchmark, the summary."""
-    out = [*wrapped(headline(judged), WIDTH), "", *_lines(_sides(record)), *_lines(_differences(judged)), ""]
+    out = [*wrapped(answer(record, judged), WIDTH), "", *_lines(_sides(record)), *_lines(_differences(judged)), ""]
     shown, folded = _folded(judged.rows)
     cells = [_cells(row) for row in shown]
     widths = [max(map(len, column)) for column in zip(HEADINGS, *cells, strict=True)]
@@ -44,6 +45,8 @@ def table(record: Record, judged: Judged) -> str:
         out += wrapped(_remark(row), WIDTH, "      ") if _remark(row) else []
     for told in judged.explanations:
         out += ["", *explanation_lines(told)]
+    searched = [escaped(text) for text in search_lines(record)]
+    out += ["", *_lines(searched)] if searched else []
     out += ["", *_lines(folded), *_lines(judged.notes), *_lines(_method(record, judged)), summary(judged)]
     return "\n".join(out)
 
@@ -51,7 +54,7 @@ def table(record: Record, judged: Judged) -> str:
 def markdown(record: Record, judged: Judged) -> str:
     """The same as Markdown; whatever a side said of itself is code or escaped."""
     shown, folded = _folded(judged.rows)
-    out = [f"## {plain(headline(judged))}", "", *(f"- {plain(text)}" for text in _sides(record))]
+    out = [f"## {plain(answer(record, judged))}", "", *(f"- {plain(text)}" for text in _sides(record))]
     out += [f"- {plain(text.strip())}" for text in _differences(judged)]
     if shown:
         out += ["", f"| benchmark | {' | '.join(HEADINGS)} |", f"| --- | --- |{' ---: |' * 5} --- |"]
@@ -61,7 +64,7 @@ def markdown(record: Record, judged: Judged) -> str:
         out.append(f"| {code(row.judgement.benchmark)} | {texts}{remark} |")
     for told in judged.explanations:
         out += ["", "```", *(line.replace("`", "'") for line in explanation_lines(told)), "```"]
-    said = [*folded, *judged.notes, *_method(record, judged)]
+    said = [*search_lines(record), *folded, *judged.notes, *_method(record, judged)]
     return "\n".join([*out, "", *(f"- {plain(text)}" for text in said), "", f"**{plain(summary(judged))}**"])
 
 
@@ -86,7 +89,7 @@ def as_json(record: Record, judged: Judged) -> str:
         for said in [row.judgement]
     ]
     document = {
-        "headline": headline(judged),
+        "headline": answer(record, judged),
         "failed": judged.failed,
         "interrupted": record.interrupted,
         "error": ERROR,
@@ -95,8 +98,23 @@ def as_json(record: Record, judged: Judged) -> str:
         "differences": [{"field": item.field, "old": item.baseline, "new": item.now} for item in judged.differences],
         "notes": list(judged.notes),
         "rows": rows,
+        "search": record.bisection and {"verdict": verdict(record.bisection), **record.bisection.to_dict()},
     }
     return json.dumps(document, indent=1)
+
+
+def answer(record: Record, judged: Judged) -> str:
+    """The headline, and which package is to blame."""
+    found = record.bisection
+    return f"{headline(judged)} {verdict(found)}" if found and found.blamed else headline(judged)
+
+
+def search_lines(record: Record) -> list[str]:
+    """The search for the package to blame: what came of it, then what was tried."""
+    found = record.bisection
+    if found is None:
+        return []
+    return [*sentences(found), *(f"  {number + 1}: {step_line(found, number)}" for number in range(len(found.steps)))]
 
 
 def headline(judged: Judged) -> str:
