@@ -76,8 +76,6 @@ def _measured(
 
     began = time.monotonic()
     timeouts = {"build_timeout_s": options.build_timeout or 600.0, "turn_timeout_s": options.turn_timeout}
-    for place in places.values():
-        place.check()
     bisect = _bisect(options, places, progress, environments, timeouts) if environments else None
     rehearsal = Rehearsal(
         places,
@@ -133,6 +131,8 @@ def _bisect(
     """A search that has announced what it costs."""
     from rehearsal.bisect import Bisect
 
+    for place in places.values():
+        place.check()
     made = Bisect(places, environments, step_s=options.budget, progress=progress.show, **timeouts)
     if options.keep:
         made.said.kept = str(environments.folder)

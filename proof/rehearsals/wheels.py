@@ -62,12 +62,14 @@ def write_parts(
     parts: Iterable[str],
     slow: Mapping[str, Sequence[str]],
     requires: Mapping[str, Sequence[str]] | None = None,
+    more: int = MORE,
 ) -> None:
     """Old and new wheels of the parts, and what every side needs.
 
     Args:
         slow: a part whose new version is slow, to the other parts whose new versions it takes besides.
         requires: of a part's new version.
+        more: steps that a slow part adds.
     """
     for name in NEEDED:
         write(folder, name, STAND_IN, "")
@@ -75,7 +77,7 @@ def write_parts(
         write(folder, part, OLD_VERSION, PART.format(version=OLD_VERSION, work=WORK, more=0, slow=False))
         others = slow.get(part)
         condition = "False" if others is None else f"all(versions[one] == {NEW_VERSION!r} for one in {list(others)!r})"
-        source = PART.format(version=NEW_VERSION, work=WORK, more=MORE, slow=condition)
+        source = PART.format(version=NEW_VERSION, work=WORK, more=more, slow=condition)
         write(folder, part, NEW_VERSION, source, (requires or {}).get(part, ()))
 
 

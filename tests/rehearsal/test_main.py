@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from rehearsal import sequential, session
 from rehearsal.__main__ import main
 from tests.docs.pages import blocks
 from tests.rehearsal.records import record
@@ -25,7 +26,14 @@ FIRST, SECOND = "quick-eager-fp32-b1", "quick-torchscript-fp32-b1"
 
 
 @pytest.fixture
-def quick(tmp_path):
+def short(monkeypatch):
+    """Turns of this process's rehearsals last no longer than made-up sides need."""
+    monkeypatch.setattr(session, "LEAST_TURNS_S", 0.1)
+    monkeypatch.setattr(session, "MOST_TURNS_S", 0.25)
+
+
+@pytest.fixture
+def quick(tmp_path, short, capsys):
     """Runs the command with quick sides; what it printed, and the processes that it started."""
     folder = tmp_path / "checkout" / "rehearsal"
     folder.mkdir(parents=True)
@@ -38,9 +46,13 @@ def quick(tmp_path):
     class Quick:
         started: subprocess.Popen[str]
 
-        def start(self, *arguments: str, old: str = "", new: str = "") -> None:
-            command = [sys.executable, "-m", "rehearsal", *checkouts, *arguments]
-            command += [f"--{side}-args=--pids={pids} {words}" for side, words in (("old", old), ("new", new))]
+        def command(self, *arguments: str, old: str = "", new: str = "") -> list[str]:
+            own = [f"--{side}-args=--pids={pids} {words}" for side, words in (("old", old), ("new", new))]
+            return [*checkouts, *arguments, *own]
+
+        def start(self, *arguments: str, **sides: str) -> None:
+            """As a process of its own, for what a signal does to it."""
+            command = [sys.executable, "-m", "rehearsal", *self.command(*arguments, **sides)]
             self.started = subprocess.Popen(
                 command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
             )
@@ -53,8 +65,11 @@ def quick(tmp_path):
             return self.started.returncode, out, said
 
         def run(self, *arguments: str, **sides: str) -> tuple[int, str, str]:
-            self.start(*arguments, **sides)
-            return self.finish()
+            """In this process, with short turns."""
+            status = main(self.command(*arguments, **sides))
+            assert self.sides(), "no side was started"
+            assert all(map(gone, self.sides()))
+            return status, *capsys.readouterr()
 
         def sides(self) -> list[int]:
             return [int(line) for line in pids.read_text().split()]
@@ -69,16 +84,14 @@ def rows(out: str) -> dict[tuple[str, str], str]:
     return {(row["benchmark"], row["metric"]): row["verdict"] for row in json.loads(out)["rows"]}
 
 
-def test_a_slower_side_is_found_in_as_few_pairs_as_it_takes(quick, tmp_path):
+def test_a_slower_side_is_found_in_as_few_pairs_as_it_takes(quick, tmp_path, capsys):
     file = tmp_path / "out" / "rehearsal.json"
     status, out, _ = quick.run("--budget=25s", "--format=json", f"--json={file}", new="--sleep=0.004")
     assert status == 1
     assert rows(out)[FIRST, "latency"] == rows(out)[SECOND, "latency"] == "SLOWER"
     assert json.loads(out)["pairs"] == 3
-    again = subprocess.run(
-        [sys.executable, "-m", "rehearsal", "--from", file, "--format=json"], cwd=ROOT, capture_output=True, text=True
-    )
-    assert (again.returncode, again.stdout) == (1, out)
+    assert main(["--from", str(file), "--format=json"]) == 1
+    assert capsys.readouterr().out == out
 
 
 def test_a_side_killed_while_it_builds_fails_that_benchmark_alone(quick):
@@ -212,8 +225,11 @@ def test_a_file_that_is_no_rehearsal(tmp_path, capsys):
 
 
 @pytest.mark.alone
-def test_real_sides_on_the_cpu(tmp_path):
-    """Both sides are this environment; the new one sleeps in every call, and dies in a build."""
+def test_real_sides_on_the_cpu(tmp_path, monkeypatch, capsys):
+    """Both sides are this environment; the new one sleeps in every call, and cannot build a variant any more."""
+    monkeypatch.setattr(session, "MOST_TURNS_S", 1.0)
+    for module in (sequential, sys.modules[main.__module__]):
+        monkeypatch.setattr(module, "LEAST_PAIRS", 2)  # a pair of real processes takes long to start
     checkout = tmp_path / "checkout"
     shutil.copytree(ROOT / "rehearsal", checkout / "rehearsal", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("common", "fixtures", "data"):
@@ -226,24 +242,25 @@ def test_real_sides_on_the_cpu(tmp_path):
             "    return lambda: (call(), time.sleep(0.05))\n\n\n"
             "def answer_build(self, benchmark):\n"
             "    if 'torchscript' in benchmark:\n"
-            "        import os; os.kill(os.getpid(), 9)\n"
+            "        raise RuntimeError('no such operator')\n"
             "    return _build(self, benchmark)\n\n\n"
             "Side.answer_build = answer_build\n"
         )
-    done = subprocess.run(
-        [sys.executable, "-m", "rehearsal", f"--new-checkout={checkout}", "--models=test_efficientnet",
-         "--weights=seeded", "--batch-sizes=1", "--device=cpu", "--budget=120s", "--format=json"],
-        cwd=ROOT, capture_output=True, text=True, timeout=300,
+    status = main(
+        [f"--new-checkout={checkout}", "--models=test_efficientnet", "--weights=seeded", "--batch-sizes=1",
+         "--device=cpu", "--budget=120s", "--format=json"]
     )  # fmt: skip
-    assert (done.returncode, done.stderr) == (1, "")
-    said = json.loads(done.stdout)
-    found = rows(done.stdout)
+    out, said_of_errors = capsys.readouterr()
+    assert (status, said_of_errors) == (1, "")
+    said = json.loads(out)
+    found = rows(out)
     assert found["test_efficientnet-eager-fp32-b1", "latency"] == "SLOWER"
     assert found["test_efficientnet-torchscript-fp32-b1", "latency"] == "MISSING"
     assert found["test_efficientnet-eager-fp32-b1", "outputs"] == "SAME"
     assert found["test_efficientnet-eager-fp32-b1", "aten_operators"] == "SAME"
     assert [item["field"] for item in said["differences"]] == ["checkout"]
-    assert said["pairs"] == 4, "three whole ones, after the one that the build ended"
+    assert said["pairs"] == 2
+    assert "RuntimeError: no such operator" in out
 
 
 def test_the_page_shows_what_the_command_prints(capsys, monkeypatch):
