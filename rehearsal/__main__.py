@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from common import output
 from common.errors import UsageError
 from regression.text import WIDTH, wrapped
-from rehearsal import judge, record, report
+from rehearsal import judge, page, record, report
 from rehearsal.arguments import parser
 from rehearsal.device_lock import locked
 from rehearsal.plan import plan
@@ -147,6 +147,8 @@ def _announced(bisect: Bisect) -> list[str]:
 
 def _say(options: argparse.Namespace, found: record.Record) -> int:
     judged = judge.judge(found)
+    if options.report is not None:
+        output.write(options.report, page.html(found, judged))
     output.say(report.FORMS[options.format](found, judged))
     if judged.failed:
         return FAILED

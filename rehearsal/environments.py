@@ -34,6 +34,7 @@ print(json.dumps({"python": platform.python_version(), "distributions": list(fou
 PROBE_S = 120.0
 FULL = ("No space left on device", "os error 28", "Disk quota exceeded", "os error 122")
 LAST_WORDS = 300
+PIP = ("--disable-pip-version-check", "--no-input")
 
 
 class NotMade(Exception):
@@ -135,9 +136,12 @@ class Environments:
         if self._uv:
             self._run([*self._uv, "venv", "--quiet", "--python", str(self._python), str(folder)])
             self._run([*self._uv, "pip", *install, "--python", str(python)])
+        elif importlib.util.find_spec("pip"):
+            self._run([str(self._python), "-m", "venv", "--without-pip", str(folder)])
+            self._run([sys.executable, "-m", "pip", "--python", str(python), *PIP, *install])
         else:
             self._run([str(self._python), "-m", "venv", str(folder)])
-            self._run([str(python), "-m", "pip", "--disable-pip-version-check", "--no-input", *install])
+            self._run([str(python), "-m", "pip", *PIP, *install])
 
     def _run(self, command: Sequence[str]) -> None:
         try:

@@ -29,10 +29,13 @@ PURE = tuple(
     f"rehearsal.{name}"
     for name in (
         "bisection",
+        "content",
         "described",
+        "followed",
         "groups",
         "judge",
         "outputs",
+        "page",
         "paired",
         "plan",
         "protocol",
@@ -40,13 +43,25 @@ PURE = tuple(
         "report",
         "rows",
         "sequential",
+        "steps",
         "turns",
     )
 )
 # What forms share; every other module under report/ is a form.
 SHARED_BY_FORMS = {
     f"regression.report.{name}"
-    for name in ("content", "rows", "answer", "coverage", "groups", "repeat", "measured", "figures")
+    for name in (
+        "content",
+        "rows",
+        "answer",
+        "coverage",
+        "groups",
+        "repeat",
+        "measured",
+        "figures",
+        "templating",
+        "explained",
+    )
 }
 
 IMPORT_ALL = """
