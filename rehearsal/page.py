@@ -13,6 +13,7 @@ from regression.report import figures
 from regression.report.explained import add_filters, explained
 from regression.report.figures import Picture
 from regression.report.templating import TEMPLATES, environment
+from regression.text import escaped, fit, flattened
 from rehearsal.content import HEADINGS, answer, cells, folded, method, remark, sides_of
 from rehearsal.judge import Judged
 from rehearsal.paired import BY_KEY
@@ -76,7 +77,7 @@ def _pictures(rows: Sequence[Row]) -> list[Picture]:
     for key, known in WORTH_KNOWING.items():
         bars = [
             figures.Interval(
-                row.judgement.benchmark,
+                fit(flattened(escaped(row.judgement.benchmark)), LONGEST_NAME),
                 _percent(row.judgement.ratio),
                 _percent(row.low_ratio),
                 _percent(row.high_ratio),
