@@ -9,8 +9,9 @@ from dataclasses import replace
 from common.errors import UsageError
 from rehearsal import groups
 from rehearsal.bisection import Answer, most_asked, search
-from rehearsal.environments import Environments, NotMade, installed
+from rehearsal.environments import Environments, installed
 from rehearsal.followed import LEAST_PAIRS, Followed, Seen, follow
+from rehearsal.installer import NotMade
 from rehearsal.judge import Judged
 from rehearsal.protocol import NEW, OLD, SIDES
 from rehearsal.record import Record

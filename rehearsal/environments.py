@@ -1,13 +1,11 @@
-"""Makes the environments between two sides in a folder that is removed afterwards: with uv, else with venv and pip."""
+"""The environments between two sides, in a folder that is removed afterwards, and what is installed in a side's."""
 
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from common.errors import UsageError
 from rehearsal.groups import Distribution, read
+from rehearsal.installer import LAST_WORDS, Installer, NoRoom, NotMade
 
 PROBE = """
 import importlib.metadata, json, platform
@@ -32,17 +31,6 @@ for one in importlib.metadata.distributions():
 print(json.dumps({"python": platform.python_version(), "distributions": list(found.values())}))
 """
 PROBE_S = 120.0
-FULL = ("No space left on device", "os error 28", "Disk quota exceeded", "os error 122")
-LAST_WORDS = 300
-PIP = ("--disable-pip-version-check", "--no-input")
-
-
-class NotMade(Exception):
-    """An environment cannot be made; the message is what the installer said. Another one may be possible."""
-
-
-class NoRoom(UsageError):
-    """There is no room for environments; the message says where."""
 
 
 def installed(python: Path) -> tuple[str, dict[str, Distribution]]:
@@ -84,8 +72,8 @@ class Environments:
     """
 
     def __init__(self, python: Path, options: Sequence[str] = (), *, keep: bool = False) -> None:
-        self._python, self._options, self._keep = python, tuple(options), keep
-        self._uv = uv()
+        self._python, self._keep = python, keep
+        self._installer = Installer(options)
         try:
             self.folder = Path(tempfile.mkdtemp(prefix="rehearsal-environments-"))
         except OSError as error:
@@ -103,7 +91,7 @@ class Environments:
 
     @property
     def installer(self) -> str:
-        return "uv" if self._uv else "venv and pip"
+        return self._installer.name
 
     def make(self, distributions: Sequence[Distribution]) -> Path:
         """The interpreter of an environment with just these packages.
@@ -130,39 +118,7 @@ class Environments:
             requirements.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         except OSError as error:
             raise NoRoom(f"{requirements} cannot be written: {error.strerror}; set TMPDIR to another disk") from None
-        python = folder / "bin" / "python"
         # All versions are given, and groups keep apart what pins forbid: nothing is left to resolve.
-        install = ["install", "--quiet", "--no-deps", "--requirement", str(requirements), *self._options]
-        if self._uv:
-            self._run([*self._uv, "venv", "--quiet", "--python", str(self._python), str(folder)])
-            self._run([*self._uv, "pip", *install, "--python", str(python)])
-        elif importlib.util.find_spec("pip"):
-            self._run([str(self._python), "-m", "venv", "--without-pip", str(folder)])
-            self._run([sys.executable, "-m", "pip", "--python", str(python), *PIP, *install])
-        else:
-            self._run([str(self._python), "-m", "venv", str(folder)])
-            self._run([str(python), "-m", "pip", *PIP, *install])
-
-    def _run(self, command: Sequence[str]) -> None:
-        try:
-            done = subprocess.run(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
-            )
-        except OSError as error:
-            raise NotMade(f"{command[0]} cannot be run: {error.strerror}") from None
-        if done.returncode == 0:
-            return
-        said = " ".join(done.stdout.decode("utf-8", "replace").split())
-        if any(word in said for word in FULL):
-            raise NoRoom(
-                f"the disk of {self.folder} is full, so no environment can be made there; free some space, or set "
-                "TMPDIR to a folder on another disk"
-            )
-        raise NotMade(said[-LAST_WORDS:] or f"{command[0]} ended with status {done.returncode}")
-
-
-def uv() -> list[str]:
-    """The command that runs uv, empty where it is not installed."""
-    if found := shutil.which("uv"):
-        return [found]
-    return [sys.executable, "-m", "uv"] if importlib.util.find_spec("uv") else []
+        self._installer.install(
+            self._installer.create(self._python, folder), ["--no-deps", "--requirement", str(requirements)]
+        )

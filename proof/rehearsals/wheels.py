@@ -5,13 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import shutil
-import subprocess
 import sys
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from rehearsal.environments import uv
+from rehearsal.installer import Installer
 from rehearsal.protocol import NEEDED
 
 PARTS = tuple(f"part-{letter}" for letter in "abcdefghijkl")
@@ -83,17 +82,10 @@ def write_parts(
 
 def environment(folder: Path, wheels: Path, packages: Iterable[str]) -> Path:
     """The interpreter of a new environment with just these wheels, such as `part-a==1.0`."""
-    command = uv()
-    install = ["install", "--quiet", "--no-deps", "--no-index", "--find-links", str(wheels), *packages]
-    if command:
-        subprocess.run([*command, "venv", "--quiet", "--python", sys.executable, str(folder)], check=True)
-        subprocess.run([*command, "pip", *install, "--python", str(folder / "bin" / "python")], check=True)
-    else:
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        subprocess.run(
-            [str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", *install], check=True
-        )
-    return folder / "bin" / "python"
+    installer = Installer(["--no-index", "--find-links", str(wheels)])
+    python = installer.create(Path(sys.executable), folder)
+    installer.install(python, ["--no-deps", *packages])
+    return python
 
 
 def sides(folder: Path, wheels: Path, parts: Sequence[str]) -> dict[str, Path]:

@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from proof.rehearsals import wheels
-from rehearsal import environments, session
+from rehearsal import environments, installer, session
 from rehearsal.__main__ import main
-from rehearsal.environments import Environments, NoRoom, NotMade
+from rehearsal.environments import Environments
 from rehearsal.groups import Distribution
+from rehearsal.installer import NoRoom, NotMade
 from tests.rehearsal.test_side import script
 
 PARTS = wheels.PARTS[:4]
@@ -165,7 +166,7 @@ def parts(*names: str) -> list[Distribution]:
 @pytest.mark.parametrize("with_uv", [True, False], ids=["uv", "venv and pip"])
 def test_environments_are_made_with_uv_and_without(tmp_path, monkeypatch, with_uv):
     if not with_uv:
-        monkeypatch.setattr(environments, "uv", list)
+        monkeypatch.setattr(installer, "uv", list)
     wheels.write_parts(tmp_path / "wheels", PARTS, {})
     options = ["--no-index", f"--find-links={tmp_path / 'wheels'}"]
     with Environments(Path(sys.executable), options) as made:
@@ -186,7 +187,7 @@ def test_environments_are_made_with_uv_and_without(tmp_path, monkeypatch, with_u
 )
 def test_a_full_disk_is_a_sentence(tmp_path, monkeypatch, said):
     full = script(tmp_path / "uv", f'#!/bin/sh\necho "error: Failed to install: {said}" >&2\nexit 2\n')
-    monkeypatch.setattr(environments, "uv", lambda: [str(full)])
+    monkeypatch.setattr(installer, "uv", lambda: [str(full)])
     with Environments(Path(sys.executable)) as made, pytest.raises(NoRoom, match=r"is full.*set TMPDIR"):
         made.make(parts("part-a"))
     assert left(tmp_path) == []
