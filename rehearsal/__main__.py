@@ -52,6 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _rehearse(options: argparse.Namespace) -> int:
     from rehearsal.environments import Environments
 
+    _check(options)
     # A rehearsal that is ended ends its sides, and removes what it made.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     progress = Progress(sys.stderr)
@@ -66,6 +67,15 @@ def _rehearse(options: argparse.Namespace) -> int:
     finally:
         progress.clear()
         signal.signal(signal.SIGTERM, before)
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Refuse options of the search without it."""
+    given = {"--find-links": options.find_links, "--keep": options.keep, "--no-index": options.no_index}
+    alone = [name for name, value in given.items() if value and not options.bisect]
+    if alone:
+        verb, them = ("goes", "it") if len(alone) == 1 else ("go", "them")
+        raise UsageError(f"{' and '.join(alone)} {verb} with --bisect; add it, or leave {them} out")
 
 
 def _measured(
@@ -116,8 +126,6 @@ def _measured(
     finally:
         progress.clear()
         rehearsal.end(at_once=not ended)
-    if options.json is not None:
-        output.write(options.json, found.to_json())
     return _say(options, found)
 
 
@@ -146,13 +154,24 @@ def _announced(bisect: Bisect) -> list[str]:
 
 
 def _say(options: argparse.Namespace, found: record.Record) -> int:
+    """Print and write what is to be said; what cannot be written costs nothing of what is printed."""
     judged = judge.judge(found)
-    if options.report is not None:
-        output.write(options.report, page.html(found, judged))
+    unwritten = []
+    for path, content in (
+        (None if options.from_file else options.json, found.to_json),
+        (options.report, lambda: page.html(found, judged)),
+    ):
+        try:
+            if path is not None:
+                output.write(path, content())
+        except output.UnwritableOutput as error:
+            unwritten.append(error)
     output.say(report.FORMS[options.format](found, judged))
+    for why in unwritten:
+        print(f"rehearsal: {why}", file=sys.stderr)
     if judged.failed:
         return FAILED
-    return UNUSABLE if found.interrupted else PASSED
+    return UNUSABLE if found.interrupted or unwritten else PASSED
 
 
 def _places(options: argparse.Namespace) -> dict[str, Place]:

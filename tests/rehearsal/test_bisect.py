@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import sys
-import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -19,6 +16,7 @@ from rehearsal.__main__ import main
 from rehearsal.environments import Environments
 from rehearsal.groups import Distribution
 from rehearsal.installer import NoRoom, NotMade
+from tests.rehearsal.interrupting import interrupted
 from tests.rehearsal.test_side import script
 
 PARTS = wheels.PARTS[:4]
@@ -119,25 +117,9 @@ def test_the_plan_says_what_it_costs(tmp_path, capsys):
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_removes_the_environments_and_reports_what_was_found(tmp_path, capsys, how):
     sides = Sides(tmp_path, {"part-c": []})
-    sent = threading.Event()
-
-    def send():
-        deadline = time.monotonic() + 120
-        while not list((tmp_path / "temp").glob("rehearsal-environments-*/*/bin/python")):
-            if time.monotonic() > deadline:
-                return
-            time.sleep(0.02)
-        sent.set()
-        os.kill(os.getpid(), how)
-
-    sender = threading.Thread(target=send)
-    sender.start()
-    try:
+    with interrupted(lambda: list((tmp_path / "temp").glob("rehearsal-environments-*/*/bin/python")), how):
         status = main(sides.command())
-    finally:
-        sender.join()
     out, said = capsys.readouterr()
-    assert sent.is_set()
     assert status == 1, said
     assert "SLOWER" in out
     assert "The search was interrupted before it found the package to blame." in " ".join(out.split())

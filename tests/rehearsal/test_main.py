@@ -16,7 +16,9 @@ import pytest
 
 from rehearsal import sequential, session
 from rehearsal.__main__ import main
+from rehearsal.device_lock import locked
 from tests.docs.pages import blocks
+from tests.rehearsal.interrupting import interrupted
 from tests.rehearsal.records import record
 from tests.rehearsal.test_side import gone
 
@@ -102,9 +104,11 @@ def test_a_side_killed_while_it_builds_fails_that_benchmark_alone(quick):
     assert "ended by SIGKILL" in out
 
 
-@pytest.mark.parametrize("request_", ["turn", "outputs", "count"])
+@pytest.mark.parametrize("request_", ["turn", "outputs", "count", "profile"])
 def test_a_side_killed_later_fails_that_benchmark_alone(quick, request_):
-    status, out, _ = quick.run("--budget=25s", "--format=json", new=f"--die={request_} --sleep=0.0005")
+    gpu = "--cuda=GPU-1" if request_ == "profile" else ""
+    new = f"--die={request_} --sleep=0.0005 {gpu}"
+    status, out, _ = quick.run("--budget=25s", "--format=json", old=gpu, new=new)
     assert status == 1
     assert rows(out)[FIRST, "latency"] == "MISSING"
     assert rows(out)[SECOND, "latency"] == "FASTER"
@@ -114,6 +118,50 @@ def test_an_old_side_that_cannot_run_a_benchmark_does_not_fail(quick):
     status, out, _ = quick.run("--budget=25s", "--format=json", old="--refuse=build", new="--sleep=0.0005")
     assert (status, rows(out)[FIRST, "latency"]) == (0, "NEW")
     assert "it cannot build" in out
+
+
+def test_an_old_side_killed_at_the_reference_does_not_fail(quick):
+    status, out, _ = quick.run("--budget=25s", "--format=json", old="--die=reference", new="--sleep=0.0005")
+    assert (status, rows(out)[FIRST, "latency"]) == (0, "NEW")
+
+
+def test_a_side_that_hangs_in_a_build_is_ended(quick, monkeypatch):
+    monkeypatch.setattr(session, "BUILD_GRACE_S", 0.5)
+    arguments = ("--budget=25s", "--build-timeout=0.5", "--format=json")
+    status, out, _ = quick.run(*arguments, new="--hang=build --sleep=0.0005")
+    assert (status, rows(out)[FIRST, "latency"]) == (1, "MISSING")
+    assert f"took longer than 1 s for building {FIRST} and was ended" in out
+
+
+def test_a_second_rehearsal_on_one_gpu_is_refused(quick):
+    with locked("GPU-1"):
+        status, out, said = quick.run(old="--cuda=GPU-1", new="--cuda=GPU-1")
+    assert (status, out) == (2, "")
+    assert said == (
+        "rehearsal: another rehearsal is under way on GPU-1, and the two would disturb each other; wait for its end\n"
+    )
+
+
+def test_a_gpu_is_free_again_however_a_rehearsal_ended(tmp_path):
+    code = "import os; from rehearsal.device_lock import locked\nwith locked('GPU-2'): os.kill(os.getpid(), 9)"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT)
+    with locked("GPU-2"), locked("GPU-3"), locked(""), locked(""):
+        pass
+
+
+def test_what_cannot_be_written_is_said_after_the_table(tmp_path, capsys):
+    """/dev/full is a disk without room."""
+    file = tmp_path / "rehearsal.json"
+    file.write_text(record(new_version="2.12.0").to_json())
+    assert main(["--from", str(file), "--report", "/dev/full"]) == 2
+    out, said = capsys.readouterr()
+    assert out.startswith("Nothing is slower.")
+    assert said == "rehearsal: /dev/full cannot be written: No space left on device\n"
+
+
+def test_options_of_the_search_need_it(capsys):
+    assert main(["--keep", "--no-index"]) == 2
+    assert capsys.readouterr().err == "rehearsal: --keep and --no-index go with --bisect; add it, or leave them out\n"
 
 
 def test_a_side_that_hangs_in_a_turn_is_ended(quick):
@@ -131,13 +179,8 @@ def test_a_side_killed_while_it_starts_is_a_sentence(quick):
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_reports_what_is_decided_and_leaves_nothing(quick, tmp_path, how):
     file = tmp_path / "rehearsal.json"
-    quick.start("--budget=12s", f"--json={file}", new="--sleep=0.0021")
-    deadline = time.monotonic() + 60
-    while len(quick.sides()) < 4 and time.monotonic() < deadline:
-        time.sleep(0.1)
-    time.sleep(1)
-    os.kill(quick.started.pid, how)
-    status, out, _ = quick.finish()
+    with interrupted(lambda: len(quick.sides()) > 2, how):
+        status, out, _ = quick.run("--budget=60s", f"--json={file}", new="--sleep=0.0021")
     assert status == 2
     assert "Interrupted: what was not decided by then is UNSURE." in out
     assert "UNSURE" in out
