@@ -10,7 +10,7 @@ from regression.judge.verdict import Reason, Verdict
 from rehearsal.bisection import Answer
 from rehearsal.described import processes
 from rehearsal.judge import Judged
-from rehearsal.paired import BY_KEY, continuous
+from rehearsal.paired import BY_KEY, LATENCY, continuous
 from rehearsal.protocol import NEW, SIDES
 from rehearsal.record import Record
 from rehearsal.rows import OUTPUTS, Row, count_rows, output_rows
@@ -66,7 +66,7 @@ class Followed:
 
     @property
     def is_of_kernels(self) -> bool:
-        return self.is_continuous and self.metric != "latency"
+        return self.is_continuous and self.metric != LATENCY
 
     def seen(self, record: Record) -> Seen:
         """Whether the new side of a record shows the change."""

@@ -17,7 +17,7 @@ class Step:
     """One environment that was tried.
 
     Attributes:
-        packages: those that had their new version, by number of their group.
+        groups: those that had their new versions, by number.
         answer: an Answer.
         ratio: the followed value, new over old; None for what is no ratio.
         why: what was seen, or why it cannot be tried.
@@ -72,9 +72,9 @@ class Bisection:
             TypeError, KeyError, IndexError, ValueError: it is something else.
         """
         made = cls(**{**document, "steps": [Step(**step) for step in document["steps"]]})
-        for step in made.steps:
-            Answer(step.answer)
-        list(sentences(made))
+        for number, step in enumerate(made.steps):
+            Answer(step.answer), step_line(made, number), made.named(step.groups)
+        list(sentences(made)), verdict(made)
         return made
 
     def named(self, groups: Iterable[int]) -> str:

@@ -8,32 +8,13 @@ from dataclasses import replace
 import pytest
 
 from regression.judge.verdict import Verdict
-from rehearsal.bisection import Answer
 from rehearsal.judge import judge
 from rehearsal.page import html
 from rehearsal.protocol import NEW, OLD
-from rehearsal.steps import Bisection, Step
 from tests.regression.report import chromium
 from tests.regression.report.test_page import INJECTION, Elements, in_browser
-from tests.rehearsal.records import NAMES, record
+from tests.rehearsal.records import NAMES, record, searched
 from tests.rehearsal.test_judge import profiled
-
-
-def searched(name: str = "torch") -> Bisection:
-    return Bisection(
-        groups=[["timm"], [name, "triton"]],
-        pins=["", f"{name} 2.12.0 requires triton==3.7.0"],
-        versions={"timm": ["1.0.29", "1.0.31"], name: ["2.11.0", "2.12.0"], "triton": ["3.6.0", None]},
-        installer="uv",
-        step_s=60.0,
-        followed={"benchmark": NAMES[0], "metric": "latency", "verdict": "SLOWER", "ratio": 1.2},
-        steps=[
-            Step([0, 1], str(Answer.CARRIES), 1.2, took_s=30),
-            Step([0], str(Answer.LACKS), 1.001, is_sure=False, took_s=31),
-            Step([1], str(Answer.UNTRIED), None, "its environment cannot be made: no wheel", took_s=1),
-        ],
-        blamed=[[1]],
-    )
 
 
 def page(found) -> str:
