@@ -9,6 +9,7 @@ import importlib
 import importlib.metadata
 import platform
 import struct
+import sys
 import time
 from typing import Any
 
@@ -67,4 +68,17 @@ class Side:
         return self.answer_outputs(model)
 
     def answer_count(self, benchmark: str) -> dict[str, Any]:
-        return {"extra_info": {"build_s": 0.1}, "suite": {}}
+        """The Python calls of an inference, this one's own left out."""
+        calls = 0
+
+        def called(frame: Any, event: str, argument: Any) -> None:
+            nonlocal calls
+            calls += event == "call"
+
+        sys.setprofile(called)
+        try:
+            self.call()
+        finally:
+            sys.setprofile(None)
+        counted = {"python_calls": calls - 1, "aten_operators": 0, "inferences": 1, "counted_with": "sys.setprofile"}
+        return {"extra_info": {"build_s": 0.1, "host_work": counted}, "suite": {}}

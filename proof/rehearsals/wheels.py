@@ -26,9 +26,12 @@ VERSION = {version!r}
 
 def work(versions):
     total = 0.0
-    for step in range({work} + ({more} if {slow} else 0)):
+    for step in range({work} + (more() if {slow} else 0)):
         total += step * 0.5
     return total
+
+def more():
+    return {more}
 """
 
 

@@ -40,9 +40,9 @@ def own(tmp_path, monkeypatch):
 class Sides:
     """An old and a new environment, and the command that compares them."""
 
-    def __init__(self, folder: Path, slow: dict[str, list[str]]) -> None:
+    def __init__(self, folder: Path, slow: dict[str, list[str]], more: int = MORE) -> None:
         self.wheels = folder / "wheels"
-        wheels.write_parts(self.wheels, PARTS, slow, more=MORE)
+        wheels.write_parts(self.wheels, PARTS, slow, more=more)
         self.pythons = wheels.sides(folder, self.wheels, PARTS)
         self.checkout = wheels.checkout(folder / "checkout")
 
@@ -100,7 +100,22 @@ def test_an_environment_that_cannot_be_made_is_gone_round(tmp_path, capsys):
     assert list((tmp_path / "temp" / kept).glob("*/bin/python"))
 
 
-def test_without_a_change_nothing_is_searched_for(tmp_path, capsys):
+@pytest.fixture
+def few_pairs(monkeypatch):
+    """For a first rehearsal in which no time changes."""
+    monkeypatch.setattr(sys.modules[main.__module__], "MOST_PAIRS", 3)
+
+
+def test_a_count_is_followed_without_taking_turns(tmp_path, capsys, few_pairs):
+    """The new part-c makes two more calls, which take no time: six of an inference instead of four."""
+    assert main(Sides(tmp_path, {"part-c": []}, more=0).command("--format=json")) == 0
+    found = json.loads(capsys.readouterr().out)["search"]
+    assert (found["followed"]["metric"], found["followed"]["verdict"]) == ("python_calls", "CHANGED")
+    assert found["verdict"] == "To blame: part-c 1.0 -> 2.0."
+    assert [step["ratio"] for step in found["steps"] if step["answer"] == "carries"][-1] == 6 / 4
+
+
+def test_without_a_change_nothing_is_searched_for(tmp_path, capsys, few_pairs):
     assert main(Sides(tmp_path, {}).command()) == 0
     out = " ".join(capsys.readouterr().out.split())
     assert "Nothing is searched for" in out
