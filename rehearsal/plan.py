@@ -7,7 +7,9 @@ from collections.abc import Iterable
 
 from regression.runs.run import Run
 from regression.text import WIDTH, change, count, wrapped
-from rehearsal import judge
+from rehearsal.described import differences, notes
+from rehearsal.judge import test_count
+from rehearsal.paired import latency_prior
 from rehearsal.protocol import NEW, OLD, SIDES
 from rehearsal.record import Record
 from rehearsal.sequential import LEAST_PAIRS, MOST_PAIRS, expected
@@ -23,12 +25,12 @@ def plan(record: Record) -> str:
 
 def _sentences(record: Record) -> Iterable[str]:
     names = record.compared()
-    tests = judge.test_count(record)
+    tests = test_count(record)
     yield f"{count(len(names), 'benchmark')} on {record.sides[OLD]['device']['name']}:"
     yield from (f"  {name}" for name in names)
     for side in SIDES:
         yield from (f"  not compared, {side}: {name}: {why}" for name, why in record.missing[side].items())
-    yield from judge.notes(record)
+    yield from notes(record)
     kinds = "latency in turns, outputs, counts" + (", kernel time by operator" if record.is_cuda else "")
     yield f"Measured: {kinds}; {LEAST_PAIRS} to {MOST_PAIRS} pairs of fresh processes."
     yield (
@@ -38,11 +40,11 @@ def _sentences(record: Record) -> Iterable[str]:
     runs = {side: list[Run]() for side in (OLD, NEW)}
     for pairs in (LEAST_PAIRS, MOST_PAIRS):
         shown = [
-            math.exp(expected(pairs, WITHIN, judge.latency_prior(record, name, runs, 1.0), tests).detectable)
+            math.exp(expected(pairs, WITHIN, latency_prior(record, name, runs, 1.0), tests).detectable)
             for name in names
         ]
         span = dict.fromkeys(change(ratio, "") for ratio in (min(shown), max(shown)))
         yield f"A change of latency of {' to '.join(span)} could be seen after {pairs} pairs."
-    found = judge.differences(record)
+    found = differences(record)
     yield f"{count(len(found), 'difference')} of the environment{':' if found else ''}"
     yield from (f"  {item.field}: {item.baseline} -> {item.now}" for item in found)

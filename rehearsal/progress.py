@@ -1,4 +1,4 @@
-"""One line of progress on a terminal, written over itself; elsewhere nothing."""
+"""One line of progress with a bar on a terminal, written over itself; elsewhere nothing."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import shutil
 from typing import IO
 
 from regression.text import fit
+
+BAR = 20
 
 
 class Progress:
@@ -19,10 +21,11 @@ class Progress:
         self._stream = stream
         self._shown = 0
 
-    def show(self, text: str) -> None:
-        """Write the line over the one before."""
+    def show(self, text: str, share: float) -> None:
+        """Write the line over the one before, behind a bar that is filled as far as `share`, from 0 to 1, says."""
         if self._stream.isatty():
-            line = fit(text, max(20, shutil.get_terminal_size().columns - 1))
+            done = round(BAR * min(max(share, 0.0), 1.0))
+            line = fit(f"[{'#' * done}{'.' * (BAR - done)}] {text}", max(20, shutil.get_terminal_size().columns - 1))
             self._stream.write(f"\r{line.ljust(self._shown)}")
             self._stream.flush()
             self._shown = len(line)

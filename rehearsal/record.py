@@ -12,6 +12,7 @@ from typing import Any
 from common.errors import UsageError
 from common.numbers import significant
 from rehearsal.protocol import OLD, SIDES
+from rehearsal.steps import Bisection
 
 SCHEMA = 1
 LARGEST_FILE_BYTES = 64 * 2**20
@@ -73,6 +74,7 @@ class Record:
         failed: by side and benchmark why the side, which has it, could not run it.
         outputs: by benchmark how the outputs of the two sides compare.
         interrupted: why it ended before it was done; empty where it did not.
+        bisection: the search for the package to blame; None where there was none.
     """
 
     sides: dict[str, dict[str, Any]]
@@ -85,6 +87,7 @@ class Record:
     notes: list[str] = field(default_factory=list)
     interrupted: str = ""
     took_s: float = 0.0
+    bisection: Bisection | None = None
 
     @property
     def is_cuda(self) -> bool:
@@ -107,7 +110,8 @@ class Record:
         """The record as compact JSON."""
         document = {
             "rehearsal": SCHEMA,
-            **{key: value for key, value in vars(self).items() if key != "pairs"},
+            **{key: value for key, value in vars(self).items() if key not in ("pairs", "bisection")},
+            "bisection": self.bisection and self.bisection.to_dict(),
             "pairs": [
                 {
                     "turns": {name: vars(turns) for name, turns in pair.turns.items()},
@@ -144,13 +148,14 @@ def read(path: Path) -> Record:
         )
     try:
         return _record(document)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise UnusableRecord(f"{path} is damaged ({type(error).__name__}: {str(error)[:80]})") from None
 
 
 def _record(document: Mapping[str, Any]) -> Record:
-    known = {key: value for key, value in document.items() if key not in ("rehearsal", "pairs")}
-    record = Record(**known)
+    known = {key: value for key, value in document.items() if key not in ("rehearsal", "pairs", "bisection")}
+    searched = document.get("bisection")
+    record = Record(**known, bisection=Bisection.of(searched) if searched else None)
     for stored in document["pairs"]:
         turns = {name: Turns(**one) for name, one in stored["turns"].items()}
         for one in turns.values():

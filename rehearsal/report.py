@@ -1,65 +1,58 @@
-"""What is said of a rehearsal: a table for a terminal, Markdown, or JSON."""
+"""A rehearsal as text: a table for a terminal, Markdown, or JSON."""
 
 from __future__ import annotations
 
 import json
-import math
-from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from regression.judge.verdict import Reason, Verdict
-from regression.metrics import Kind
 from regression.report.terminal import explanation_lines
-from regression.text import WIDTH, change, code, count, escaped, fit, measure, plain, wrapped
-from rehearsal.judge import BY_KEY, OUTPUTS, Judged, Row
-from rehearsal.protocol import OLD, SIDES
+from regression.text import WIDTH, code, count, escaped, fit, plain, wrapped
+from rehearsal.content import HEADINGS, answer, cells, folded, method, remark, search_lines, sides_of, summary
+from rehearsal.judge import Judged
 from rehearsal.record import Record
-from rehearsal.sequential import ERROR, MOST_PAIRS
+from rehearsal.sequential import ERROR
+from rehearsal.steps import verdict
 
-HEADINGS = ("metric", "old", "new", "change", "interval", "detectable", "verdict")
-WORST_FIRST = (
-    Verdict.SLOWER, Verdict.MISSING, Verdict.CHANGED, Verdict.UNSURE, Verdict.FASTER, Verdict.NEW, Verdict.SAME,
-)  # fmt: skip
 MOST_DIFFERENCES = 12
-# Reasons that say no more than the verdict does.
-PLAIN = frozenset({Reason.INSIDE_NOISE, Reason.SEEN_BEFORE, Reason.CONFIRMED})
 
 
 def table(record: Record, judged: Judged) -> str:
     """The rehearsal in at most 100 columns: the headline, what differs, the rows by benchmark, the summary."""
-    out = [*wrapped(headline(judged), WIDTH), "", *_lines(_sides(record)), *_lines(_differences(judged)), ""]
-    shown, folded = _folded(judged.rows)
-    cells = [_cells(row) for row in shown]
-    widths = [max(map(len, column)) for column in zip(HEADINGS, *cells, strict=True)]
+    out = [*wrapped(answer(record, judged), WIDTH), "", *_lines(sides_of(record)), *_lines(_differences(judged)), ""]
+    shown, equal = folded(judged.rows)
+    texts_of = [cells(row) for row in shown]
+    widths = [max(map(len, column)) for column in zip(HEADINGS, *texts_of, strict=True)]
     if shown:
         out += ["  " + _line(HEADINGS, widths), "-" * min(WIDTH, sum(widths) + 2 * len(widths))]
     before = ""
-    for row, texts in zip(shown, cells, strict=True):
+    for row, texts in zip(shown, texts_of, strict=True):
         if row.judgement.benchmark != before:
             before = row.judgement.benchmark
             out.append(escaped(before))
         out.append("  " + _line(texts, widths))
-        out += wrapped(_remark(row), WIDTH, "      ") if _remark(row) else []
+        out += wrapped(remark(row), WIDTH, "      ") if remark(row) else []
     for told in judged.explanations:
         out += ["", *explanation_lines(told)]
-    out += ["", *_lines(folded), *_lines(judged.notes), *_lines(_method(record, judged)), summary(judged)]
+    searched = [escaped(text) for text in search_lines(record)]
+    out += ["", *_lines(searched)] if searched else []
+    out += ["", *_lines(equal), *_lines(judged.notes), *_lines(method(record, judged)), summary(judged)]
     return "\n".join(out)
 
 
 def markdown(record: Record, judged: Judged) -> str:
     """The same as Markdown; whatever a side said of itself is code or escaped."""
-    shown, folded = _folded(judged.rows)
-    out = [f"## {plain(headline(judged))}", "", *(f"- {plain(text)}" for text in _sides(record))]
+    shown, equal = folded(judged.rows)
+    out = [f"## {plain(answer(record, judged))}", "", *(f"- {plain(text)}" for text in sides_of(record))]
     out += [f"- {plain(text.strip())}" for text in _differences(judged)]
     if shown:
         out += ["", f"| benchmark | {' | '.join(HEADINGS)} |", f"| --- | --- |{' ---: |' * 5} --- |"]
     for row in shown:
-        remark = f" ({plain(_remark(row))})" if _remark(row) else ""
-        texts = " | ".join(map(plain, _cells(row)))
-        out.append(f"| {code(row.judgement.benchmark)} | {texts}{remark} |")
+        why = f" ({plain(remark(row))})" if remark(row) else ""
+        texts = " | ".join(map(plain, cells(row)))
+        out.append(f"| {code(row.judgement.benchmark)} | {texts}{why} |")
     for told in judged.explanations:
         out += ["", "```", *(line.replace("`", "'") for line in explanation_lines(told)), "```"]
-    said = [*folded, *judged.notes, *_method(record, judged)]
+    said = [*search_lines(record), *equal, *judged.notes, *method(record, judged)]
     return "\n".join([*out, "", *(f"- {plain(text)}" for text in said), "", f"**{plain(summary(judged))}**"])
 
 
@@ -84,7 +77,7 @@ def as_json(record: Record, judged: Judged) -> str:
         for said in [row.judgement]
     ]
     document = {
-        "headline": headline(judged),
+        "headline": answer(record, judged),
         "failed": judged.failed,
         "interrupted": record.interrupted,
         "error": ERROR,
@@ -93,96 +86,15 @@ def as_json(record: Record, judged: Judged) -> str:
         "differences": [{"field": item.field, "old": item.baseline, "new": item.now} for item in judged.differences],
         "notes": list(judged.notes),
         "rows": rows,
+        "search": record.bisection and {"verdict": verdict(record.bisection), **record.bisection.to_dict()},
     }
     return json.dumps(document, indent=1)
 
 
-def headline(judged: Judged) -> str:
-    """One sentence: what fails, or what was seen."""
-    by_verdict: dict[Verdict, dict[str, None]] = {}
-    for row in judged.rows:
-        by_verdict.setdefault(row.judgement.verdict, {})[row.judgement.benchmark] = None
-    failing = list(dict.fromkeys(row.judgement.benchmark for row in judged.rows if row.failed))
-    unsure = by_verdict.get(Verdict.UNSURE, {})
-    more = f"; {count(len(unsure), 'benchmark')} could not be decided" if unsure else ""
-    if failing:
-        verdicts = dict.fromkeys(str(row.judgement.verdict) for row in judged.rows if row.failed)
-        names = ", ".join(failing[:3]) + (f" and {len(failing) - 3} more" if len(failing) > 3 else "")
-        return f"The new side fails in {count(len(failing), 'benchmark')} ({', '.join(verdicts)}): {names}{more}."
-    faster = by_verdict.get(Verdict.FASTER, {})
-    said = f"{count(len(faster), 'benchmark')} faster" if faster else "Nothing is slower"
-    changed = by_verdict.get(Verdict.CHANGED, {})
-    counts = f", {count(len(changed), 'benchmark')} with other counts or labels" if changed else ""
-    return f"{said}{counts}{more}."
-
-
-def summary(judged: Judged) -> str:
-    """The verdicts counted, and whether the rehearsal fails."""
-    found = Counter(row.judgement.verdict for row in judged.rows)
-    counts = ", ".join(f"{found[verdict]} {verdict}" for verdict in WORST_FIRST if found[verdict])
-    return f"{'FAILED' if judged.failed else 'passed'}: {counts or 'nothing was measured'}"
-
-
-def _folded(rows: Sequence[Row]) -> tuple[list[Row], list[str]]:
-    """The rows that are shown, by benchmark, the worst first; and a line for the counts that are equal."""
-    equal: Counter[str] = Counter()
-    shown: dict[str, list[Row]] = {}
-    for row in rows:
-        metric = BY_KEY.get(row.judgement.metric)
-        if metric is not None and metric.kind is Kind.COUNT and row.judgement.verdict is Verdict.SAME:
-            equal[metric.title] += 1
-        else:
-            shown.setdefault(row.judgement.benchmark, []).append(row)
-    order = sorted(shown.values(), key=lambda some: min(WORST_FIRST.index(row.judgement.verdict) for row in some))
-    said = ", ".join(f"{title} ({number})" for title, number in equal.items())
-    return [row for some in order for row in some], [f"Equal counts, with their benchmarks: {said}."] if said else []
-
-
-def _cells(row: Row) -> tuple[str, ...]:
-    said = row.judgement
-    metric = BY_KEY.get(said.metric)
-    if said.metric == OUTPUTS or metric is None:
-        amounts = tuple("-" if value is None else f"{value:.2g}" for value in (said.baseline, said.now))
-    else:
-        amounts = tuple(measure(value, said.baseline, metric.unit) for value in (said.baseline, said.now))
-    return (
-        metric.title if metric else said.metric,
-        *amounts,
-        change(said.ratio),
-        _interval(row.low_ratio, row.high_ratio),
-        change(said.detectable_ratio, ""),
-        str(said.verdict),
-    )
-
-
-def _interval(low: float | None, high: float | None) -> str:
-    if low is None or high is None:
-        return "-"
-    digits = 2 if max(abs(math.log(low)), abs(math.log(high))) < 0.0995 else 1
-    return f"{(low - 1) * 100:+.{digits}f} to {(high - 1) * 100:+.{digits}f} %"
-
-
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    first, *numbers, verdict = cells
+def _line(texts: Sequence[str], widths: Sequence[int]) -> str:
+    first, *numbers, verdict = texts
     middle = [cell.rjust(size) for cell, size in zip(numbers, widths[1:-1], strict=True)]
     return "  ".join([first.ljust(widths[0]), *middle, verdict]).rstrip()
-
-
-def _remark(row: Row) -> str:
-    said = row.judgement
-    if said.detail:
-        return escaped(said.detail if said.reason in PLAIN else f"{said.reason}: {said.detail}")
-    return "" if said.reason in PLAIN else str(said.reason)
-
-
-def _sides(record: Record) -> Iterable[str]:
-    """Where the sides run; the checkout where they differ in it."""
-    others = len({record.sides[side]["checkout"] for side in SIDES}) > 1
-    for side in SIDES:
-        about = record.sides[side]
-        code_of = f" in {about['checkout']}" if others else ""
-        yield escaped(f"{side}: {about['interpreter']}{code_of}, {' '.join(about['arguments']) or 'default options'}")
-    yield f"device: {escaped(record.sides[OLD]['device']['name'])}"
 
 
 def _differences(judged: Judged) -> Iterable[str]:
@@ -192,16 +104,6 @@ def _differences(judged: Judged) -> Iterable[str]:
         yield f"  {escaped(item.field)}: {fit(escaped(item.baseline))} -> {fit(escaped(item.now))}"
     if number > MOST_DIFFERENCES:
         yield f"  and {number - MOST_DIFFERENCES} more; --format json lists all"
-
-
-def _method(record: Record, judged: Judged) -> Iterable[str]:
-    rounds = [turns.rounds for pair in record.pairs for turns in pair.turns.values()]
-    spread = f", {min(rounds)} to {max(rounds)} rounds a benchmark and pair" if rounds else ""
-    yield (
-        f"{count(len(record.pairs), 'pair')} of fresh processes of at most {MOST_PAIRS}, "
-        f"in {record.took_s:.0f} s{spread}; "
-        f"{count(judged.tests, 'test')}, error of all intervals together {ERROR * 100:g} %."
-    )
 
 
 def _lines(texts: Iterable[str]) -> list[str]:

@@ -72,18 +72,48 @@ def expected(pairs: int, within: float, process: float, tests: int) -> Interval:
     return _interval(0.0, prior, pairs, prior, tests)
 
 
+def likelihood(differences: Sequence[float], within: Sequence[float], process: float, change: float) -> float:
+    """The logarithm of how much likelier these pairs are if the true difference is `change` than if it is 0.
+
+    A. Wald, Sequential Tests of Statistical Hypotheses (1945), for normal values; their variance is the one above.
+
+    Args:
+        change: a difference of the logarithm, not 0.
+    """
+    if not differences:
+        return 0.0
+    values = np.asarray(differences)
+    prior = 2 * process**2 + float(np.mean(np.square(within)))
+    own = float(values.var(ddof=1)) if len(values) > 1 else prior
+    variance, _ = _variance(own, len(values), prior)
+    return len(values) * change * (float(values.mean()) - change / 2) / variance
+
+
+def likelihood_bound(questions: int) -> float:
+    """How far a likelihood has to be from 0 to answer one of so many questions, all with ERROR together."""
+    error = ERROR / max(questions, 1)
+    return math.log((1 - error) / error)
+
+
 def _interval(centre: float, own: float, pairs: int, prior: float, tests: int) -> Interval:
-    """`own` is the variance of the pairs, with one degree of freedom less than there are pairs.
+    """`own` is the variance of the pairs, with one degree of freedom less than there are pairs."""
+    variance, df = _variance(own, pairs, prior)
+    error = ERROR / max(tests, 1) / LOOKS
+    deviation = math.sqrt(variance / pairs)
+    half = -float(special.stdtrit(df, error / 2)) * deviation
+    return Interval(centre, half, half - float(special.stdtrit(df, 1 - POWER)) * deviation)
+
+
+def _variance(own: float, pairs: int, prior: float) -> tuple[float, float]:
+    """The variance of a pair, and its degrees of freedom.
 
     The prior counts for PRIOR_DF degrees of freedom, and less where the pairs stray more than it would ever make them
     (as in regression.judge.noise); the spread is never taken to be less than the prior's, since a few pairs may agree
     by chance.
     """
     df = pairs - 1
+    if not df:
+        return prior, PRIOR_DF
     outlying = float(special.fdtrc(df, PRIOR_DF, own / prior))
     prior_df = PRIOR_DF * min(1.0, math.sqrt(outlying / OUTLYING))
-    variance = max(prior, (df * own + prior_df * prior) / (df + prior_df))
-    error = ERROR / max(tests, 1) / LOOKS
-    deviation = math.sqrt(variance / pairs)
-    half = -float(special.stdtrit(df + prior_df, error / 2)) * deviation
-    return Interval(centre, half, half - float(special.stdtrit(df + prior_df, 1 - POWER)) * deviation)
+    return max(prior, (df * own + prior_df * prior) / (df + prior_df)), df + prior_df

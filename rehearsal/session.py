@@ -21,6 +21,8 @@ BUILD_GRACE_S = 60.0
 CHECKED_S = 0.6
 """What counts and profiles of a benchmark take at least, before it is known."""
 
+Progress = Callable[[str, float], None]
+"""Shows a line, and which share of the time is spent."""
 Settled = Callable[[Record], tuple[set[str], set[str]]]
 """Of a record the benchmarks whose latency is decided, and those whose kernel time is."""
 
@@ -38,7 +40,7 @@ class Rehearsal:
         pairs: how many pairs there are at most, and after how many something can be decided.
         counted: in how many pairs is counted.
         settled: says what is decided.
-        progress: shows a line.
+        progress: shows what is done, and which share of the budget is spent.
     """
 
     def __init__(
@@ -52,7 +54,7 @@ class Rehearsal:
         build_timeout_s: float,
         turn_timeout_s: float,
         settled: Settled,
-        progress: Callable[[str], None],
+        progress: Progress,
         seed: int | None = None,
     ) -> None:
         self._places, self._budget_s = places, budget_s
@@ -105,7 +107,8 @@ class Rehearsal:
             profiled = [name for name in record.compared() if name not in kernels] if record.is_cuda else []
             counted = [name for name in record.compared() if _times_counted(record, name) < self._counted]
             wanted = [name for name in record.compared() if name in {*left, *profiled, *counted}]
-            if not wanted or not (left or profiled):
+            # The first pair also counts and compares outputs, whatever else is asked for.
+            if not wanted or (number and not (left or profiled)):
                 break
             if number and self._left_s() < self._start_s + self._end_s + LEAST_TURNS_S * len(left):
                 break
@@ -253,7 +256,7 @@ class Rehearsal:
     def _show(self, text: str) -> None:
         left_s = max(0.0, self._left_s())
         said = "; ".join(filter(None, (text, self._decided, f"{left_s // 60:.0f}:{left_s % 60:02.0f} left")))
-        self._progress(f"{self._doing or 'start'}: {said}")
+        self._progress(f"{self._doing or 'start'}: {said}", 1 - left_s / self._budget_s)
 
 
 def _times_counted(record: Record, benchmark: str) -> int:

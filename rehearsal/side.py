@@ -134,7 +134,7 @@ class Side:
         try:
             self._begin()
         except BaseException:
-            self.end()
+            self.end(at_once=True)
             raise
 
     def _begin(self) -> None:

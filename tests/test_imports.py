@@ -26,7 +26,26 @@ WITHOUT_PYTEST = (
 )
 # What judges a recorded rehearsal and shows it.
 PURE = tuple(
-    f"rehearsal.{name}" for name in ("judge", "outputs", "plan", "protocol", "record", "report", "sequential", "turns")
+    f"rehearsal.{name}"
+    for name in (
+        "bisection",
+        "content",
+        "described",
+        "followed",
+        "groups",
+        "judge",
+        "outputs",
+        "page",
+        "paired",
+        "plan",
+        "protocol",
+        "record",
+        "report",
+        "rows",
+        "sequential",
+        "steps",
+        "turns",
+    )
 )
 # What jobs of the nightly workflow run where next to nothing is installed.
 NOT_ON_A_HOSTED_RUNNER = frozenset({"numpy", "scipy", "matplotlib", "ruptures", "torch", "fsspec", "pytest", "proof"})
@@ -36,7 +55,18 @@ SHOWING_AND_KEEPING = (
 # What forms share; every other module under report/ is a form.
 SHARED_BY_FORMS = {
     f"regression.report.{name}"
-    for name in ("content", "rows", "answer", "coverage", "groups", "repeat", "measured", "figures", "templating")
+    for name in (
+        "content",
+        "rows",
+        "answer",
+        "coverage",
+        "groups",
+        "repeat",
+        "measured",
+        "figures",
+        "templating",
+        "explained",
+    )
 }
 
 IMPORT_ALL = """

@@ -20,7 +20,8 @@ from pathlib import Path
 
 from common import output
 from regression.judge.verdict import Verdict
-from rehearsal.judge import LATENCY, judge, settled
+from rehearsal.judge import judge, settled
+from rehearsal.paired import LATENCY
 from rehearsal.protocol import NEW, OLD
 from rehearsal.record import Pair, Record, Turns, read
 from rehearsal.sequential import LEAST_PAIRS, MOST_PAIRS

@@ -29,18 +29,22 @@ def told_by_operator(
         else item
         for item in judgements
     ]
+    return same_where_kernels_are(said, metrics)
+
+
+def same_where_kernels_are(judgements: Sequence[Judgement], metrics: Sequence[Metric]) -> list[Judgement]:
+    """The judgements; a whole that is too noisy is SAME where its same kernels are: the rest is choice of kernels."""
+    wholes = {metric.key: metric.part_of for metric in metrics if metric.by_operator is ByOperator.SAME_KERNELS}
     same = {
-        (parts[item.metric].part_of, item.benchmark)
-        for item in said
-        if item.metric in parts
-        and parts[item.metric].by_operator is ByOperator.SAME_KERNELS
-        and item.verdict is Verdict.SAME
+        (wholes[item.metric], item.benchmark)
+        for item in judgements
+        if item.metric in wholes and item.verdict is Verdict.SAME
     }
     return [
         dataclasses.replace(item, verdict=Verdict.SAME, reason=Reason.BY_OPERATORS)
         if item.reason is Reason.NOISY and (item.metric, item.benchmark) in same
         else item
-        for item in said
+        for item in judgements
     ]
 
 

@@ -59,6 +59,16 @@ class Picture:
     alt: str
 
 
+@dataclass(frozen=True)
+class Interval:
+    """A change with its interval, in percent."""
+
+    name: str
+    change: float
+    low: float
+    high: float
+
+
 def speedups(title: str, bars: Sequence[SpeedUp], colours: Mapping[str, str]) -> Picture:
     """Horizontal bars, fastest first, each in the colour of its precision; a mark where the baseline was."""
     bars = sorted(bars, key=lambda bar: bar.now)
@@ -92,6 +102,37 @@ def speedups(title: str, bars: Sequence[SpeedUp], colours: Mapping[str, str]) ->
         f"{title}: speed-up over eager FP32 by median latency. A bar's colour is its precision;"
         " a vertical mark is the baseline.",
         f"Bar chart of the speed-up over eager FP32, {title}: {', '.join(was)}.",
+    )
+
+
+def intervals(title: str, bars: Sequence[Interval], known: float) -> Picture:
+    """Changes with their intervals, one under the other; a band says how large a change is worth knowing.
+
+    Args:
+        bars: in percent.
+        known: the half width of the band, in percent.
+    """
+
+    def draw(axes: Axes, theme: Theme) -> None:
+        axes.axvspan(-known, known, color=theme.faint, alpha=0.18, linewidth=0)
+        axes.axvline(0, color=theme.ink, linewidth=0.8, linestyle=":")
+        for row, bar in enumerate(reversed(bars)):
+            apart = bar.low > 0 or bar.high < 0
+            colour = theme.mark if apart else theme.now
+            axes.plot([bar.low, bar.high], [row, row], color=colour, linewidth=2.4, solid_capstyle="butt")
+            axes.plot(bar.change, row, "o", color=colour, markersize=6)
+        axes.set_yticks(range(len(bars)), [bar.name for bar in reversed(bars)])
+        axes.tick_params(axis="y", length=0)
+        axes.set_ylim(-0.6, len(bars) - 0.4)
+        axes.set_xlabel("change (%); further right is slower")
+
+    said = [f"{bar.name} {bar.change:+.1f} % ({bar.low:+.1f} to {bar.high:+.1f} %)" for bar in bars]
+    return _picture(
+        draw,
+        0.7 + 0.28 * len(bars),
+        f"{title}: changes with the intervals that hold the true ones. Inside the band, {known:g} %, a change is not "
+        "worth knowing; an interval beside 0 is a change.",
+        f"{title}, changes with their intervals: {'; '.join(said)}.",
     )
 
 

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from regression.explain.explanation import operators_worth_showing, sentence, worth_showing
-from regression.explain.kernels import Change, Explanation
-from regression.explain.operators import OperatorChange
 from regression.report import figures
 from regression.report.content import DETECTABLE, MOVED, Changed, Content
 from regression.report.coverage import where
+from regression.report.explained import Explained, add_filters, explained
 from regression.report.figures import Picture
 from regression.report.measured import SpeedUp
 from regression.report.rows import Row, change_text
 from regression.report.templating import environment
-from regression.text import microseconds
 
 # More would make a page that nobody reads to its end, and larger than a mail server takes.
 MOST_CHANGED = 8
-MOST_KERNELS = 12
-MOST_OPERATORS = 8
 MOST_TIMELINES = 6
 MOST_SPEEDUPS = 4
 MOST_ROWS = 500
@@ -37,17 +31,14 @@ class Article:
 
     benchmark: str
     latency: Picture | None
-    kernels: Explanation
-    shown: Sequence[Change]
-    others: Sequence[Change]
-    operators: Sequence[OperatorChange]
+    kernels: Explained
 
 
 def html(content: Content) -> str:
     """The page."""
     templates = environment()
-    templates.filters |= {"us": _us, "micro": _micro}
-    templates.globals |= {"change_text": change_text, "sentence": sentence}
+    add_filters(templates)
+    templates.globals |= {"change_text": change_text}
     templates.globals |= {"most_rows": MOST_ROWS, "most_groups": MOST_GROUPS, "most_notes": MOST_NOTES}
     articles = [_article(one) for one in content.changed[: min(content.moved, MOST_CHANGED)]]
     pictures, others = _speedups(content)
@@ -86,9 +77,7 @@ def _folded(content: Content) -> list[tuple[str, list[Row]]]:
 
 def _article(one: Changed) -> Article:
     latency = figures.latencies(one.benchmark, one.latency_s, one.baseline_latencies_s) if one.latency_s else None
-    told = one.explanation
-    operators = operators_worth_showing(told, MOST_OPERATORS)
-    return Article(one.benchmark, latency, told, *worth_showing(told, MOST_KERNELS), operators)
+    return Article(one.benchmark, latency, explained(one.explanation))
 
 
 def _speedups(content: Content) -> tuple[list[Picture], list[SpeedUp]]:
@@ -108,11 +97,3 @@ def _sheet(png: bytes | None) -> str:
     if png is None or not png.startswith(PNG) or len(png) > LARGEST_SHEET_BYTES:
         return ""
     return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
-
-
-def _us(seconds: float) -> str:
-    return _micro(microseconds(seconds))
-
-
-def _micro(text: str) -> str:
-    return text.replace(" us", " µs")

@@ -41,7 +41,7 @@ def answer(do, request, options):
             "python": "3.11.0",
             "packages": {"torch": "2.11.0"},
             "settings": {},
-            "device": {"name": "none", "uuid": options.get("cuda", ""), "is_cuda": False},
+            "device": {"name": "none", "uuid": options.get("cuda", ""), "is_cuda": "cuda" in options},
             "benchmarks": {name: {"model": "quick", "variant": name, "batch_size": 1} for name in names},
             "missing": {},
         }
@@ -57,4 +57,6 @@ def answer(do, request, options):
         return {"files": ["a.jpg"], "logits": logits, "bound": 1e-3, "pretrained": False, "weights": "none"}
     host_work = {"python_calls": 3, "aten_operators": 9, "inferences": 3, "counted_with": "by hand"}
     extra_info = {"build_s": 0.1, **({"host_work": host_work} if do == "count" else {})}
+    if do == "profile":
+        extra_info |= {"kernel_time_s": 0.001, "launches": 3}
     return {"latency_s": 0.002, "extra_info": extra_info, "suite": {}}

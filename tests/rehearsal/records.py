@@ -7,8 +7,10 @@ import math
 import random
 from typing import Any
 
+from rehearsal.bisection import Answer
 from rehearsal.protocol import NEW, OLD, SIDES
 from rehearsal.record import Pair, Record, Turns
+from rehearsal.steps import Bisection, Step
 
 NAMES = ("model-eager-fp32-b1", "model-torchscript-fp32-b1")
 DEVICE = {"name": "a CPU", "uuid": "", "is_cuda": False, "driver": None, "cuda": None, "cudnn": None}
@@ -84,3 +86,21 @@ def record(
         found.pairs.append(pair)
     found.outputs = {name: copy.deepcopy(OUTPUTS) for name in NAMES}
     return found
+
+
+def searched(name: str = "torch") -> Bisection:
+    """A search that blames one package; another name for it."""
+    return Bisection(
+        groups=[["timm"], [name, "triton"]],
+        pins=["", f"{name} 2.12.0 requires triton==3.7.0"],
+        versions={"timm": ["1.0.29", "1.0.31"], name: ["2.11.0", "2.12.0"], "triton": ["3.6.0", None]},
+        installer="uv",
+        step_s=60.0,
+        followed={"benchmark": NAMES[0], "metric": "latency", "verdict": "SLOWER", "ratio": 1.2},
+        steps=[
+            Step([0, 1], str(Answer.CARRIES), 1.2, took_s=30),
+            Step([0], str(Answer.LACKS), 1.001, is_sure=False, took_s=31),
+            Step([1], str(Answer.UNTRIED), None, "its environment cannot be made: no wheel", took_s=1),
+        ],
+        blamed=[[1]],
+    )

@@ -14,8 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from rehearsal import sequential, session
 from rehearsal.__main__ import main
+from rehearsal.device_lock import locked
 from tests.docs.pages import blocks
+from tests.rehearsal.interrupting import interrupted
 from tests.rehearsal.records import record
 from tests.rehearsal.test_side import gone
 
@@ -25,7 +28,14 @@ FIRST, SECOND = "quick-eager-fp32-b1", "quick-torchscript-fp32-b1"
 
 
 @pytest.fixture
-def quick(tmp_path):
+def short(monkeypatch):
+    """Turns of this process's rehearsals last no longer than made-up sides need."""
+    monkeypatch.setattr(session, "LEAST_TURNS_S", 0.1)
+    monkeypatch.setattr(session, "MOST_TURNS_S", 0.25)
+
+
+@pytest.fixture
+def quick(tmp_path, short, capsys):
     """Runs the command with quick sides; what it printed, and the processes that it started."""
     folder = tmp_path / "checkout" / "rehearsal"
     folder.mkdir(parents=True)
@@ -38,9 +48,13 @@ def quick(tmp_path):
     class Quick:
         started: subprocess.Popen[str]
 
-        def start(self, *arguments: str, old: str = "", new: str = "") -> None:
-            command = [sys.executable, "-m", "rehearsal", *checkouts, *arguments]
-            command += [f"--{side}-args=--pids={pids} {words}" for side, words in (("old", old), ("new", new))]
+        def command(self, *arguments: str, old: str = "", new: str = "") -> list[str]:
+            own = [f"--{side}-args=--pids={pids} {words}" for side, words in (("old", old), ("new", new))]
+            return [*checkouts, *arguments, *own]
+
+        def start(self, *arguments: str, **sides: str) -> None:
+            """As a process of its own, for what a signal does to it."""
+            command = [sys.executable, "-m", "rehearsal", *self.command(*arguments, **sides)]
             self.started = subprocess.Popen(
                 command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
             )
@@ -53,8 +67,11 @@ def quick(tmp_path):
             return self.started.returncode, out, said
 
         def run(self, *arguments: str, **sides: str) -> tuple[int, str, str]:
-            self.start(*arguments, **sides)
-            return self.finish()
+            """In this process, with short turns."""
+            status = main(self.command(*arguments, **sides))
+            assert self.sides(), "no side was started"
+            assert all(map(gone, self.sides()))
+            return status, *capsys.readouterr()
 
         def sides(self) -> list[int]:
             return [int(line) for line in pids.read_text().split()]
@@ -69,16 +86,14 @@ def rows(out: str) -> dict[tuple[str, str], str]:
     return {(row["benchmark"], row["metric"]): row["verdict"] for row in json.loads(out)["rows"]}
 
 
-def test_a_slower_side_is_found_in_as_few_pairs_as_it_takes(quick, tmp_path):
+def test_a_slower_side_is_found_in_as_few_pairs_as_it_takes(quick, tmp_path, capsys):
     file = tmp_path / "out" / "rehearsal.json"
     status, out, _ = quick.run("--budget=25s", "--format=json", f"--json={file}", new="--sleep=0.004")
     assert status == 1
     assert rows(out)[FIRST, "latency"] == rows(out)[SECOND, "latency"] == "SLOWER"
     assert json.loads(out)["pairs"] == 3
-    again = subprocess.run(
-        [sys.executable, "-m", "rehearsal", "--from", file, "--format=json"], cwd=ROOT, capture_output=True, text=True
-    )
-    assert (again.returncode, again.stdout) == (1, out)
+    assert main(["--from", str(file), "--format=json"]) == 1
+    assert capsys.readouterr().out == out
 
 
 def test_a_side_killed_while_it_builds_fails_that_benchmark_alone(quick):
@@ -89,9 +104,11 @@ def test_a_side_killed_while_it_builds_fails_that_benchmark_alone(quick):
     assert "ended by SIGKILL" in out
 
 
-@pytest.mark.parametrize("request_", ["turn", "outputs", "count"])
+@pytest.mark.parametrize("request_", ["turn", "outputs", "count", "profile"])
 def test_a_side_killed_later_fails_that_benchmark_alone(quick, request_):
-    status, out, _ = quick.run("--budget=25s", "--format=json", new=f"--die={request_} --sleep=0.0005")
+    gpu = "--cuda=GPU-1" if request_ == "profile" else ""
+    new = f"--die={request_} --sleep=0.0005 {gpu}"
+    status, out, _ = quick.run("--budget=25s", "--format=json", old=gpu, new=new)
     assert status == 1
     assert rows(out)[FIRST, "latency"] == "MISSING"
     assert rows(out)[SECOND, "latency"] == "FASTER"
@@ -101,6 +118,50 @@ def test_an_old_side_that_cannot_run_a_benchmark_does_not_fail(quick):
     status, out, _ = quick.run("--budget=25s", "--format=json", old="--refuse=build", new="--sleep=0.0005")
     assert (status, rows(out)[FIRST, "latency"]) == (0, "NEW")
     assert "it cannot build" in out
+
+
+def test_an_old_side_killed_at_the_reference_does_not_fail(quick):
+    status, out, _ = quick.run("--budget=25s", "--format=json", old="--die=reference", new="--sleep=0.0005")
+    assert (status, rows(out)[FIRST, "latency"]) == (0, "NEW")
+
+
+def test_a_side_that_hangs_in_a_build_is_ended(quick, monkeypatch):
+    monkeypatch.setattr(session, "BUILD_GRACE_S", 0.5)
+    arguments = ("--budget=25s", "--build-timeout=0.5", "--format=json")
+    status, out, _ = quick.run(*arguments, new="--hang=build --sleep=0.0005")
+    assert (status, rows(out)[FIRST, "latency"]) == (1, "MISSING")
+    assert f"took longer than 1 s for building {FIRST} and was ended" in out
+
+
+def test_a_second_rehearsal_on_one_gpu_is_refused(quick):
+    with locked("GPU-1"):
+        status, out, said = quick.run(old="--cuda=GPU-1", new="--cuda=GPU-1")
+    assert (status, out) == (2, "")
+    assert said == (
+        "rehearsal: another rehearsal is under way on GPU-1, and the two would disturb each other; wait for its end\n"
+    )
+
+
+def test_a_gpu_is_free_again_however_a_rehearsal_ended(tmp_path):
+    code = "import os; from rehearsal.device_lock import locked\nwith locked('GPU-2'): os.kill(os.getpid(), 9)"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT)
+    with locked("GPU-2"), locked("GPU-3"), locked(""), locked(""):
+        pass
+
+
+def test_what_cannot_be_written_is_said_after_the_table(tmp_path, capsys):
+    """/dev/full is a disk without room."""
+    file = tmp_path / "rehearsal.json"
+    file.write_text(record(new_version="2.12.0").to_json())
+    assert main(["--from", str(file), "--report", "/dev/full"]) == 2
+    out, said = capsys.readouterr()
+    assert out.startswith("Nothing is slower.")
+    assert said == "rehearsal: /dev/full cannot be written: No space left on device\n"
+
+
+def test_options_of_the_search_need_it(capsys):
+    assert main(["--keep", "--no-index"]) == 2
+    assert capsys.readouterr().err == "rehearsal: --keep and --no-index go with --bisect; add it, or leave them out\n"
 
 
 def test_a_side_that_hangs_in_a_turn_is_ended(quick):
@@ -118,13 +179,8 @@ def test_a_side_killed_while_it_starts_is_a_sentence(quick):
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_reports_what_is_decided_and_leaves_nothing(quick, tmp_path, how):
     file = tmp_path / "rehearsal.json"
-    quick.start("--budget=12s", f"--json={file}", new="--sleep=0.0021")
-    deadline = time.monotonic() + 60
-    while len(quick.sides()) < 4 and time.monotonic() < deadline:
-        time.sleep(0.1)
-    time.sleep(1)
-    os.kill(quick.started.pid, how)
-    status, out, _ = quick.finish()
+    with interrupted(lambda: len(quick.sides()) > 2, how):
+        status, out, _ = quick.run("--budget=60s", f"--json={file}", new="--sleep=0.0021")
     assert status == 2
     assert "Interrupted: what was not decided by then is UNSURE." in out
     assert "UNSURE" in out
@@ -212,8 +268,11 @@ def test_a_file_that_is_no_rehearsal(tmp_path, capsys):
 
 
 @pytest.mark.alone
-def test_real_sides_on_the_cpu(tmp_path):
-    """Both sides are this environment; the new one sleeps in every call, and dies in a build."""
+def test_real_sides_on_the_cpu(tmp_path, monkeypatch, capsys):
+    """Both sides are this environment; the new one sleeps in every call, and cannot build a variant any more."""
+    monkeypatch.setattr(session, "MOST_TURNS_S", 1.0)
+    for module in (sequential, sys.modules[main.__module__]):
+        monkeypatch.setattr(module, "LEAST_PAIRS", 2)  # a pair of real processes takes long to start
     checkout = tmp_path / "checkout"
     shutil.copytree(ROOT / "rehearsal", checkout / "rehearsal", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("common", "fixtures", "data"):
@@ -226,30 +285,33 @@ def test_real_sides_on_the_cpu(tmp_path):
             "    return lambda: (call(), time.sleep(0.05))\n\n\n"
             "def answer_build(self, benchmark):\n"
             "    if 'torchscript' in benchmark:\n"
-            "        import os; os.kill(os.getpid(), 9)\n"
+            "        raise RuntimeError('no such operator')\n"
             "    return _build(self, benchmark)\n\n\n"
             "Side.answer_build = answer_build\n"
         )
-    done = subprocess.run(
-        [sys.executable, "-m", "rehearsal", f"--new-checkout={checkout}", "--models=test_efficientnet",
-         "--weights=seeded", "--batch-sizes=1", "--device=cpu", "--budget=120s", "--format=json"],
-        cwd=ROOT, capture_output=True, text=True, timeout=300,
+    status = main(
+        [f"--new-checkout={checkout}", "--models=test_efficientnet", "--weights=seeded", "--batch-sizes=1",
+         "--device=cpu", "--budget=120s", "--format=json"]
     )  # fmt: skip
-    assert (done.returncode, done.stderr) == (1, "")
-    said = json.loads(done.stdout)
-    found = rows(done.stdout)
+    out, said_of_errors = capsys.readouterr()
+    assert (status, said_of_errors) == (1, "")
+    said = json.loads(out)
+    found = rows(out)
     assert found["test_efficientnet-eager-fp32-b1", "latency"] == "SLOWER"
     assert found["test_efficientnet-torchscript-fp32-b1", "latency"] == "MISSING"
     assert found["test_efficientnet-eager-fp32-b1", "outputs"] == "SAME"
     assert found["test_efficientnet-eager-fp32-b1", "aten_operators"] == "SAME"
     assert [item["field"] for item in said["differences"]] == ["checkout"]
-    assert said["pairs"] == 4, "three whole ones, after the one that the build ended"
+    assert said["pairs"] == 2
+    assert "RuntimeError: no such operator" in out
 
 
 def test_the_page_shows_what_the_command_prints(capsys, monkeypatch):
     monkeypatch.chdir(ROOT)
     prompt = "$ python -m rehearsal "
-    (block,) = (block for block in blocks(ROOT / "docs" / "rehearsal.md") if block.startswith(prompt))
-    command, *shown = block.splitlines()
-    assert main(shlex.split(command.removeprefix(prompt))) == 0
-    assert capsys.readouterr().out.splitlines() == shown
+    shown = [block for block in blocks(ROOT / "docs" / "rehearsal.md") if block.startswith(prompt)]
+    assert len(shown) == 2
+    for block in shown:
+        command, *lines = block.splitlines()
+        main(shlex.split(command.removeprefix(prompt)))
+        assert capsys.readouterr().out.splitlines() == lines

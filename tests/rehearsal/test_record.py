@@ -8,7 +8,7 @@ import pytest
 
 from rehearsal.judge import judge
 from rehearsal.record import UnusableRecord, read
-from tests.rehearsal.records import record
+from tests.rehearsal.records import record, searched
 
 
 def test_what_is_read_is_judged_as_what_was_written(tmp_path):
@@ -17,6 +17,40 @@ def test_what_is_read_is_judged_as_what_was_written(tmp_path):
     file.write_text(found.to_json())
     assert read(file) == found
     assert judge(read(file)) == judge(found)
+
+
+def test_a_search_is_read_as_it_was_written(tmp_path):
+    found = record(change=0.15)
+    found.bisection = searched()
+    file = tmp_path / "rehearsal.json"
+    file.write_text(found.to_json())
+    assert read(file) == found
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"steps": [{"groups": [7], "answer": "carries"}]},
+        {"steps": [{"groups": [0], "answer": "perhaps"}]},
+        {"steps": [{"groups": [0], "answer": "carries", "ratio": "x"}]},
+        {"steps": None},
+        {"blamed": [[9]]},
+        {"versions": {}},
+        {"followed": {"benchmark": "a"}},
+        {"pins": []},
+        {"more": 1},
+    ],
+    ids=str,
+)
+def test_a_damaged_search_is_refused(damage, tmp_path):
+    found = record(change=0.15)
+    found.bisection = searched()
+    document = json.loads(found.to_json())
+    document["bisection"].update(damage)
+    file = tmp_path / "rehearsal.json"
+    file.write_text(json.dumps(document))
+    with pytest.raises(UnusableRecord, match="damaged"):
+        read(file)
 
 
 DAMAGED = {

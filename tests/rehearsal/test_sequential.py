@@ -8,7 +8,17 @@ import numpy as np
 import pytest
 from scipy import special
 
-from rehearsal.sequential import ERROR, LEAST_PAIRS, LOOKS, MOST_PAIRS, POWER, expected, interval
+from rehearsal.sequential import (
+    ERROR,
+    LEAST_PAIRS,
+    LOOKS,
+    MOST_PAIRS,
+    POWER,
+    expected,
+    interval,
+    likelihood,
+    likelihood_bound,
+)
 
 PROCESS, WITHIN, TESTS = 0.02, 0.01, 4
 
@@ -70,3 +80,33 @@ def test_it_is_students_t_at_the_error_of_one_test_and_look():
 
 def test_fewer_pairs_than_a_verdict_needs_say_nothing():
     assert interval([0.5] * (LEAST_PAIRS - 1), [WITHIN] * (LEAST_PAIRS - 1), PROCESS, TESTS) is None
+
+
+QUESTIONS = 6
+
+
+def answered(pairs: np.ndarray, change: float) -> tuple[float, int]:
+    """The likelihood with which a search goes on, and after how many pairs it was decided."""
+    for count in range(2, len(pairs) + 1):
+        said = likelihood(list(pairs[:count]), [WITHIN] * count, PROCESS, change)
+        if abs(said) >= likelihood_bound(QUESTIONS):
+            break
+    return said, count
+
+
+@pytest.mark.parametrize("true", [0.0, 1.0])
+def test_a_question_is_answered_wrongly_as_seldom_as_all_questions_allow(true):
+    """A change of three standard deviations of a pair, which a rehearsal finds; of 3,000 questions, six a search."""
+    change = 3 * math.sqrt(2 * PROCESS**2 + WITHIN**2)
+    said = [answered(pairs, change) for pairs in drawn(3000, true * change)]
+    wrong = sum((likelihood > 0) != bool(true) for likelihood, _ in said)
+    assert wrong <= 3000 * ERROR / QUESTIONS
+    assert np.mean([count for _, count in said]) < 3
+
+
+def test_a_likelihood_is_walds_for_normal_values():
+    values, change = [0.04, 0.05, 0.06], 0.05
+    variance = 2 * PROCESS**2 + WITHIN**2  # the pairs' own is smaller
+    densities = [sum(-((value - mean) ** 2) for value in values) / 2 / variance for mean in (change, 0.0)]
+    assert likelihood(values, [WITHIN] * 3, PROCESS, change) == pytest.approx(densities[0] - densities[1])
+    assert likelihood([], [], PROCESS, change) == 0

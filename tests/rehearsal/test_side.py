@@ -119,11 +119,6 @@ def test_a_checkout_that_cannot_be_imported(checkout):
         Side(Place("new", PYTHON, checkout("import not_installed")))
 
 
-def test_options_that_a_side_cannot_read_are_its_sentence():
-    with pytest.raises(UnusableSide, match=r"the new side: unrecognized arguments: --nonsense"):
-        Side(Place("new", PYTHON, ROOT, ("--nonsense",)))
-
-
 def test_a_side_answers_and_goes_on_after_what_it_cannot_do(side):
     with pytest.raises(NotAnswered, match="it is not to be had"):
         side.ask("refuse", "refusing", 10)

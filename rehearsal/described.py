@@ -1,0 +1,87 @@
+"""What the sides of a record are: their environments and how they differ, their processes as stored runs, and notes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from common.schema import SCHEMA
+from regression.runs.environment import NOT_RECORDED, Difference
+from regression.runs.read import parse
+from regression.runs.run import Run
+from regression.text import count
+from rehearsal.protocol import NEW, OLD, SIDES
+from rehearsal.record import Record
+
+
+def differences(record: Record) -> tuple[Difference, ...]:
+    """What differs between the environments: interpreter, packages, settings, device, code, options."""
+    flat = {side: dict(_environment(record.sides[side])) for side in SIDES}
+    names = dict.fromkeys([*flat[OLD], *flat[NEW]])
+    found = [(name, flat[OLD].get(name, NOT_RECORDED), flat[NEW].get(name, NOT_RECORDED)) for name in names]
+    return tuple(Difference(name, old, new) for name, old, new in found if old != new)
+
+
+def notes(record: Record) -> Iterable[str]:
+    """What else there is to say, in sentences."""
+    yield from record.notes
+    if record.interrupted:
+        yield record.interrupted
+    counted = {
+        side: {
+            str(found["counted_with"])
+            for pair in record.pairs
+            for one in pair.measured[side].values()
+            if (found := one.get("host_work")) and "counted_with" in found
+        }
+        for side in SIDES
+    }
+    if counted[OLD] and counted[NEW] and counted[OLD] != counted[NEW]:
+        ways = " and ".join(" or ".join(sorted(counted[side])) for side in SIDES)
+        yield f"Python calls and bytecodes are not compared: the sides count them differently ({ways})."
+    neither = Counter(
+        reason
+        for name, reason in record.sides[OLD]["missing"].items()
+        if record.sides[NEW]["missing"].get(name) == reason
+    )
+    yield from (f"Skipped on both sides, {count(number, 'benchmark')}: {why}." for why, number in neither.items())
+    if not differences(record):
+        yield "Both sides are one environment with one code: whatever differs is noise."
+
+
+def processes(record: Record) -> dict[str, list[Run]]:
+    """By side each pair's process, as judging stored runs knows it."""
+    return {side: _runs(record, side) for side in SIDES}
+
+
+def _environment(side: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    yield "python", str(side["python"])
+    for group in ("packages", "settings", "device"):
+        for name, value in side[group].items():
+            yield f"{name}" if group == "packages" else f"{group}.{name}", str(value)
+    yield "checkout", str(side["checkout"])
+    yield "arguments", " ".join(side["arguments"])
+
+
+def _runs(record: Record, side: str) -> list[Run]:
+    """Each pair's process of a side, as judging stored runs knows it; pairs in which either measured nothing are left
+    out."""
+    machine = {"software": record.sides[side]["packages"], "python_version": record.sides[side]["python"]}
+    return [
+        parse(
+            {
+                "datetime": record.datetime,
+                "machine_info": machine,
+                "suite": {"schema": SCHEMA, **pair.lists[side]},
+                "benchmarks": [
+                    {"param": name, "name": name, "stats": {}, "extra_info": one}
+                    for name, one in pair.measured[side].items()
+                ],
+            },
+            Path(side),
+        )
+        for pair in record.pairs
+        if all(pair.measured[one] for one in SIDES)
+    ]

@@ -1,0 +1,117 @@
+"""What pairs of processes say of the continuous metrics: differences, and how far processes stray by themselves."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from regression.judge import choices
+from regression.metrics import METRICS, Metric
+from regression.runs.run import Benchmark, Run
+from rehearsal.protocol import NEW, OLD, SIDES
+from rehearsal.record import Record, Turns
+from rehearsal.sequential import MOST_PAIRS
+from rehearsal.turns import LEAST_ROUNDS
+
+BY_KEY: Mapping[str, Metric] = {metric.key: metric for metric in METRICS}
+LATENCY, KERNEL_TIME, SAME_KERNELS = "latency", "kernel_time", "same_kernels"
+
+# Prior standard deviations of the logarithm of a latency between two processes of one environment (docs/rehearsal.md).
+ON_CPU = 0.025
+HOST_BOUND, HOST_BOUND_TENSORRT, GPU_BOUND = 0.023, 0.009, 0.003
+
+
+@dataclass(frozen=True)
+class Differences:
+    """One benchmark's pairs: differences of the logarithm with their standard errors, and both sides' values."""
+
+    values: tuple[float, ...]
+    within: tuple[float, ...]
+    old: float
+    new: float
+
+
+def continuous(record: Record, runs: Mapping[str, Sequence[Run]]) -> Iterable[tuple[str, str, Differences, float]]:
+    """Metric, benchmark, its pairs and the prior between processes, of every continuous test that was measured."""
+    for name in record.compared():
+        found = latency_differences(pair.turns[name] for pair in record.pairs[:MOST_PAIRS] if name in pair.turns)
+        if found is not None:
+            yield LATENCY, name, found, latency_prior(record, name, runs, found.old)
+        pairs = [
+            (old.benchmarks[name], new.benchmarks[name])
+            for old, new in list(zip(runs[OLD], runs[NEW], strict=True))[:MOST_PAIRS]
+            if all(KERNEL_TIME in run.benchmarks[name].values for run in (old, new) if name in run.benchmarks)
+            and name in old.benchmarks
+            and name in new.benchmarks
+        ]
+        if pairs:
+            yield from _kernel_times(name, pairs)
+
+
+def latency_differences(found: Iterable[Turns]) -> Differences | None:
+    """The pairs' differences in latency: the median over rounds of neighbouring turns' difference.
+
+    Of each turn the shortest call counts: what disturbs a shared host makes calls longer and none shorter.
+    """
+    values, within, logs = [], [], {side: list[float]() for side in SIDES}
+    for turns in found:
+        if turns.rounds < LEAST_ROUNDS:
+            continue
+        each = {side: np.log(turns.min_s[side]) for side in SIDES}
+        rounds = each[NEW] - each[OLD]
+        middle = float(np.median(rounds))
+        values.append(middle)
+        # The standard error of a median of normal values, their deviation taken from the median absolute deviation.
+        deviation = 1.4826 * float(np.median(np.abs(rounds - middle)))
+        within.append(math.sqrt(math.pi / 2 / len(rounds)) * deviation)
+        for side in SIDES:
+            logs[side].append(float(np.median(each[side])))
+    if not values:
+        return None
+    old = math.exp(statistics.fmean(logs[OLD]))
+    return Differences(tuple(values), tuple(within), old, old * math.exp(statistics.fmean(values)))
+
+
+def latency_prior(record: Record, benchmark: str, runs: Mapping[str, Sequence[Run]], latency_s: float) -> float:
+    """Prior standard deviation of the logarithm between two processes of one environment."""
+    if not record.is_cuda:
+        return ON_CPU
+    variant = str(record.sides[OLD]["benchmarks"][benchmark]["variant"])
+    kernels_s = [run.benchmarks[benchmark].values.get(KERNEL_TIME) for run in runs[OLD] if benchmark in run.benchmarks]
+    known = [value for value in kernels_s if value]
+    waits = max(0.0, 1 - statistics.fmean(known) / latency_s) if known else 1.0
+    return math.hypot(GPU_BOUND, waits * (HOST_BOUND_TENSORRT if variant.startswith("tensorrt") else HOST_BOUND))
+
+
+def _kernel_times(
+    name: str, pairs: Sequence[tuple[Benchmark, Benchmark]]
+) -> Iterable[tuple[str, str, Differences, float]]:
+    """The kernel time as a whole, and of the operators that launched kernels that the old side launched as well."""
+    old = statistics.fmean(benchmark.values[KERNEL_TIME] for benchmark, _ in pairs)
+    rate = statistics.fmean(benchmark.values.get("launches", 0.0) for benchmark, _ in pairs) / old
+    varies = len({benchmark.kernels for pair in pairs for benchmark in pair}) > 1
+    none = (0.0,) * len(pairs)
+    whole = tuple(math.log(new.values[KERNEL_TIME] / before.values[KERNEL_TIME]) for before, new in pairs)
+    centre = math.exp(statistics.fmean(whole))
+    yield KERNEL_TIME, name, Differences(whole, none, old, old * centre), _kernel_prior(KERNEL_TIME, rate, varies)
+    if not all(before.operators and new.operators for before, new in pairs):
+        return
+    known = choices.learn([before.operators for before, _ in pairs])
+    matched = [choices.match(known, new.operators) for _, new in pairs]
+    if min(one.share for one in matched) < choices.LEAST_MATCHED:
+        return
+    same = tuple(math.log(one.factor / factor) for one, factor in zip(matched, known.factors, strict=True))
+    known_s = statistics.fmean(one.known_s for one in matched)
+    centre = math.exp(statistics.fmean(same))
+    prior = _kernel_prior(SAME_KERNELS, rate, varies)
+    yield SAME_KERNELS, name, Differences(same, none, known_s, known_s * centre), prior
+
+
+def _kernel_prior(key: str, launches_per_s: float, varies: bool) -> float:
+    spread = BY_KEY[key].spread
+    assert spread is not None
+    return math.hypot(spread.process, spread.choice_s * launches_per_s if varies else 0.0)

@@ -1,0 +1,158 @@
+"""The rows of a rehearsal: one verdict each, on a continuous metric, a count, outputs, or what only one side runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from regression.judge.by_operator import same_where_kernels_are
+from regression.judge.counts import judge_counts
+from regression.judge.verdict import Judgement, Reason, Verdict
+from regression.metrics import METRICS, Kind
+from regression.runs.run import Confirmation, Run
+from regression.text import count
+from rehearsal.paired import KERNEL_TIME, LATENCY, SAME_KERNELS, continuous
+from rehearsal.protocol import NEW, OLD
+from rehearsal.record import Record
+from rehearsal.sequential import LEAST_PAIRS, Interval, interval
+
+OUTPUTS = "outputs"
+MIN_EFFECT: Mapping[str, float] = {LATENCY: 0.02, KERNEL_TIME: 0.0025, SAME_KERNELS: 0.0025}
+"""The smallest change that is reported: in turns a smaller one can be told than by stored runs."""
+WORTH_KNOWING: Mapping[str, float] = {LATENCY: 0.10, KERNEL_TIME: 0.02, SAME_KERNELS: 0.02}
+"""Where the whole interval lies within this, a benchmark is SAME; within half of it, it is no longer measured."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One judgement, with the interval of its change: ratios of new over old that hold with the rehearsal's error."""
+
+    judgement: Judgement
+    low_ratio: float | None = None
+    high_ratio: float | None = None
+    pairs: int = 0
+
+    @property
+    def failed(self) -> bool:
+        """Whether the rehearsal fails for it. What the new side cannot have is said, and does not fail."""
+        return self.judgement.failed and self.judgement.reason is not Reason.SKIPPED
+
+
+def continuous_rows(record: Record, runs: Mapping[str, Sequence[Run]], tests: int) -> list[Row]:
+    """Latency and kernel time: their intervals."""
+    rows = list(_by_intervals(record, runs, tests))
+    said = same_where_kernels_are([row.judgement for row in rows], METRICS)
+    return [replace(row, judgement=judgement) for row, judgement in zip(rows, said, strict=True)]
+
+
+def _by_intervals(record: Record, runs: Mapping[str, Sequence[Run]], tests: int) -> Iterable[Row]:
+    for key, benchmark, found, process in continuous(record, runs):
+        said = interval(found.values, found.within, process, tests)
+        verdict, reason = (Verdict.UNSURE, Reason.UNCONFIRMED) if said is None else verdict_of(key, said)
+        yield Row(
+            Judgement(
+                benchmark=benchmark,
+                metric=key,
+                baseline_runs=len(found.values),
+                baseline=found.old,
+                now=found.new,
+                ratio=found.new / found.old,
+                detectable_ratio=None if said is None else math.exp(said.detectable),
+                verdict=verdict,
+                reason=reason,
+                detail=f"{count(len(found.values), 'pair')}; a verdict needs {LEAST_PAIRS}" if said is None else "",
+            ),
+            low_ratio=None if said is None else math.exp(said.low),
+            high_ratio=None if said is None else math.exp(said.high),
+            pairs=len(found.values),
+        )
+
+
+def verdict_of(key: str, said: Interval) -> tuple[Verdict, Reason]:
+    """What an interval of a metric's change says."""
+    if said.low > 0 or said.high < 0:
+        if abs(said.centre) > math.log1p(MIN_EFFECT[key]):
+            return (Verdict.SLOWER if said.low > 0 else Verdict.FASTER), Reason.CONFIRMED
+        return Verdict.SAME, Reason.NEGLIGIBLE
+    if max(said.high, -said.low) < math.log1p(WORTH_KNOWING[key]):
+        return Verdict.SAME, Reason.INSIDE_NOISE
+    return Verdict.UNSURE, Reason.NOISY
+
+
+def is_settled(key: str, said: Interval) -> bool:
+    """Whether a further pair would change nothing that matters."""
+    if verdict_of(key, said)[1] is Reason.CONFIRMED:
+        return True
+    return max(said.high, -said.low) < math.log1p(WORTH_KNOWING[key]) / 2
+
+
+def output_rows(record: Record) -> Iterable[Row]:
+    """What became of the outputs."""
+    for benchmark in record.compared():
+        found = record.outputs.get(benchmark)
+        if found is None:
+            continue
+        verdict, reason, detail = _outputs(found)
+        yield Row(
+            Judgement(
+                benchmark=benchmark,
+                metric=OUTPUTS,
+                baseline=found.get("old_error"),
+                now=found.get("new_error"),
+                verdict=verdict,
+                reason=reason,
+                detail=detail,
+            )
+        )
+
+
+def _outputs(found: Mapping[str, Any]) -> tuple[Verdict, Reason, str]:
+    if found["problem"]:
+        return Verdict.UNSURE, Reason.NOT_TIMED, f"outputs cannot be compared: {found['problem']}"
+    if found["new_error"] is None or found["new_error"] > found["bound"]:
+        said = "not finite" if found["new_error"] is None else f"off by {found['new_error']:.2g}"
+        return Verdict.CHANGED, Reason.CONFIRMED, f"wrong outputs: {said}, at most {found['bound']:.2g} is right"
+    if found["lost_labels"]:
+        return Verdict.CHANGED, Reason.CONFIRMED, f"labels lost: {_labels(found['lost_labels'])}"
+    if found["other_labels"]:
+        return Verdict.CHANGED, Reason.NEW_VALUE, f"other labels: {_labels(found['other_labels'])}"
+    if not found["relative_error"]:
+        return Verdict.SAME, Reason.SEEN_BEFORE, "equal to the bit"
+    return Verdict.SAME, Reason.INSIDE_NOISE, f"new against old {found['relative_error']:.2g}, labels equal"
+
+
+def _labels(labels: Mapping[str, Sequence[int]]) -> str:
+    return ", ".join(f"{file} class {old} -> {new}" for file, (old, new) in labels.items())
+
+
+def count_rows(record: Record, runs: Mapping[str, Sequence[Run]]) -> Iterable[Row]:
+    """Counts of the new side's first process that was counted, which its others confirm, against all old ones."""
+    for metric in METRICS:
+        if not metric.judged or metric.kind is not Kind.COUNT:
+            continue
+        for name in record.compared():
+            counted = [run for run in runs[NEW] if name in run.benchmarks and metric.key in run.benchmarks[name].values]
+            if not counted:
+                continue
+            now, *again = [run.benchmarks[name] for run in counted]
+            run = Run(
+                path=counted[0].path,
+                machine=counted[0].machine,
+                benchmarks={name: now},
+                confirmations=tuple(Confirmation((), {name: one.values}) for one in again),
+            )
+            for judgement in judge_counts(metric, run, runs[OLD], [name]):
+                yield Row(judgement, pairs=judgement.baseline_runs)
+
+
+def absent_rows(record: Record) -> Iterable[Row]:
+    """What only one side has, or can run."""
+    for name in record.benchmarks():
+        for side, verdict in ((NEW, Verdict.MISSING), (OLD, Verdict.NEW)):
+            if why := record.failed[side].get(name):
+                yield Row(Judgement(benchmark=name, metric=LATENCY, verdict=verdict, reason=Reason.FAILED, detail=why))
+            elif why := record.missing[side].get(name):
+                why = f"the {side} side cannot have it: {why}"
+                yield Row(Judgement(benchmark=name, metric=LATENCY, verdict=verdict, reason=Reason.SKIPPED, detail=why))
