@@ -92,7 +92,7 @@ def test_another_model_layout_or_policy_is_refused_with_the_reason(
     assert reason is not None and said in reason and reason.endswith(".")
 
 
-def with_models(run: Run, **models: dict[str, Any]) -> Run:
+def with_models(run: Run, **models: Any) -> Run:
     return dataclasses.replace(run, suite={**run.suite, "models": models})
 
 
@@ -101,7 +101,10 @@ def test_a_model_of_another_size_is_refused_and_another_model_is_not(recorder: R
     baseline, run = recorder.baselines(1)[0], recorder.run()
     now = with_models(run, b0={"input_size": [3, 380, 380], "classes": 10})
     for models, said in (
-        ({"b0": {"input_size": [3, 224, 224], "classes": 10}}, "input size of b0: [3, 224, 224], this run [3, 380, 380]"),
+        (
+            {"b0": {"input_size": [3, 224, 224], "classes": 10}},
+            "input size of b0: [3, 224, 224], this run [3, 380, 380]",
+        ),
         ({"b0": {"input_size": [3, 380, 380], "classes": 1000}}, "number of classes of b0: 1000, this run 10"),
     ):
         assert said in str(refusal(with_models(baseline, **models), now))
