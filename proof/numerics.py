@@ -24,7 +24,7 @@ LITES = tuple(f"tf_efficientnet_lite{number}@160" for number in range(1, 5))
 SMALL = tuple(f"efficientnet_b{number}@160" for number in range(1, 8))
 V2 = ("tf_efficientnetv2_b0", "tf_efficientnetv2_b3@160", "efficientnetv2_s@160", "tf_efficientnetv2_s@160")
 DEFAULT = (
-    "tf_efficientnet_lite0", "efficientnet_b0", "efficientnet_b0@64", "efficientnet_b0@380", *SMALL, *LITES, *V2,
+    "tf_efficientnet_lite0", "efficientnet_b0", "efficientnet_b0@64", *SMALL, *LITES, *V2,
     "test_efficientnet",
 )  # fmt: skip
 HEADINGS = ("amplification", "FP32", "FP16", "FP16 for FP32", "bfloat16 for FP16")
