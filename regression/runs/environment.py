@@ -90,7 +90,7 @@ def _gpu(run: Run) -> bool:
 
 def _rank(field: str) -> int:
     """What most likely explains a change comes first."""
-    order = (COMMIT, "gpu", "software", "settings", "models", "weights", "python", "cpu")
+    order = (COMMIT, "gpu", "software", "settings", "weights", "python", "cpu")
     return next((rank for rank, name in enumerate(order) if field.startswith(name)), len(order))
 
 
@@ -99,7 +99,6 @@ def _flat(run: Run) -> dict[str, str]:
     pending: list[tuple[str, Any]] = [
         ("", run.machine),
         ("weights", run.suite.get("weights", {})),
-        ("models", run.suite.get("models", {})),
         ("", _commit(run)),
     ]
     while pending:
