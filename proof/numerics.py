@@ -25,7 +25,7 @@ SMALL = tuple(f"efficientnet_b{number}@160" for number in range(1, 8))
 V2 = ("tf_efficientnetv2_b0", "efficientnetv2_s@160", "tf_efficientnetv2_s@160")
 DEFAULT = (
     "tf_efficientnet_lite0", "efficientnet_b0", "efficientnet_b0@64", *SMALL, *LITES, *V2,
-    "test_efficientnet",
+    "test_efficientnet", "test_efficientnet@64",
 )  # fmt: skip
 HEADINGS = ("amplification", "FP32", "FP16", "FP16 for FP32", "bfloat16 for FP16")
 
