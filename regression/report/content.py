@@ -17,8 +17,10 @@ from regression.report.answer import answer, look_first, summary
 from regression.report.coverage import Coverage, coverage
 from regression.report.groups import Group, Place, groups, places
 from regression.report.measured import (
+    Accuracy,
     Disagreement,
     SpeedUp,
+    accuracies,
     colours,
     disagreements,
     latency_quantiles,
@@ -115,6 +117,7 @@ class Content:
     wrong_labels: tuple[tuple[str, Label], ...]
     labels_checked: int
     disagreements: tuple[Disagreement, ...]
+    accuracies: tuple[Accuracy, ...]
     label_sheet: bytes | None
     """PNG."""
     history: History | None
@@ -193,6 +196,7 @@ def content(
         wrong_labels=report.labels,
         labels_checked=len(run.labels),
         disagreements=disagreements(run) if report.labels else (),
+        accuracies=accuracies(run),
         label_sheet=label_sheet,
         history=history,
         timelines=_timelines(history, ordered, metrics),

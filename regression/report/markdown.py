@@ -40,6 +40,7 @@ def text(content: Content) -> str:
         _folded("What could not have shown a regression", _blind(content)),
         _environment(content),
         _folded("Speed-up over eager FP32", _speedups(content)),
+        _folded("Accuracy", _list("", [f"{code(one.benchmark)}: {plain(str(one))}" for one in content.accuracies])),
         _folded("History", _history(content)),
         _list("Notes", [plain(note) for note in content.notes]),
         _list("Left out", [f"{code(left.path.name)}: {plain(left.reason)}" for left in content.left_out]),

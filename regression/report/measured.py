@@ -1,4 +1,4 @@
-"""What a run measured beside its verdict, made safe to show: speed-ups, latency distributions, precisions' colours."""
+"""What a run measured beside its verdict, made safe to show: speed-ups, latencies, accuracies, precisions' colours."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from regression.runs.run import Run
 
 COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 QUANTILES = 101
+MOST_IMAGES = 10**9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,31 @@ class Disagreement:
     photograph: str
     label: str
     reference_label: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accuracy:
+    """How many photographs of a known class a benchmark labels right, beside its reference."""
+
+    benchmark: str
+    images: int
+    right: int
+    low: float
+    """Of the confidence interval, as a share."""
+    high: float
+    reference_right: int
+    lost: int
+    """Those that the reference alone labels right."""
+    won: int
+    p_value: float
+    """Of McNemar's test."""
+
+    def __str__(self) -> str:
+        return (
+            f"{self.right / self.images:.2%} ({self.low:.2%} to {self.high:.2%}) of {self.images:,} images, "
+            f"reference {self.reference_right / self.images:.2%}; lost {self.lost:,}, won {self.won:,}, "
+            f"p = {self.p_value:.2g}"
+        )
 
 
 def speedups(run: Run, baselines: Sequence[Run]) -> tuple[SpeedUp, ...]:
@@ -90,6 +116,37 @@ def disagreements(run: Run) -> tuple[Disagreement, ...]:
         for file, image in _mappings(result.get("images"))
         if image.get("agrees") is False
     )
+
+
+def accuracies(run: Run) -> tuple[Accuracy, ...]:
+    """The stored accuracies, in the run's order; what contradicts itself is left out."""
+    found = []
+    for name, result in _mappings(run.suite.get("labels")):
+        stored = result.get("accuracy")
+        fields = stored if isinstance(stored, Mapping) else {}
+        counts = [fields.get(key) for key in ("images", "right", "reference_right", "lost", "won")]
+        limits = fields.get("interval")
+        shares = [*(limits if isinstance(limits, list) else []), fields.get("p_value")]
+        if not all(map(_is_count, counts)) or len(shares) != 3 or not all(map(_is_share, shares)):
+            continue
+        images, right, reference_right, lost, won = (int(value or 0) for value in counts)
+        low, high, p_value = (float(value or 0) for value in shares)
+        if 0 < images < MOST_IMAGES and right - won == reference_right - lost >= 0 and right + lost <= images:
+            found.append(
+                Accuracy(
+                    benchmark=str(name), images=images, right=right, low=low, high=high,
+                    reference_right=reference_right, lost=lost, won=won, p_value=p_value,
+                )
+            )  # fmt: skip
+    return tuple(found)
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _is_share(value: Any) -> bool:
+    return type(value) in (int, float) and 0 <= value <= 1
 
 
 def _mappings(stored: Any) -> list[tuple[Any, Mapping[str, Any]]]:
