@@ -24,6 +24,11 @@ def counts(text: str) -> tuple[int, ...]:
     return tuple(dict.fromkeys(count(word) for word in names(text)))
 
 
+def sizes(text: str) -> tuple[int | str, ...]:
+    """Sizes in pixels and the word `test`, separated by commas, each once, in the order given."""
+    return tuple(dict.fromkeys("test" if word == "test" else count(word) for word in names(text)))
+
+
 def count(text: str) -> int:
     """A positive whole number, at most MOST."""
     if not (text.isascii() and text.isdecimal()) or len(text) > len(str(MOST)) or not 1 <= int(text) <= MOST:

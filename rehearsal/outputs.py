@@ -15,8 +15,6 @@ Labels = npt.NDArray[np.intp]
 Logits = npt.NDArray[np.float64]
 """(files, classes)"""
 
-NEAR_TIE = 3 * math.sqrt(2)
-
 
 def logits(answer: Mapping[str, Any]) -> tuple[list[str], Logits]:
     """The files and logits that a side sent."""
@@ -53,7 +51,8 @@ def compare(old: Mapping[str, Any], new: Mapping[str, Any], reference: Mapping[s
         for names, part in ((files, before), (new_files, now), (reference_files, right))
     )
     labels = [part.argmax(axis=1) for part in (before, now, right)]
-    movable = NEAR_TIE * new["bound"] * np.sqrt(np.square(right).mean(axis=1))
+    deviations = min(3.0, math.sqrt(right.shape[1]))
+    movable = deviations * math.sqrt(2) * new["bound"] * np.sqrt(np.square(right).mean(axis=1))
     rows = np.arange(len(shared))
     margin = right.max(axis=1) - right[rows, labels[1]]
     other = labels[0] != labels[1]

@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn, Protocol
 
 import numpy as np
-import timm
 import torch
 
 from common.errors import UsageError
@@ -30,6 +29,7 @@ from fixtures.machine.device import resolve
 from fixtures.machine.environment import settings
 from fixtures.machine.gpu_state import GpuState
 from fixtures.models import images
+from fixtures.models.names import WrongName, resolve_all
 from fixtures.pool import Inference, Key, VariantPool
 from fixtures.recording import Recording
 from fixtures.variants.table import VARIANTS, default_variants
@@ -88,7 +88,7 @@ class Side:
         asked = parser.parse_args(arguments)
         self.missing: dict[str, str] = {}
         names = asked.variants or default_variants()
-        asked.models = tuple(name for name in asked.models if self._has_model(name))
+        asked.models = tuple(name for name in asked.models if self._has_model(name, asked.input_size))
         asked.variants = tuple(name for name in names if self._has_variant(name))
         self.options = options.read(asked)
         self.device = resolve(self.options.device)
@@ -202,11 +202,13 @@ class Side:
             },
         }
 
-    def _has_model(self, name: str) -> bool:
-        if timm.is_model(name):
-            return True
-        self.missing[name] = f"timm {timm.__version__} has no model {name!r}"
-        return False
+    def _has_model(self, name: str, sizes: tuple[int | str, ...]) -> bool:
+        try:
+            resolve_all((name,), sizes)
+        except WrongName as error:
+            self.missing[name] = str(error).removeprefix("--models: ")
+            return False
+        return True
 
     def _has_variant(self, name: str) -> bool:
         if name in VARIANTS:

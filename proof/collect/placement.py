@@ -17,7 +17,7 @@ import torch
 from common import output
 from fixtures.instruments import kernel_time as clocks
 from fixtures.machine.device import Device, resolve
-from fixtures.models import images
+from fixtures.models import images, names
 from fixtures.models import model as models
 from fixtures.variants.table import VARIANTS
 from fixtures.variants.tensorrt import compile_dynamo, detect, engine_modules
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"python -m proof.collect.placement: {found}", file=sys.stderr)
         return 2
     device = resolve("cuda")
-    model = models.load(options.model, "auto", images.find(images.SAMPLE_FOLDER))
+    model = models.load(names.resolve(options.model), models.Wanted(), images.find(images.SAMPLE_FOLDER))
     variant = VARIANTS[options.variant]
     shape = (options.batch_size, *model.input_size)
     batch = torch.rand(shape, device=device.torch_device, dtype=variant.dtype)

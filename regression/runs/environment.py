@@ -68,6 +68,22 @@ def refusal(baseline: Run, now: Run, *, across_gpus: bool = False) -> str | None
         comparable = what == "MIG layout" or (before is not None and value is not None)
         if comparable and _text(before) != _text(value):
             return f"has another {what}: {_text(before)}, this run {_text(value)} (`machine_info.{'.'.join(path)}`)."
+    return _other_model(baseline, now)
+
+
+def _other_model(baseline: Run, now: Run) -> str | None:
+    """The first model of both runs that is called alike and is not the same size."""
+    before, present = (run.suite.get("models") for run in (baseline, now))
+    if not isinstance(before, Mapping) or not isinstance(present, Mapping):
+        return None
+    for name in sorted(before.keys() & present.keys()):
+        for field, what in (("input_size", "input size"), ("classes", "number of classes")):
+            values = [lookup(models[name], (field,)) for models in (before, present)]
+            if None not in values and _text(values[0]) != _text(values[1]):
+                return (
+                    f"has another {what} of {escaped(name)}: {_text(values[0])}, this run {_text(values[1])} "
+                    f"(`suite.models`)."
+                )
     return None
 
 

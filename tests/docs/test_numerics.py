@@ -1,21 +1,27 @@
-"""docs/measuring.md says the error bounds that the precisions have."""
+"""docs/measuring.md says the bounds that the precisions have, and its table of models keeps to them."""
 
 from __future__ import annotations
 
 import re
 
-from fixtures.variants.precision import ALLOWANCE, FP16, FP32
+from fixtures.variants.precision import ELEVEN_BITS, LARGEST_BOUND, SINGLE
 from tests.docs.pages import ROOT, text
 
+PAGE = text(ROOT / "docs" / "measuring.md")
 
-def test_the_table_says_the_largest_errors_and_the_bounds():
-    rows = dict(re.findall(r"^\| (FP[^|]+) \| (.+) \|$", text(ROOT / "docs" / "measuring.md"), re.MULTILINE))
-    assert FP32.tf32_errors
-    for row, errors in {
-        "FP32 with TF32 convolutions": FP32.tf32_errors,
-        "FP16": FP16.errors,
-        "FP32 on a CPU": FP32.errors,
-    }.items():
-        known = (errors.pretrained, errors.seeded)
-        said = [float(cell) for cell in rows[row].split(" | ")]
-        assert said == [float(f"{value:.1e}") for value in (*known, *(ALLOWANCE * value for value in known))]
+
+def test_the_table_says_what_is_known_and_allowed():
+    rows = dict(re.findall(r"^\| (FP[^|]+) \| (.+) \|$", PAGE, re.MULTILINE))
+    for row, arithmetic in (("FP16, TF32", ELEVEN_BITS), ("FP32", SINGLE)):
+        assert rows[row].split(" | ")[1:3] == [f"{arithmetic.known:g}", f"{arithmetic.allowed:g}"]
+    assert f"never more than {LARGEST_BOUND:g}" in PAGE
+
+
+def test_every_models_right_variants_are_within_the_bounds_and_lost_precisions_beyond():
+    """The table that `python -m proof.numerics` printed."""
+    rows = [line.strip("| ").split(" | ") for line in PAGE.splitlines() if re.match(r"\| `\w+` \| \d+ \| ", line)]
+    assert len(rows) >= 15
+    for row in rows:
+        single, half, half_for_single, bfloat16 = (float(cell.replace(",", "")) for cell in row[3:])
+        assert 1.5 * single < SINGLE.allowed < half_for_single / 2, row
+        assert half < ELEVEN_BITS.allowed / 2 and ELEVEN_BITS.allowed < bfloat16, row

@@ -22,7 +22,7 @@ from fixtures.instruments.host_work import GPU_INFERENCES, count_host_work
 from fixtures.instruments.latency import synchronised, warm_up
 from fixtures.instruments.memory import peak_memory_bytes
 from fixtures.machine.device import resolve
-from fixtures.models import images
+from fixtures.models import images, names
 from fixtures.models import model as models
 from fixtures.variants.table import VARIANTS
 from fixtures.variants.tensorrt import detect
@@ -65,7 +65,7 @@ class Run:
 def make_run(device):
     """Makes a call that queues one inference: (variant, batch size) to callable, whose `module` is the variant's."""
     sample = images.find(images.SAMPLE_FOLDER)
-    model = models.load(MODEL, "auto", sample)
+    model = models.load(names.resolve(MODEL), models.Wanted(), sample)
     sample_images = torch.stack([model.transform(images.read(sample.folder / file)) for file in sample.files])
 
     def make(variant_name, batch_size):

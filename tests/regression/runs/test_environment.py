@@ -92,6 +92,28 @@ def test_another_model_layout_or_policy_is_refused_with_the_reason(
     assert reason is not None and said in reason and reason.endswith(".")
 
 
+def with_models(run: Run, **models: Any) -> Run:
+    return dataclasses.replace(run, suite={**run.suite, "models": models})
+
+
+def test_a_model_of_another_size_is_refused_and_another_model_is_not(recorder: Recorder) -> None:
+    """Two models of one name can differ where a folder's config.json was edited."""
+    baseline, run = recorder.baselines(1)[0], recorder.run()
+    now = with_models(run, b0={"input_size": [3, 380, 380], "classes": 10})
+    for models, said in (
+        (
+            {"b0": {"input_size": [3, 224, 224], "classes": 10}},
+            "input size of b0: [3, 224, 224], this run [3, 380, 380]",
+        ),
+        ({"b0": {"input_size": [3, 380, 380], "classes": 1000}}, "number of classes of b0: 1000, this run 10"),
+    ):
+        assert said in str(refusal(with_models(baseline, **models), now))
+    assert refusal(with_models(baseline, b0={"input_size": [3, 380, 380], "classes": 10}), now) is None
+    assert refusal(with_models(baseline, b1={"input_size": [3, 240, 240], "classes": 10}), now) is None
+    assert refusal(with_models(baseline, b0="broken"), now) is None
+    assert refusal(baseline, now) is None
+
+
 def test_another_unit_and_what_an_older_version_did_not_record_are_compared(recorder: Recorder) -> None:
     baseline = recorder.baselines(1, uuid="GPU-9")[0]
     assert refusal(with_machine(baseline, settings={}), recorder.run()) is None
