@@ -187,7 +187,7 @@ def test_the_history_speaks_of_the_whole_and_not_again_of_its_part() -> None:
             now=1.1,
             ratio=1.1,
             detectable_ratio=1.01,
-        )  # fmt: skip
+        )
         for key in ("kernel_time", "same_kernels")
     )
     history: Any = SimpleNamespace(says=lambda benchmark, metric, ratio: f"a drift of {metric.key}")
