@@ -182,12 +182,12 @@ def _drift(logs: Floats, edges: list[int], penalty: float, noise: float) -> tupl
     best = ramps.best(begins, ends)
     if best is None:
         return None
-    # One change point's penalty for the ramp, and twice the logarithm of their number for its second end (BIC).
-    cost = (float(centred @ centred) - best[2]) / noise**2 + penalty + 2 * math.log(len(logs))
-    if cost >= steps / noise**2 + penalty * (len(edges) - 2):
-        return None
     finer = [_around(at, len(part)) for at in best[:2]]
     first, last, explained = ramps.best(*finer) or best
+    # One change point's penalty for the ramp, and twice the logarithm of their number for its second end (BIC).
+    cost = (float(centred @ centred) - explained) / noise**2 + penalty + 2 * math.log(len(logs))
+    if cost >= steps / noise**2 + penalty * (len(edges) - 2):
+        return None
     possible = np.flatnonzero(ramps.profile(np.arange(len(part)), ends) >= explained - POSSIBLE * noise**2)
     earliest, latest = min([first, *possible]), max([first, *possible])
     values = mean + ramps.fit(first, last)

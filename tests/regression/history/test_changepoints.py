@@ -124,3 +124,12 @@ def test_the_page_says_of_how_many_series_and_what_a_change_costs_there():
     assert f"for 10 nights, {costs[1]} for 20, {costs[2]} for 60 and {costs[3]} for 200." in page
     assert len(TIMES) == 5 and f"with the penalty for {SERIES} series." in page
     assert f"at most {FALSE_ALARM * 100:.2g} % of series" in page
+
+
+def test_a_drift_in_a_quiet_series_is_one_event_and_no_step_beside_it() -> None:
+    """Where noise is a tenth of a night's way, a ramp that begins two nights too early costs more than it explains."""
+    for seed in range(60):
+        way = np.clip((np.arange(365) - 199) / 20, 0, 1)
+        noise = 0.00045 * np.random.default_rng(seed).standard_normal(365)
+        (found,) = changes(1.1**way * np.exp(noise), 0.01 / 20, 0.005, 0.0005)
+        assert found.kind == "drift" and abs(found.first - 200) <= 1 and abs(found.last - 219) <= 1, seed
