@@ -82,7 +82,7 @@ def body(action: Action, night: Night, links: Links, known: Sequence[Issue] = ()
 
 def comment(action: Action, night: Night, links: Links) -> str:
     """What an older issue is told of tonight; empty where nothing changed."""
-    if action.kind not in (Kind.UPDATE, Kind.CLOSE):
+    if action.kind not in (Kind.UPDATE, Kind.REOPEN, Kind.CLOSE):
         return ""
     parts = []
     ended = _ended(action.ended)
@@ -108,6 +108,7 @@ def summary(plan: Plan, notes: Iterable[str] = ()) -> str:
     parts = [f"## Incidents on {plan.night.day}"]
     for kind, heading in (
         (Kind.OPEN, "New tonight:"),
+        (Kind.REOPEN, "Back tonight:"),
         (Kind.UPDATE, "Known, and changed tonight:"),
         (Kind.KEEP, "Known, and as they were:"),
         (Kind.CLOSE, "Ended tonight:"),

@@ -193,6 +193,14 @@ def test_an_accepted_change_ends_an_incident_and_is_said_to():
     assert action.kind is Kind.CLOSE and "is accepted" in said and "list of accepted changes" in said
 
 
+@pytest.mark.parametrize(("last", "kind"), [("2026-11-24", Kind.REOPEN), ("2026-11-01", Kind.OPEN), ("x", Kind.OPEN)])
+def test_only_what_ended_lately_goes_on_in_its_issue(last, kind):
+    (first,) = opened(plan(night(job(failure())), []))
+    (issue,), _ = open_issues([first | {"state": "CLOSED"}])
+    ended = dataclasses.replace(issue, state=dataclasses.replace(issue.state, well=issue.state.failing, last=last))
+    assert [one.kind for one in plan(night(job(failure()), day="2026-11-26"), [ended]).actions] == [kind]
+
+
 def test_what_comes_back_is_said_once():
     (first,) = opened(plan(night(job(failure(), failure("efficientnet_b0-tensorrt-fp16-b128"))), []))
     issues, _ = open_issues([first])
