@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import uuid
@@ -90,6 +91,33 @@ def test_a_signal_is_passed_on_and_the_old_baseline_stays(tmp_path: Path, projec
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 2 and "interrupted in run 1 of 5. The old baseline is as it was." in done.stderr
     assert len(collect([project.folder]).baselines) == 2
+
+
+def test_ctrl_c_keeps_what_was_measured_and_says_how_to_go_on(tmp_path: Path, project: Recorder) -> None:
+    """In the second run, and as a terminal sends it: to both processes."""
+    project.baselines(2)
+    (tmp_path / "conftest.py").write_text(CONFTEST)
+    (tmp_path / "pytest.ini").write_text(f"[pytest]\naddopts = -p common.harness\npythonpath = {ROOT}\n")
+    fails = 'assert runs != 1, "out of memory"'
+    asked = "if runs == 1: [os.kill(process, 2) for process in (os.getppid(), os.getpid())]"
+    (tmp_path / "test_quick.py").write_text(BENCHMARKS.replace(fails, asked))
+    command = [
+        *(sys.executable, "-m", "regression", "baseline", "record", "--runs", "3", "--tests", "test_quick.py"),
+        *("--store", "baselines", "--", "-p", "no:cacheprovider", "--benchmark-max-time=0.001"),
+    ]
+    environment = {"PYTHONPATH": str(ROOT), "STORE": "baselines", "HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+        # a background job of a shell inherits that Ctrl-C is ignored
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
+    assert done.returncode == 2, done.stdout + done.stderr
+    first, second = sorted(Path("baselines").glob("cpu-test/*/*_baseline-candidate.json"))
+    assert f"run 2 of 3: it was interrupted (Ctrl-C), and is kept as {second}. " in done.stderr
+    assert f"`python -m regression baseline record --from {first} ...`" in done.stderr
+    assert "Traceback" not in done.stderr.partition("regression: ")[2]
+    assert [len(read(run).benchmarks) for run in (first, second)] == [2, 1]
+    assert not list(Path("baselines").rglob("marks")) and len(collect([project.folder]).baselines) == 2
 
 
 def test_runs_of_several_runners_become_the_baseline_at_once(
