@@ -116,7 +116,6 @@ def test_ctrl_c_keeps_what_was_measured_and_says_how_to_go_on(tmp_path: Path, pr
     assert f"run 2 of 3: it was interrupted (Ctrl-C), and is kept as {second}. " in done.stderr
     assert f"`python -m regression baseline record --from {first} ...`" in done.stderr
     assert "Traceback" not in done.stderr.partition("regression: ")[2]
-    assert [len(read(run).benchmarks) for run in (first, second)] == [2, 1]
     assert not list(Path("baselines").rglob("marks")) and len(collect([project.folder]).baselines) == 2
 
 
