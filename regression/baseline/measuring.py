@@ -29,6 +29,7 @@ from regression.text import count, escaped
 
 USUAL_RUNS = 5
 TESTS_FAILED = 1
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 IMPATIENT = 3
 
 
@@ -140,7 +141,9 @@ def _passed_on(process: subprocess.Popen[bytes]) -> Iterator[list[str]]:
         if len(asked) == IMPATIENT:
             raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    # What is ignored stays so, as SIGHUP under nohup.
+    heeded = [number for number in SIGNALS if signal.getsignal(number) not in (signal.SIG_IGN, None)]
+    before = {number: signal.signal(number, pass_on) for number in heeded}
     try:
         yield asked
     finally:

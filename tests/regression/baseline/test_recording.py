@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from regression.baseline import measuring
 from regression.runs.find import collect
 from regression.runs.read import read
 from regression.store.delivery import deliver
@@ -117,6 +119,25 @@ def test_ctrl_c_keeps_what_was_measured_and_says_how_to_go_on(tmp_path: Path, pr
     assert f"`python -m regression baseline record --from {first} ...`" in done.stderr
     assert "Traceback" not in done.stderr.partition("regression: ")[2]
     assert not list(Path("baselines").rglob("marks")) and len(collect([project.folder]).baselines) == 2
+
+
+@pytest.mark.parametrize("sent", [[signal.SIGHUP], [signal.SIGINT, signal.SIGTERM]])
+def test_signals_that_are_ignored_stay_so_and_others_are_given_back(sent: list[signal.Signals]) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    theirs = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        with measuring._passed_on(theirs) as asked:
+            for number in sent:
+                os.kill(os.getpid(), number)
+        assert asked == (["Ctrl-C", "SIGTERM"] if signal.SIGINT in sent else [])
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        with pytest.raises(KeyboardInterrupt), measuring._passed_on(theirs):
+            for _ in range(measuring.IMPATIENT):
+                os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+        theirs.kill()
+        theirs.wait()
 
 
 def test_runs_of_several_runners_become_the_baseline_at_once(
