@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
@@ -18,6 +19,7 @@ from regression.runs.find import collect
 from regression.runs.read import read
 from regression.store.delivery import deliver
 from regression.store.opening import open_store
+from regression.store.store import Store
 from tests.inner_session import ROOT
 from tests.regression.recorder import IDS, Recorder
 
@@ -253,6 +255,22 @@ def test_a_store_elsewhere_is_looked_after_as_a_folder_is(new_recorder: Callable
     assert call("prune", "--keep", "1d", "--store", store)[0] == 0
     status, told, _ = call("list", "--store", store)
     assert "1 run of 9 benchmarks, 2026-03-02" in told and "the fan failed" in told and "history" not in told
+
+
+def test_a_night_that_is_older_than_the_mirror_reaches_is_excluded_and_restored(
+    new_recorder: Callable[[str], Recorder], call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Store, "fetch", functools.partialmethod(Store.fetch, latest=1))
+    runner, store = new_recorder("artifacts"), f"memory://{uuid.uuid4().hex}"
+    for number in (1, 2, 3):
+        path = runner.store(runner.document(day=number), f"{number:04d}_nightly.json")
+        delivered = deliver(open_store(store), path)
+    status, told, error = call("exclude", "0001", "--why", "disturbed", "--store", store)
+    assert status == 0 and "0001_nightly.json: disturbed" in told, error
+    place = told.split()[1].rstrip(":")
+    assert place.startswith(store) and delivered.key not in place
+    assert call("exclude", place, "--why", "again", "--store", store)[0] == 2, "it is excluded already"
+    assert call("restore", place, "--store", store)[0] == 0
 
 
 @pytest.mark.parametrize("words", [["record", "--runs", "0"], ["refresh"], ["record", "--from"]])
