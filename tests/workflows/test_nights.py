@@ -11,6 +11,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from tests.regression.incidents.test_nights import GH
 from tests.workflows.steps import run_script, step_script, write_executable
@@ -220,6 +221,29 @@ def test_what_a_bucket_needs_is_installed(repository, url, extra, package):
     assert set(extra.split(",")) <= extras.keys()
     known = {re.split(r"\W", one)[0] for one in (*project["dependencies"], *extras.get(extra.partition(",")[2], ()))}
     assert {word for line in hosted for word in line.split("constraints.txt ")[1].split()} <= known
+
+
+@pytest.mark.skipif(shutil.which("jq") is None, reason="needs jq")
+@pytest.mark.parametrize(
+    ("verdict", "message"),
+    [
+        ({"headline": "it is $(slower)", "run": {"gpu": "NVIDIA H200"}}, "NVIDIA H200: it is $(slower)"),
+        ({"headline": "not judged: --benchmark-disable"}, "no GPU: not judged: --benchmark-disable"),
+        (None, "h200-1: no verdict; see the log"),
+    ],
+)
+def test_the_example_step_for_a_chat_sends_the_headline(repository, verdict, message):
+    page = (ROOT / "docs" / "nightly.md").read_text(encoding="utf-8")
+    (step,) = YAML(typ="safe", pure=True).load(page.partition("```yaml\n")[2].partition("```")[0])
+    assert step["if"] == "${{ failure() }}" and "secrets.CHAT_WEBHOOK" in step["env"]["WEBHOOK"]
+    temp = repository.folder / "temp"
+    (temp / "nightly").mkdir(parents=True)
+    if verdict is not None:
+        (temp / "nightly" / "verdict.json").write_text(json.dumps(verdict))
+    write_executable(repository.folder / "bin" / "curl", '#!/bin/sh\ncat message.json; echo "$@" >&2\n')
+    done = run_script(step["run"], repository.folder, repository.env(temp, 11, WEBHOOK="https://chat/x"))
+    assert json.loads(done.stdout) == {"text": message}
+    assert done.stderr.endswith("--json @message.json https://chat/x\n")
 
 
 def test_a_push_that_is_refused_is_tried_again(repository):
