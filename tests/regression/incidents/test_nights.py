@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from regression.__main__ import main
+from regression.text import plain
 from tests.regression.incidents.nights import TENSORRT, TORCHSCRIPT, Fleet, slower
 
 GH = f"""#!{sys.executable}
@@ -201,6 +202,17 @@ def test_an_issue_that_a_person_closed_stays_closed_and_a_runner_that_flaps_has_
         issues = repository.after(day, runners=("h200",), h200=None if is_open else {})
         assert [issue["open"] for issue in issues] == [False, day == 4, is_open]
     assert "h200" in issues[2]["comments"][-1]
+
+
+def test_a_creep_is_told_with_what_the_history_says(repository):
+    says = "in the history a drift since 2026-02-20, +0.30 % a night (+20 % in all)"
+    night = repository.fleet.night(2, h200=slower(TENSORRT[:1]))
+    path = night / "nightly-0" / "verdict.json"
+    verdict = json.loads(path.read_text())
+    row = {"benchmark": TENSORRT[0], "metric": "kernel_time", "says": says}
+    path.write_text(json.dumps(verdict | {"history": {"count": 1, "listed": [row]}}))
+    assert main(["incidents", str(night)]) == 0
+    assert f"- `{TENSORRT[0]}`, kernel time on `nvidia-h200`: {plain(says)}" in repository.issues[0]["body"]
 
 
 def test_dry_run_writes_nothing_and_says_all(repository, capsys):
