@@ -41,7 +41,7 @@ def opened(decided, number=1):
 
 
 def test_what_stored_files_say_does_nothing():
-    bad = failure(NASTY, gpu=NASTY, metric=NASTY, reason=NASTY, change=NASTY, operators=NASTY)
+    bad = failure(NASTY, gpu=NASTY, metric=NASTY, reason=NASTY, change=NASTY, operators=NASTY, history=NASTY)
     decided = plan(
         night(job(bad, name=NASTY, gpu=NASTY, differences=((NASTY, NASTY, NASTY),)), Job(name=NASTY + "2", said=NASTY)),
         [],
@@ -49,7 +49,10 @@ def test_what_stored_files_say_does_nothing():
     texts = [text.summary(decided), *(issue["body"] for issue in opened(decided, 7))]
     known = [Issue(number=3, title=NASTY, body="", state=decided.actions[0].state)]
     texts += [text.body(one, decided.night, Links(), known) for one in decided.actions]
-    assert all(part in texts[1] for part in ("Operators behind it:", "otherwise than in the baseline:"))
+    assert all(
+        part in texts[1]
+        for part in ("Operators behind it:", "What the history says:", "otherwise than in the baseline:")
+    )
     for told in texts:
         visible, _, memory = told.partition("\n\n<!-- nightly-incident {")
         assert memory.count("-->") == (1 if memory else 0), "nothing ends the comment early"
