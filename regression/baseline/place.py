@@ -89,7 +89,7 @@ def gpus(folder: Path, *, every_run: bool = False) -> tuple[list[Gpu], list[Left
     """
     left_out: list[LeftOut] = []
     said, wrong = read_marks([folder])
-    files = walk(folder, left_out)
+    files = walk(folder, left_out) if folder.exists() else []  # the first day
     runs: list[Run] = []
     wanted = [file for file in files if RUN_FILE.fullmatch(file.name)] if every_run else marks.candidates(files)
     for file in wanted:
