@@ -85,7 +85,7 @@ def _judge(options: argparse.Namespace) -> int:
     past = recent(stored.history, run, options.judge_patience, stored.excluded)
     found = unwatched(report, past, options.judge_patience)
     report = dataclasses.replace(report, notes=(*report.notes, *sentences(found, options.judge_patience)))
-    wants_history = report.failed or options.report is not None or options.format == "markdown"
+    wants_history = report.failed or options.report is not None or options.format in ("markdown", "json")
     found_in = _history(run, store or _store(options, run), baseline, stored.baselines) if wants_history else None
     link = options.report.name if options.report is not None else ""
     said = content(report, run, stored.baselines, metrics, history=found_in, page=link)

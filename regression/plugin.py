@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import shlex
 import time
-from collections.abc import Collection, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from regression.judge import two_speeds
 from regression.judge.accepted import ACCEPTED_FILE, WrongAccepted, read_accepted
 from regression.judge.patience import DEFAULT_PATIENCE
 from regression.metrics import METRICS, Metric, WrongChange, with_min_changes
-from regression.report import verdict_file
+from regression.report import terminal, verdict_file
 from regression.report.content import Content, content
 from regression.report.repeat import COMPARE
 from regression.runs.find import Stored, collect
@@ -95,6 +96,7 @@ class JudgePlugin:
     def __init__(self, rules: Rules, asked: bool | str, page: Path | None, verdict: Path | None) -> None:
         self.rules, self.asked, self.page, self.verdict = rules, asked, page, verdict
         self.additions = Additions()
+        self.said: Content | None = None
         self.began = time.monotonic()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -102,24 +104,45 @@ class JudgePlugin:
         config = session.config
         outcome, lines = self._judge(session)
         # The last to be registered writes the last section.
-        config.pluginmanager.register(Closing(lines, harness.saving_of(config) if outcome is None else None))
+        closing = functools.partial(self._closing, config, outcome, lines)
+        config.pluginmanager.register(Closing(closing, harness.saving_of(config) if outcome is None else None))
         result = yield
-        saving = harness.saving_of(config)
-        self._write(config, outcome, lines[0], int(session.exitstatus), saving.file if saving else None)
+        self._write(config, outcome, lines[0], int(session.exitstatus))
         return result
 
-    def _write(
-        self, config: pytest.Config, outcome: Outcome | None, unjudged: str, exit_status: int, saved: Path | None
-    ) -> None:
+    def _closing(self, config: pytest.Config, outcome: Outcome | None, lines: Sequence[str]) -> Sequence[str]:
+        """The lines of the terminal; where something fails, with what the history says of it."""
+        if outcome is None or not outcome.report.failed:
+            return lines
+        try:
+            said = self._content(config, outcome)
+        except output.UnwritableOutput:  # the page says so, if there is one
+            return lines
+        return [terminal.every_row(said) if self.rules.every_row else terminal.text(said), *lines[1:]]
+
+    def _content(self, config: pytest.Config, outcome: Outcome) -> Content:
+        """What is said of the run as it was saved; reading a long history takes a while, and once is enough."""
+        if self.said is None:
+            saving = harness.saving_of(config)
+            self.said = _content(
+                config,
+                outcome,
+                self.rules,
+                saving.file if saving else None,
+                with_history=self.page is not None or outcome.report.failed,
+                with_sheet=self.page is not None,
+            )
+        return self.said
+
+    def _write(self, config: pytest.Config, outcome: Outcome | None, unjudged: str, exit_status: int) -> None:
         """The page and the small JSON file, of the run as it was saved. What cannot be written is said."""
-        said, page = None, None
+        page = None
         try:
             if outcome is not None and self.page is not None:
-                said = _content(config, outcome, self.rules, saved, with_history=True)
                 page = self.page
-                _write_page(page, said)
+                _write_page(page, self._content(config, outcome))
             if self.verdict is not None and outcome is not None:
-                said = said or _content(config, outcome, self.rules, saved, with_history=False)
+                said = self._content(config, outcome)
                 output.write(self.verdict, verdict_file.text(said, exit_status=exit_status, page=page))
             elif self.verdict is not None:
                 output.write(self.verdict, verdict_file.unjudged(unjudged, exit_status=exit_status))
@@ -170,13 +193,13 @@ class JudgePlugin:
 class Closing:
     """The verdict, as the last section of the terminal; `saving` knows where to a run without one was stored."""
 
-    lines: Sequence[str]
+    lines: Callable[[], Sequence[str]]
     saving: harness.Saving | None = None
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("verdict", sep="-")
-        for line in self.lines:
+        for line in self.lines():
             terminalreporter.write_line(line)
         stored = self.saving.file if self.saving else None
         if stored is not None:
@@ -255,15 +278,12 @@ def _stored(
 
 
 def _content(
-    config: pytest.Config, outcome: Outcome, rules: Rules, saved: Path | None, *, with_history: bool
+    config: pytest.Config, outcome: Outcome, rules: Rules, saved: Path | None, *, with_history: bool, with_sheet: bool
 ) -> Content:
     """The content of the report, with the history of the store, or else of the storage folder."""
-    run, found, sheet = outcome.run, None, None
-    if saved is not None:
-        run = dataclasses.replace(run, path=saved)
-    if with_history:
-        found = _history(config, run, outcome.baselines)
-        sheet = config.hook.pytest_judge_label_sheet(config=config)
+    run = outcome.run if saved is None else dataclasses.replace(outcome.run, path=saved)
+    found = _history(config, run, outcome.baselines) if with_history else None
+    sheet = config.hook.pytest_judge_label_sheet(config=config) if with_sheet else None
     return content(
         outcome.report, run, outcome.baselines, rules.metrics, history=found, label_sheet=sheet, compare=rules.compare
     )

@@ -6,7 +6,7 @@ import argparse
 
 from common.errors import UsageError
 from common.marks import EXCLUDE
-from regression.baseline.place import find, folder_of, gpus, mark, open_place, shown
+from regression.baseline.place import at_hand, find, folder_of, gpus, mark, open_place, shown
 from regression.project import baselines_folder
 from regression.text import count, escaped
 
@@ -21,8 +21,9 @@ def run(options: argparse.Namespace) -> int:
     if not options.why.strip():
         raise UsageError("--why says nothing; say why the run is left out.")
     with open_place(options.store, baselines_folder()) as store:
+        names = at_hand(store, options.run)
         known, _, _ = gpus(store.folder, every_run=True)
-        found = [find(name, known) for name in options.run]
+        found = [find(name, known) for name in names]
         for one in found:
             if one.standing.excluded is not None:
                 raise UsageError(f"{shown(store, one.file)} is excluded already, on {one.standing.excluded.day}.")

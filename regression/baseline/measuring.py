@@ -29,6 +29,8 @@ from regression.text import count, escaped
 
 USUAL_RUNS = 5
 TESTS_FAILED = 1
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+IMPATIENT = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,13 +110,14 @@ def _measured(store: Store, tests: str | None, arguments: Sequence[str]) -> Run:
         command += [*arguments, f"--benchmark-storage=file://{folder}"]
         process = subprocess.Popen(command, env=processes.environment_of_child(os.environ))
         with _passed_on(process) as interrupted:
-            status = _ended(process, interrupted)
-        found = sorted(Path(folder).rglob("*.json"))
-        if not found:
+            status = process.wait()
+            found = sorted(Path(folder).rglob("*.json"))
+            # A signal waits for this, or the run would be gone with its folder.
+            run = _keep(store, found[-1]) if found else None
+        if run is None:
             if interrupted:
                 raise KeyboardInterrupt
             raise UsageError(f"pytest ended with status {status} and stored no run; see above.")
-        run = _keep(store, found[-1])
         if interrupted or run.interrupted:
             by = run.interrupted or interrupted[0]
             raise UsageError(f"it was interrupted ({by}), and is kept as {escaped(run.path)}.")
@@ -125,28 +128,27 @@ def _measured(store: Store, tests: str | None, arguments: Sequence[str]) -> Run:
 
 @contextlib.contextmanager
 def _passed_on(process: subprocess.Popen[bytes]) -> Iterator[list[str]]:
-    """A signal that ends this process is for pytest, which stores what it has; by which signals it was asked to end."""
+    """A signal that ends this process is for pytest, which stores what it has; by which signals it was asked to end.
+
+    Ctrl-C reaches both processes by itself. Who asks three times does not wait.
+    """
     asked: list[str] = []
 
     def pass_on(number: int, frame: object) -> None:
-        asked.append(signal.Signals(number).name)
-        process.send_signal(number)
+        asked.append("Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name)
+        if number != signal.SIGINT:
+            process.send_signal(number)
+        if len(asked) == IMPATIENT:
+            raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGHUP)}
+    # What is ignored stays so, as SIGHUP under nohup.
+    heeded = [number for number in SIGNALS if signal.getsignal(number) not in (signal.SIG_IGN, None)]
+    before = {number: signal.signal(number, pass_on) for number in heeded}
     try:
         yield asked
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _ended(process: subprocess.Popen[bytes], interrupted: list[str]) -> int:
-    """Its exit status. Ctrl-C reaches both processes, and pytest ends by it."""
-    while True:
-        try:
-            return process.wait()
-        except KeyboardInterrupt:
-            interrupted.append("Ctrl-C")
 
 
 def _keep(store: Store, file: Path) -> Run:

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from common import marks
 from common.errors import UsageError
@@ -17,6 +17,7 @@ from regression.runs.find import walk
 from regression.runs.marks import entry_of, limit, read_marks
 from regression.runs.read import read
 from regression.runs.run import LeftOut, Run, UnusableRun
+from regression.store.keys import is_run
 from regression.store.objects import StoreAway
 from regression.store.opening import named, opened
 from regression.store.store import Store
@@ -88,7 +89,7 @@ def gpus(folder: Path, *, every_run: bool = False) -> tuple[list[Gpu], list[Left
     """
     left_out: list[LeftOut] = []
     said, wrong = read_marks([folder])
-    files = walk(folder, left_out)
+    files = walk(folder, left_out) if folder.exists() else []  # the first day
     runs: list[Run] = []
     wanted = [file for file in files if RUN_FILE.fullmatch(file.name)] if every_run else marks.candidates(files)
     for file in wanted:
@@ -132,6 +133,25 @@ def find(name: str, known: Sequence[Gpu]) -> Stored:
         f"{escaped(name)} is no run of this store; give a file, its number such as 0003, or its identity "
         "(`python -m regression baseline list` shows them)."
     )
+
+
+def at_hand(store: Store, names: Sequence[str]) -> list[str]:
+    """The names of runs that a user gave, and those runs in the mirror, which else has only the latest.
+
+    A name as `shown` gives it becomes that of a file.
+    """
+    if store.is_local:
+        return list(names)
+    place = store.named("")
+    keys_ = {name: name.removeprefix(place) for name in names if name.startswith(place)}
+    called = {*keys_.values(), *names}
+
+    def wanted(key: str) -> bool:
+        name = PurePosixPath(key).name
+        return is_run(key) and not called.isdisjoint((key, name, name.removesuffix(".json"), name.partition("_")[0]))
+
+    store.fetch(wanted=wanted)
+    return [str(store.folder / keys_[name]) if name in keys_ else name for name in names]
 
 
 def mark(store: Store, gpu_folder: str, kind: str, runs: Sequence[str], **fields: object) -> None:

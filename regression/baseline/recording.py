@@ -9,7 +9,7 @@ from common import option_types
 from common.marks import BASELINE
 from regression.baseline.listing import told_of
 from regression.baseline.measuring import USUAL_RUNS, Candidates, given, measure
-from regression.baseline.place import folder_of, gpus, mark, open_place
+from regression.baseline.place import at_hand, folder_of, gpus, mark, open_place
 from regression.project import baselines_folder
 from regression.text import count, escaped
 
@@ -44,7 +44,8 @@ def run(options: argparse.Namespace) -> int:
     """Exit status: 0; 1 where a benchmark failed and therefore has no value. Raises UsageError where none was made."""
     with open_place(options.store, baselines_folder()) as store:
         if options.given:
-            recorded = given(store, options.given, gpus(store.folder, every_run=True)[0], options.runs)
+            names = at_hand(store, options.given)
+            recorded = given(store, names, gpus(store.folder, every_run=True)[0], options.runs)
         else:
             recorded = [measure(store, options.runs, options.tests, options.extra)]
         for found in recorded:

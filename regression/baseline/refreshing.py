@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from common.errors import UsageError
 from common.marks import REFRESH
 from regression.baseline.measuring import Candidates, given, measure, named
-from regression.baseline.place import Gpu, folder_of, gpus, mark, open_place
+from regression.baseline.place import Gpu, at_hand, folder_of, gpus, mark, open_place
 from regression.baseline.recording import add_measuring_options, say_what_failed
 from regression.project import baselines_folder
 from regression.text import count, escaped
@@ -25,6 +25,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Exit status as of `record`. Raises UsageError where nothing was refreshed."""
     with open_place(options.store, baselines_folder()) as store:
+        names = at_hand(store, options.given or ())
         before, _, _ = gpus(store.folder, every_run=bool(options.given))
         known = {id_ for gpu in before for one in gpu.runs for id_ in one.run.benchmarks}
         if not any(gpu.baselines for gpu in before):
@@ -32,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
         if not options.given and not matching(options.pattern, known):
             raise UsageError(nothing(options.pattern, known))
         if options.given:
-            newer = given(store, options.given, before, options.runs)
+            newer = given(store, names, before, options.runs)
         else:
             newer = [measure(store, options.runs, options.tests, options.extra)]
         chosen = [_chosen(found, options.pattern, before) for found in newer]

@@ -6,7 +6,7 @@ import argparse
 
 from common.errors import UsageError
 from common.marks import RESTORE
-from regression.baseline.place import find, folder_of, gpus, mark, open_place, shown
+from regression.baseline.place import at_hand, find, folder_of, gpus, mark, open_place, shown
 from regression.project import baselines_folder
 
 
@@ -18,8 +18,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Exit status 0. Raises UsageError where a run cannot be told, or is not excluded."""
     with open_place(options.store, baselines_folder()) as store:
+        names = at_hand(store, options.run)
         known, _, _ = gpus(store.folder, every_run=True)
-        found = [find(name, known) for name in options.run]
+        found = [find(name, known) for name in names]
         for one in found:
             if one.standing.excluded is None:
                 raise UsageError(f"{shown(store, one.file)} is not excluded, so there is nothing to restore.")

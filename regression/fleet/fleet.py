@@ -124,12 +124,13 @@ class Fleet:
         silent = [model for model in last if model.status is Word.UNJUDGED]
         late = len(self.models) - len(last)
         said = f"{self.days[-1]}: "
-        number = f"{len(last)} GPU model{'' if len(last) == 1 else 's'}"
+        of = len(last) if failing else len(last) - len(silent)
+        number = f"{of} GPU model{'' if of == 1 else 's'}"
         if failing:
             said += f"{len(failing)} of {number} {'fails' if len(failing) == 1 else 'fail'}"
         else:
-            said += f"nothing fails on {number}"
-        said += f"; {len(silent)} judged nothing" if silent else ""
+            said += f"nothing fails on {number}" if of else "no GPU model was judged"
+        said += f"; {len(silent)} judged nothing" if silent and of else ""
         said += f"; {late} did not run" if late else ""
         alone = sum(len(one.benchmarks) for one in self.disagreements)
         return f"{said}; {alone} measurements fail on some and not on others." if alone else f"{said}."

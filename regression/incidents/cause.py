@@ -37,6 +37,8 @@ class Failure:
     change: str = ""
     """`200.88 us -> 220.65 us (+9.84 %)`; empty where there are no two values."""
     operators: str = ""
+    history: str = ""
+    """Such as `in the history a drift since 2026-10-02, +0.30 % a night`; empty where nothing is known."""
 
     @property
     def key(self) -> tuple[str, str, str]:

@@ -72,7 +72,7 @@ def _issues(options: argparse.Namespace) -> list[Mapping[str, Any]]:
         raise _Unusable(f"{escaped(options.issues)} cannot be read as JSON: {why(error)}.") from None
     if not isinstance(document, list):
         raise _Unusable(
-            f"{escaped(options.issues)} is no list; write it with `gh issue list --json number,title,body`."
+            f"{escaped(options.issues)} is no list; write it with `gh issue list --json number,title,body,state`."
         )
     return [entry for entry in document if isinstance(entry, dict)]
 
@@ -118,6 +118,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--dry-run", action="store_true", help="print what would be done, and do nothing")
     parser.add_argument(
         "--issues", type=Path, metavar="FILE.json",
-        help="the open issues, as `gh issue list --json number,title,body` prints them (default: ask GitHub)",
+        help="the issues, as `gh issue list --json number,title,body,state` prints them (default: ask GitHub)",
     )  # fmt: skip
     return parser

@@ -1,4 +1,4 @@
-"""Reads the open issues of a repository and carries a plan out, through GitHub's `gh`."""
+"""Reads the issues of a repository and carries a plan out, through GitHub's `gh`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from regression.text import flattened
 
 LABEL = "nightly-failure"
 COLOUR, DESCRIPTION = "B60205", "The nightly benchmark run found something"
-MOST_ISSUES = 500
+MOST_ISSUES: Mapping[str, int] = {"open": 500, "closed": 100}
 LONGEST_S = 120.0
 
 
@@ -24,22 +24,25 @@ class GitHubError(Exception):
 
 
 def listed(label: str) -> list[Mapping[str, Any]]:
-    """The open issues with this label: number, title and body.
+    """The open issues with this label, and the latest that are closed: number, title, body and state.
 
     Raises:
         GitHubError: they cannot be read.
     """
-    answer = _gh(
-        "issue", "list", "--state", "open", "--label", label, "--limit", str(MOST_ISSUES),
-        "--json", "number,title,body",
-    )  # fmt: skip
-    try:
-        found = json.loads(answer)
-    except ValueError:
-        found = None
-    if not isinstance(found, list):
-        raise GitHubError("`gh issue list` did not answer with a list of issues.")
-    return [entry for entry in found if isinstance(entry, dict)]
+    entries: list[Mapping[str, Any]] = []
+    for state, most in MOST_ISSUES.items():
+        answer = _gh(
+            "issue", "list", "--state", state, "--label", label, "--limit", str(most),
+            "--json", "number,title,body,state",
+        )  # fmt: skip
+        try:
+            found = json.loads(answer)
+        except ValueError:
+            found = None
+        if not isinstance(found, list):
+            raise GitHubError("`gh issue list` did not answer with a list of issues.")
+        entries += [entry for entry in found if isinstance(entry, dict)]
+    return entries
 
 
 def apply(plan: Plan, links: Links, label: str) -> list[str]:
@@ -68,6 +71,8 @@ def _apply(action: Action, plan: Plan, links: Links, label: str) -> None:
         _gh("issue", "create", "--title", text.title(action.state), "--label", label, "--body-file", "-", told=told)
         return
     number = str(action.issue.number)
+    if action.kind is Kind.REOPEN:
+        _gh("issue", "reopen", number)
     if said := text.comment(action, plan.night, links):
         _gh("issue", "comment", number, "--body-file", "-", told=said)
     if action.state != action.issue.state:

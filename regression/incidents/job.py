@@ -164,7 +164,7 @@ def _verdict(path: Path) -> tuple[Mapping[str, Any], str]:
 
 
 def _failures(run: Run, gpu: str, verdict: Mapping[str, Any]) -> tuple[Failure, ...]:
-    rows = _rows(verdict)
+    rows, histories = _rows(verdict), _rows(verdict, "history")
     stored = run.suite.get("failures")
     found = (
         {(escaped(id_), str(metric)): _text(reason) for id_, of in stored.items() if isinstance(of, dict)
@@ -192,6 +192,7 @@ def _failures(run: Run, gpu: str, verdict: Mapping[str, Any]) -> tuple[Failure, 
                 reason="; ".join(part for part in (reason, _text(row.get("detail"))) if part),
                 change=_change(metric, row),
                 operators=_text(row.get("operators"), 2 * LONGEST),
+                history=_text(histories.get((id_, metric), {}).get("says"), 2 * LONGEST),
             )
         )
     told = {failure.benchmark for failure in failures}
@@ -256,9 +257,9 @@ def _differences(verdict: Mapping[str, Any]) -> tuple[tuple[str, str, str], ...]
     return tuple(row for row in found if row[0])
 
 
-def _rows(verdict: Mapping[str, Any]) -> dict[tuple[str, str], Mapping[str, Any]]:
-    """Rows of the verdict file that fail, by benchmark and metric."""
-    listed = lookup(verdict, ("failures", "listed"))
+def _rows(verdict: Mapping[str, Any], of: str = "failures") -> dict[tuple[str, str], Mapping[str, Any]]:
+    """Entries of a list of the verdict file, by benchmark and metric: what fails, or what the history says."""
+    listed = lookup(verdict, (of, "listed"))
     rows = [row for row in (listed if isinstance(listed, list) else []) if isinstance(row, dict)]
     return {
         (row["benchmark"], row["metric"]): row

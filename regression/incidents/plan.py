@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
@@ -15,12 +16,16 @@ from regression.incidents.state import FAILURES, UNJUDGED, Keys, State
 
 MOST_OPENED = 5
 """Causes of one night with an issue of their own; of more, the smaller ones share one."""
+REOPENED_DAYS = 7
+"""An incident that fails again within so many days after it last failed goes on in its own issue."""
 
 
 class Kind(StrEnum):
     """What becomes of an incident."""
 
     OPEN = "open"
+    REOPEN = "reopen"
+    """Its issue was closed by a night, and what it is about fails again."""
     UPDATE = "update"
     CLOSE = "close"
     KEEP = "keep"
@@ -29,12 +34,21 @@ class Kind(StrEnum):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Issue:
-    """An open issue that is about an incident."""
+    """An issue that is about an incident, open or closed."""
 
     number: int
     title: str
     body: str
     state: State
+    closed: bool = False
+
+    def may_be_back(self, day: str) -> bool:
+        """Whether a night closed it, and not a person, so shortly before `day` that it may be the same again."""
+        try:
+            since = datetime.date.fromisoformat(day) - datetime.date.fromisoformat(self.state.last)
+        except ValueError:  # somebody edited it
+            return False
+        return self.closed and self.state.failing <= self.state.well and since.days <= REOPENED_DAYS
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -111,8 +125,11 @@ class Plan:
 
 
 def plan(night: Night, issues: Iterable[Issue], most_opened: int = MOST_OPENED) -> Plan:
-    """What to do after a night, given the issues that are open before it."""
-    known = sorted(issues, key=lambda issue: (issue.state.first, issue.number))
+    """What to do after a night, given the issues before it; of closed ones those that may be back are enough."""
+    usable = [issue for issue in issues if not issue.closed or issue.may_be_back(night.day)]
+    # What fails belongs to the oldest that is open, else to the newest that was closed.
+    known = sorted((issue for issue in usable if not issue.closed), key=_age)
+    known += sorted((issue for issue in usable if issue.closed), key=_age, reverse=True)
     of_failures = [issue for issue in known if issue.state.kind == FAILURES]
     owners = {key: issue.number for issue in reversed(of_failures) for key in issue.state.covered}
     explained = _explained(of_failures)
@@ -128,8 +145,11 @@ def plan(night: Night, issues: Iterable[Issue], most_opened: int = MOST_OPENED) 
             joined.setdefault(number, []).append(failure)
     opened: list[Cause] = []
     for found in causes.causes(new):
-        # The jobs of a night may be run again: the incident that began with it takes what they add.
+        # The jobs of a night may be run again: the incident that began with it takes what they add. One that is back
+        # takes its like on the same GPUs, since not every benchmark flaps on every night.
+        back = [one for one in of_failures if one.closed and one.state.covered & night.failures.keys()]
         same = next((one for one in of_failures if _is(one.state, found, night.day)), None)
+        same = same or next((one for one in back if _is_like(one.state, found)), None)
         if same is None:
             opened.append(found)
         else:
@@ -137,7 +157,8 @@ def plan(night: Night, issues: Iterable[Issue], most_opened: int = MOST_OPENED) 
     if len(opened) > most_opened:
         opened[most_opened - 1 :] = [causes.merged(opened[most_opened - 1 :])]
     actions = [_opened(night, found) for found in opened]
-    actions += [_followed(night, issue, joined.get(issue.number, ()), owners) for issue in of_failures]
+    followed = [_followed(night, issue, joined.get(issue.number, ()), owners) for issue in of_failures]
+    actions += [one for one in followed if one.kind is Kind.REOPEN or not (one.issue and one.issue.closed)]
     actions += _unjudged(night, [issue for issue in known if issue.state.kind == UNJUDGED])
     order = list(Kind)
     return Plan(night=night, actions=tuple(sorted(actions, key=lambda action: order.index(action.kind))))
@@ -152,6 +173,15 @@ def _explained(issues: Sequence[Issue]) -> dict[tuple[str, str, str], int]:
             for family in (lead, *causes.EXPLAINS.get(lead, ())):
                 found.setdefault((gpu, benchmark, family), issue.number)
     return found
+
+
+def _age(issue: Issue) -> tuple[str, int]:
+    return issue.state.first, issue.number
+
+
+def _is_like(state: State, found: Cause) -> bool:
+    gpus = {gpu for gpu, _, _ in state.failing}
+    return (state.family, state.compiler) == (found.family, found.compiler) and gpus >= set(found.gpus)
 
 
 def _is(state: State, found: Cause, day: str) -> bool:
@@ -197,6 +227,8 @@ def _followed(
     back &= before.failing
     told = back or joined or ended.keys() & before.failing
     kind = Kind.CLOSE if over else Kind.UPDATE if told else Kind.KEEP
+    if issue.closed and seen:
+        kind = Kind.REOPEN
     return Action(
         kind=kind,
         state=state,
@@ -219,6 +251,8 @@ def _unjudged(night: Night, issues: Sequence[Issue]) -> list[Action]:
         before = issue.state
         names = {name for name, _, _ in before.failing}
         silent_ones = {name for name in names if name in silent and name not in covered}
+        if issue.closed and not silent_ones:
+            continue
         covered |= names
         was_well = {name for name, _, _ in before.well}
         ended = {(name, "", ""): "no longer among the runners" for name in names - was_well - expected}
@@ -230,6 +264,7 @@ def _unjudged(night: Night, issues: Sequence[Issue]) -> list[Action]:
         )
         over, back = state.failing <= state.well, silent_ones & was_well
         kind = Kind.CLOSE if over else Kind.UPDATE if ended or back else Kind.KEEP
+        kind = Kind.REOPEN if issue.closed else kind
         jobs = tuple(job for job in night.unjudged if job.name in back)
         action = Action(
             kind=kind, state=state, issue=issue, jobs=jobs, ended=ended, failing=len(state.failing - state.well)
@@ -244,7 +279,11 @@ def _unjudged(night: Night, issues: Sequence[Issue]) -> list[Action]:
         )
         failing = len(state.failing - state.well)
         actions[same] = dataclasses.replace(
-            action, kind=Kind.UPDATE, state=state, jobs=(*action.jobs, *new), failing=failing
+            action,
+            kind=Kind.REOPEN if action.kind is Kind.REOPEN else Kind.UPDATE,
+            state=state,
+            jobs=(*action.jobs, *new),
+            failing=failing,
         )
     elif new:
         failing_names = _names(job.name for job in new)
@@ -274,15 +313,21 @@ def _names(names: Iterable[str]) -> Keys:
 
 
 def open_issues(listed: Iterable[Mapping[str, object]]) -> tuple[list[Issue], list[str]]:
-    """The incidents among issues as `gh issue list --json number,title,body` says them; a sentence for each other."""
+    """The incidents among issues as `gh issue list --json number,title,body,state` says them.
+
+    Returns also a sentence for each open issue that is none.
+    """
     found, ignored = [], []
     for entry in listed:
         number, title, body = entry.get("number"), entry.get("title"), entry.get("body")
+        closed = entry.get("state") == "CLOSED"
         if type(number) is not int:
             continue
         state = states.read(body) if isinstance(body, str) else None
+        if state is None and closed:
+            continue
         if state is None:
             ignored.append(f"Issue #{number} has the label, but says of no incident; it is left alone.")
         else:
-            found.append(Issue(number=number, title=str(title), body=str(body), state=state))
+            found.append(Issue(number=number, title=str(title), body=str(body), state=state, closed=closed))
     return found, ignored

@@ -68,6 +68,7 @@ def body(action: Action, night: Night, links: Links, known: Sequence[Issue] = ()
             _rows(cause.failures),
             _rows(cause.also, "The same benchmarks also fail in:"),
             _operators((*cause.failures, *cause.also)),
+            _history((*cause.failures, *cause.also)),
             _differences(cause, night),
             _repeat(cause, night),
         ]
@@ -82,7 +83,7 @@ def body(action: Action, night: Night, links: Links, known: Sequence[Issue] = ()
 
 def comment(action: Action, night: Night, links: Links) -> str:
     """What an older issue is told of tonight; empty where nothing changed."""
-    if action.kind not in (Kind.UPDATE, Kind.CLOSE):
+    if action.kind not in (Kind.UPDATE, Kind.REOPEN, Kind.CLOSE):
         return ""
     parts = []
     ended = _ended(action.ended)
@@ -96,6 +97,7 @@ def comment(action: Action, night: Night, links: Links) -> str:
             _jobs(action.jobs),
             ended and f"**Ended on {night.day}**:\n\n{ended}",
             _operators((*action.joined, *action.back)),
+            _history((*action.joined, *action.back)),
             f"Still failing: {action.failing} of {len(action.state.failing)} "
             f"(known since {action.state.first})." if action.state.kind != UNJUDGED else "",
         ]  # fmt: skip
@@ -108,6 +110,7 @@ def summary(plan: Plan, notes: Iterable[str] = ()) -> str:
     parts = [f"## Incidents on {plan.night.day}"]
     for kind, heading in (
         (Kind.OPEN, "New tonight:"),
+        (Kind.REOPEN, "Back tonight:"),
         (Kind.UPDATE, "Known, and changed tonight:"),
         (Kind.KEEP, "Known, and as they were:"),
         (Kind.CLOSE, "Ended tonight:"),
@@ -158,6 +161,14 @@ def _metric(key: str) -> str:
 def _operators(failures: Sequence[Failure]) -> str:
     told = dict.fromkeys((one.benchmark, one.operators) for one in failures if one.operators)
     return _list("Operators behind it:", [f"{code(benchmark)}: {code(said)}" for benchmark, said in told])
+
+
+def _history(failures: Sequence[Failure]) -> str:
+    told = dict.fromkeys((one.gpu, one.benchmark, one.metric, one.history) for one in failures if one.history)
+    lines = [
+        f"{code(name)}, {plain(_metric(metric))} on {code(gpu)}: {plain(said)}" for gpu, name, metric, said in told
+    ]
+    return _list("What the history says:", lines)
 
 
 def _differences(cause: Cause, night: Night) -> str:

@@ -13,7 +13,14 @@ from regression.report.content import Content
 def text(content: Content) -> str:
     """All that the judge said, with full names; times in seconds, sizes in bytes, kernels per inference."""
     kernels = {one.benchmark: _explanation(one.explanation) for one in content.changed}
-    said = {"failed": content.failed, "headline": content.answer, "summary": content.summary}
+    said: dict[str, Any] = {
+        "failed": content.failed,
+        "headline": content.answer,
+        "summary": content.summary,
+        "repeat": content.repeat,
+        "refresh": content.refresh,
+        "history": [{"benchmark": row.benchmark, "metric": row.metric.key, "says": says} for row, says in content.past],
+    }
     document = said | _plain(content.report) | {"kernels": kernels}
     return json.dumps(document, indent=1, allow_nan=False)
 

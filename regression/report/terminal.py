@@ -51,6 +51,7 @@ def every_row(content: Content) -> str:
     out = [
         *wrapped(content.answer, WIDTH),
         *_command(content),
+        *_past(content),
         *_refresh(content),
         "",
         *table(content),

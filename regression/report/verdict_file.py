@@ -87,6 +87,15 @@ def _document(content: Content, exit_status: int, page: Path | None, most: int) 
         ),
         "blind": _listed([_row(row) for row in (*covered.blind, *covered.undecided)], most // 2),
         "repeat": content.repeat,
+        # half of a command is none
+        "refresh": content.refresh if len(content.refresh) <= LONGEST_SENTENCE else "",
+        "history": _listed(
+            [
+                {"benchmark": _cut(row.benchmark), "metric": row.metric.key, "says": _cut(says, 2 * LONGEST)}
+                for row, says in content.past
+            ],
+            most,
+        ),
         "run": {
             "path": _cut(str(content.path), LONGEST_SENTENCE),
             "datetime": _cut(content.datetime),

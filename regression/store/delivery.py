@@ -13,7 +13,7 @@ from common.identity import identity
 from regression.store import index, keys
 from regression.store.objects import StoreAway, WrongStore
 from regression.store.store import Delivered, Store, files
-from regression.text import escaped
+from regression.text import escaped, why
 
 # A session that still measures writes its file again within this time.
 LEFT_BEHIND_S = 6 * 3600.0
@@ -140,7 +140,7 @@ def _load(file: Path) -> tuple[bytes, dict[str, Any]]:
         data = file.read_bytes()
         document = json.loads(data)
     except (OSError, ValueError, RecursionError) as error:
-        raise WrongStore(f"{escaped(file)} cannot be delivered: {escaped(str(error))[:200]}.") from None
+        raise WrongStore(f"{escaped(file)} cannot be delivered: {why(error)}.") from None
     if not isinstance(document, dict) or not isinstance(document.get("benchmarks"), list):
         raise WrongStore(f"{escaped(file)} cannot be delivered: it is no stored run.")
     return data, document

@@ -58,6 +58,16 @@ def test_the_judge_and_the_history_say_the_same_of_a_creep(folders, capsys, form
     assert change["first"][:10] in beside[1]
 
 
+@pytest.mark.parametrize("options", [["--format", "json"], ["-v"], ["--verdict-json", "{file}"]])
+def test_every_form_of_the_verdict_says_it(folders, tmp_path, capsys, options):
+    storage, elsewhere = folders
+    file = tmp_path / "verdict.json"
+    words = [word.format(file=file) for word in options]
+    assert command.main([str(elsewhere), "--baseline", str(storage), *words]) == command.REGRESSION
+    said = file.read_text() if file.exists() else capsys.readouterr().out
+    assert TOLD.search(" ".join(said.split()))
+
+
 def test_the_page_shows_the_history_of_a_run_that_lies_elsewhere(folders, tmp_path, capsys):
     storage, elsewhere = folders
     page = tmp_path / "page.html"

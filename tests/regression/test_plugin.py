@@ -88,6 +88,8 @@ def test_slower_is_measured_again_stored_and_fails(run_suite, record_baseline, p
     lines = verdict_lines(result)
     assert any(line.startswith(ID) and line.endswith("SLOWER") for line in lines)
     assert any("FAILED: 1 SLOWER" in line for line in lines)
+    said = " ".join(" ".join(lines).split())
+    assert re.search(rf"{ID}: latency SLOWER than the baseline by [^;]*; (in )?the history ", said)
     assert max(len(line) for line in lines if "/" not in line) <= 100  # paths stay whole
     (night,) = pytester.path.glob("store/*/*_night.json")
     suite = json.loads(night.read_text())["suite"]

@@ -3,12 +3,15 @@
 import importlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from tests.regression.incidents.test_nights import GH
 from tests.workflows.steps import run_script, step_script, write_executable
@@ -16,6 +19,11 @@ from tests.workflows.suite_stand_in import IDS, NOISY, record
 
 ROOT = Path(__file__).parents[2]
 SECRET = "ghs_of-the-job-alone"
+SUITE = (
+    f'#!/bin/sh\nif [ "$2" = pytest ]; then shift 2; set -- -m tests.workflows.suite_stand_in "$@"; fi\n'
+    f'exec "{sys.executable}" "$@"\n'
+)
+"""The Python of a GPU job."""
 
 
 class Repository:
@@ -75,11 +83,7 @@ class Repository:
         temp = self.folder / f"temp-{night}"
         temp.mkdir()
         checkout = self.checkout(f"gpu-{night}")
-        write_executable(
-            checkout / ".venv" / "bin" / "python",
-            f'#!/bin/sh\nif [ "$2" = pytest ]; then shift 2; set -- -m tests.workflows.suite_stand_in "$@"; fi\n'
-            f'exec "{sys.executable}" "$@"\n',
-        )
+        write_executable(checkout / ".venv" / "bin" / "python", SUITE)
         (temp / "nightly").mkdir()
         done = {
             name: self.step("gpu", name, checkout, temp, night, **env)
@@ -147,6 +151,99 @@ def test_the_third_night_knows_the_first_two(repository):
     assert again.returncode == 0 and "Every run is there already." in again.stdout
     assert len(repository.kept()) == 3
     assert not [done for done in (*third.values(), again) if SECRET in done.stdout + done.stderr]
+
+
+def test_with_a_bucket_the_third_night_knows_the_first_two(repository):
+    """A folder stands for the bucket; the session of the second night could not deliver, so its step does."""
+    bucket = repository.folder / "bucket"
+    shutil.copytree(repository.checkout("baselines") / "baselines", bucket)
+    before: set[Path] = set()
+    for night in (11, 12, 13):
+        checkout, temp = repository.checkout(f"gpu-{night}"), repository.folder / f"temp-{night}"
+        write_executable(checkout / ".venv" / "bin" / "python", SUITE)
+        (temp / "nightly").mkdir(parents=True)
+        env = {"BENCHMARK_STORE": str(bucket), "SLOWER": IDS[2] if night == 12 else ""}
+        suite = repository.step("gpu", "Run the suite", checkout, temp, night, **env)
+        if night == 12:
+            (lost,) = set(bucket.rglob("*_nightly.json")) - before
+            lost.unlink()
+        done = repository.step("gpu", "Write the summary", checkout, temp, night, **env)
+        assert suite.returncode == done.returncode == (night == 12), suite.stderr + done.stderr
+        done = repository.step("gpu", "Deliver the run", checkout, temp, night, **env)
+        assert done.returncode == 0, done.stderr
+        assert (": delivered: " if night == 12 else ": was there already: ") in done.stdout
+        before = set(bucket.rglob("*_nightly.json"))
+    assert len(before) == 3
+    assert "8 stored runs from 2026-03-01 to 2026-03-13" in (temp / "summary.md").read_text(encoding="utf-8")
+    write_executable(temp / "venv" / "bin" / "python", repository.hosted_python)
+    done = repository.step("fleet", "Write the page", checkout, temp, 13, BENCHMARK_STORE=str(bucket))
+    assert done.returncode == 0, done.stderr
+    assert "1 slower, 2 no failure, 27 no run" in (temp / "fleet" / "index.html").read_text(encoding="utf-8")
+
+
+def test_a_bucket_that_is_away_is_red_and_a_night_without_a_run_delivers_nothing(repository):
+    checkout, temp = repository.checkout("gpu"), repository.folder / "temp"
+    write_executable(checkout / ".venv" / "bin" / "python", SUITE)
+    (temp / "nightly").mkdir(parents=True)
+    (repository.folder / "file").touch()
+    env = {"BENCHMARK_STORE": str(repository.folder / "file" / "runs")}
+    assert repository.step("gpu", "Deliver the run", checkout, temp, 11, **env).returncode == 0
+    (temp / "nightly" / "run.json").write_text(json.dumps(record(checkout / "scratch", 11)))
+    done = repository.step("gpu", "Deliver the run", checkout, temp, 11, **env)
+    assert done.returncode == 1 and "is away" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "extra", "package"),
+    [
+        ("", "tensorrt-rtx", ""),
+        ("s3://bucket/runs", "tensorrt-rtx,store-s3", "s3fs"),
+        ("gs://bucket/runs", "tensorrt-rtx,store-gs", "gcsfs"),
+        ("az://container/runs", "tensorrt-rtx,store-az", "adlfs"),
+    ],
+)
+def test_what_a_bucket_needs_is_installed(repository, url, extra, package):
+    """By every job that opens it, and by the names of pyproject.toml."""
+    temp, told = repository.folder / "temp", repository.folder / "told"
+    installing = f"#!/bin/sh\nprintf '%s\\n' \"$*\" >> '{told}'\n"
+    makes = f'#!/bin/sh\nmkdir -p "$3/bin" && cp "{repository.folder / "installing"}" "$3/bin/python"\n'
+    write_executable(repository.folder / "installing", installing)
+    write_executable(repository.folder / "bin" / "python", makes)
+    env = repository.env(temp, 11, BENCHMARK_STORE=url, EXTRA="tensorrt-rtx")
+    for workflow, job in (("nightly.yml", "gpu"), ("nightly.yml", "fleet"), ("baseline.yml", "record")):
+        done = run_script(step_script(workflow, job, "Install"), repository.checkout(f"{workflow}-{job}"), env)
+        assert done.returncode == 0, done.stderr
+    gpu, *hosted = told.read_text().splitlines()
+    assert gpu.endswith(f"--editable .[{extra}]")
+    assert all(line.split()[-1] == package for line in hosted if package)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    assert set(extra.split(",")) <= extras.keys()
+    known = {re.split(r"\W", one)[0] for one in (*project["dependencies"], *extras.get(extra.partition(",")[2], ()))}
+    assert {word for line in hosted for word in line.split("constraints.txt ")[1].split()} <= known
+
+
+@pytest.mark.skipif(shutil.which("jq") is None, reason="needs jq")
+@pytest.mark.parametrize(
+    ("verdict", "message"),
+    [
+        ({"headline": "it is $(slower)", "run": {"gpu": "NVIDIA H200"}}, "NVIDIA H200: it is $(slower)"),
+        ({"headline": "not judged: --benchmark-disable"}, "no GPU: not judged: --benchmark-disable"),
+        (None, "h200-1: no verdict; see the log"),
+    ],
+)
+def test_the_example_step_for_a_chat_sends_the_headline(repository, verdict, message):
+    page = (ROOT / "docs" / "nightly.md").read_text(encoding="utf-8")
+    (step,) = YAML(typ="safe", pure=True).load(page.partition("```yaml\n")[2].partition("```")[0])
+    assert step["if"] == "${{ failure() }}" and "secrets.CHAT_WEBHOOK" in step["env"]["WEBHOOK"]
+    temp = repository.folder / "temp"
+    (temp / "nightly").mkdir(parents=True)
+    if verdict is not None:
+        (temp / "nightly" / "verdict.json").write_text(json.dumps(verdict))
+    write_executable(repository.folder / "bin" / "curl", '#!/bin/sh\ncat message.json; echo "$@" >&2\n')
+    done = run_script(step["run"], repository.folder, repository.env(temp, 11, WEBHOOK="https://chat/x"))
+    assert json.loads(done.stdout) == {"text": message}
+    assert done.stderr.endswith("--json @message.json https://chat/x\n")
 
 
 def test_a_push_that_is_refused_is_tried_again(repository):

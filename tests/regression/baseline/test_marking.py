@@ -76,3 +76,5 @@ def test_a_store_without_a_baseline_says_so(project: Recorder, call: Call) -> No
     project.store(project.document(), "0001_nightly.json")
     status, told, _ = call("list")
     assert status == 1 and "record one: python -m regression baseline record" in told
+    status, told, error = call("list", "--store", "nowhere")
+    assert status == 1 and "nowhere holds no baseline; record one: " in told and not error

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import os
+import signal
 import subprocess
 import sys
 import uuid
@@ -11,10 +14,12 @@ from pathlib import Path
 
 import pytest
 
+from regression.baseline import measuring
 from regression.runs.find import collect
 from regression.runs.read import read
 from regression.store.delivery import deliver
 from regression.store.opening import open_store
+from regression.store.store import Store
 from tests.inner_session import ROOT
 from tests.regression.recorder import IDS, Recorder
 
@@ -90,6 +95,51 @@ def test_a_signal_is_passed_on_and_the_old_baseline_stays(tmp_path: Path, projec
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 2 and "interrupted in run 1 of 5. The old baseline is as it was." in done.stderr
     assert len(collect([project.folder]).baselines) == 2
+
+
+def test_ctrl_c_keeps_what_was_measured_and_says_how_to_go_on(tmp_path: Path, project: Recorder) -> None:
+    """In the second run, and as a terminal sends it: to both processes."""
+    project.baselines(2)
+    (tmp_path / "conftest.py").write_text(CONFTEST)
+    (tmp_path / "pytest.ini").write_text(f"[pytest]\naddopts = -p common.harness\npythonpath = {ROOT}\n")
+    fails = 'assert runs != 1, "out of memory"'
+    asked = "if runs == 1: [os.kill(process, 2) for process in (os.getppid(), os.getpid())]"
+    (tmp_path / "test_quick.py").write_text(BENCHMARKS.replace(fails, asked))
+    command = [
+        *(sys.executable, "-m", "regression", "baseline", "record", "--runs", "3", "--tests", "test_quick.py"),
+        *("--store", "baselines", "--", "-p", "no:cacheprovider", "--benchmark-max-time=0.001"),
+    ]
+    environment = {"PYTHONPATH": str(ROOT), "STORE": "baselines", "HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+        # a background job of a shell inherits that Ctrl-C is ignored
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
+    assert done.returncode == 2, done.stdout + done.stderr
+    first, second = sorted(Path("baselines").glob("cpu-test/*/*_baseline-candidate.json"))
+    assert f"run 2 of 3: it was interrupted (Ctrl-C), and is kept as {second}. " in done.stderr
+    assert f"`python -m regression baseline record --from {first} ...`" in done.stderr
+    assert "Traceback" not in done.stderr.partition("regression: ")[2]
+    assert not list(Path("baselines").rglob("marks")) and len(collect([project.folder]).baselines) == 2
+
+
+@pytest.mark.parametrize("sent", [[signal.SIGHUP], [signal.SIGINT, signal.SIGTERM]])
+def test_signals_that_are_ignored_stay_so_and_others_are_given_back(sent: list[signal.Signals]) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    theirs = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        with measuring._passed_on(theirs) as asked:
+            for number in sent:
+                os.kill(os.getpid(), number)
+        assert asked == (["Ctrl-C", "SIGTERM"] if signal.SIGINT in sent else [])
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        with pytest.raises(KeyboardInterrupt), measuring._passed_on(theirs):
+            for _ in range(measuring.IMPATIENT):
+                os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+        theirs.kill()
+        theirs.wait()
 
 
 def test_runs_of_several_runners_become_the_baseline_at_once(
@@ -205,6 +255,22 @@ def test_a_store_elsewhere_is_looked_after_as_a_folder_is(new_recorder: Callable
     assert call("prune", "--keep", "1d", "--store", store)[0] == 0
     status, told, _ = call("list", "--store", store)
     assert "1 run of 9 benchmarks, 2026-03-02" in told and "the fan failed" in told and "history" not in told
+
+
+def test_a_night_that_is_older_than_the_mirror_reaches_is_excluded_and_restored(
+    new_recorder: Callable[[str], Recorder], call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Store, "fetch", functools.partialmethod(Store.fetch, latest=1))
+    runner, store = new_recorder("artifacts"), f"memory://{uuid.uuid4().hex}"
+    for number in (1, 2, 3):
+        path = runner.store(runner.document(day=number), f"{number:04d}_nightly.json")
+        delivered = deliver(open_store(store), path)
+    status, told, error = call("exclude", "0001", "--why", "disturbed", "--store", store)
+    assert status == 0 and "0001_nightly.json: disturbed" in told, error
+    place = told.split()[1].rstrip(":")
+    assert place.startswith(store) and delivered.key not in place
+    assert call("exclude", place, "--why", "again", "--store", store)[0] == 2, "it is excluded already"
+    assert call("restore", place, "--store", store)[0] == 0
 
 
 @pytest.mark.parametrize("words", [["record", "--runs", "0"], ["refresh"], ["record", "--from"]])

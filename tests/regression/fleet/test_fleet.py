@@ -110,7 +110,10 @@ def test_an_interrupted_run_and_one_without_a_baseline_judged_nothing(said):
     new = edited(*((lambda id_: True, metric, "NEW") for metric in stores.METRICS))
     found = said((H200, 0, interrupted), (L4, 0, new))
     assert {model.status for model in found.models} == {Word.UNJUDGED}
-    assert "nothing fails on 2 GPU models; 2 judged nothing" in found.sentence
+    assert found.sentence.endswith(": no GPU model was judged.")
+    assert (
+        "nothing fails on 1 GPU model; 1 judged nothing" in said((H200, 0, interrupted), (L4, 0, run(*L4, 0))).sentence
+    )
 
 
 def test_baselines_are_no_nights(tmp_path):

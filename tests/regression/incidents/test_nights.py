@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from regression.__main__ import main
+from regression.text import plain
 from tests.regression.incidents.nights import TENSORRT, TORCHSCRIPT, Fleet, slower
 
 GH = f"""#!{sys.executable}
@@ -17,9 +18,10 @@ issues = json.loads(store.read_text())
 kind, verb, *rest = sys.argv[1:]
 options = dict(zip(rest, rest[1:]))
 if (kind, verb) == ("issue", "list"):
-    assert options["--state"] == "open"
+    is_open = dict(open=True, closed=False)[options["--state"]]
+    of_state = [dict(i, state="OPEN" if is_open else "CLOSED") for i in issues if i["open"] is is_open]
     fields = options["--json"].split(",")
-    print(json.dumps([{{k: i[k] for k in fields}} for i in issues if i["open"] and i["label"] == options["--label"]]))
+    print(json.dumps([{{k: i[k] for k in fields}} for i in of_state if i["label"] == options["--label"]]))
 elif (kind, verb) == ("issue", "create"):
     assert options["--label"] in json.loads((store.parent / "labels.json").read_text())
     body = sys.stdin.read()
@@ -36,6 +38,9 @@ elif kind == "issue":
         issue["body"] = body
     elif verb == "close":
         issue["open"] = False
+    elif verb == "reopen":
+        assert not issue["open"]
+        issue["open"] = True
     else:
         sys.exit(f"unknown: {{verb}}")
 elif (kind, verb) == ("label", "create"):
@@ -164,6 +169,50 @@ def test_many_causes_share_an_issue(repository):
     issues = repository.after(2, "--most", "3", h200=(slow, others))
     assert len(issues) == 3 and issues[-1]["title"].startswith("further causes on nvidia-h200 since 2026-03-02: 4 ")
     assert titles(repository.after(3, "--most", "3", h200=({}, others))) == []
+
+
+def test_what_flaps_has_one_issue_and_a_later_failure_one_of_its_own(repository, capsys):
+    repository.after(2, h200=slower(TENSORRT[:2]))
+    (closed,) = repository.after(3, h200={})
+    assert not closed["open"]
+    capsys.readouterr()
+    # another benchmark of the cause besides
+    (back,) = repository.after(4, h200=slower(TENSORRT[1:3]))
+    assert back["open"] and "Back tonight:\n\n- #1 " in capsys.readouterr().out
+    said = back["comments"][-1]
+    assert "Back on 2026-03-04" in said and f"`{TENSORRT[1]}`" in said and f"`{TENSORRT[2]}`" in said
+    assert "Still failing: 2 of 3" in said
+    assert titles(repository.after(5, h200={})) == []
+    assert titles(repository.after(6, h200=slower(TORCHSCRIPT, 1.3))) == [
+        "torchscript kernel time slower on nvidia-h200 since 2026-03-06: 2 benchmarks"
+    ], "another cause"
+    assert titles(repository.after(20, h200=slower(TENSORRT[:2]))) == [
+        "tensorrt kernel time slower on nvidia-h200 since 2026-03-20: 2 benchmarks"
+    ]
+
+
+def test_an_issue_that_a_person_closed_stays_closed_and_a_runner_that_flaps_has_one(repository):
+    repository.after(2, h200=slower(TENSORRT))
+    by_hand = [dict(issue, open=False) for issue in repository.issues]
+    repository.store.write_text(json.dumps(by_hand))
+    issues = repository.after(3, h200=slower(TENSORRT))
+    assert [issue["open"] for issue in issues] == [False, True] and issues[0]["comments"] == []
+
+    for day, is_open in ((4, True), (5, False), (6, True)):
+        issues = repository.after(day, runners=("h200",), h200=None if is_open else {})
+        assert [issue["open"] for issue in issues] == [False, day == 4, is_open]
+    assert "h200" in issues[2]["comments"][-1]
+
+
+def test_a_creep_is_told_with_what_the_history_says(repository):
+    says = "in the history a drift since 2026-02-20, +0.30 % a night (+20 % in all)"
+    night = repository.fleet.night(2, h200=slower(TENSORRT[:1]))
+    path = night / "nightly-0" / "verdict.json"
+    verdict = json.loads(path.read_text())
+    row = {"benchmark": TENSORRT[0], "metric": "kernel_time", "says": says}
+    path.write_text(json.dumps(verdict | {"history": {"count": 1, "listed": [row]}}))
+    assert main(["incidents", str(night)]) == 0
+    assert f"- `{TENSORRT[0]}`, kernel time on `nvidia-h200`: {plain(says)}" in repository.issues[0]["body"]
 
 
 def test_dry_run_writes_nothing_and_says_all(repository, capsys):

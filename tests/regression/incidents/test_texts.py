@@ -41,7 +41,7 @@ def opened(decided, number=1):
 
 
 def test_what_stored_files_say_does_nothing():
-    bad = failure(NASTY, gpu=NASTY, metric=NASTY, reason=NASTY, change=NASTY, operators=NASTY)
+    bad = failure(NASTY, gpu=NASTY, metric=NASTY, reason=NASTY, change=NASTY, operators=NASTY, history=NASTY)
     decided = plan(
         night(job(bad, name=NASTY, gpu=NASTY, differences=((NASTY, NASTY, NASTY),)), Job(name=NASTY + "2", said=NASTY)),
         [],
@@ -49,7 +49,10 @@ def test_what_stored_files_say_does_nothing():
     texts = [text.summary(decided), *(issue["body"] for issue in opened(decided, 7))]
     known = [Issue(number=3, title=NASTY, body="", state=decided.actions[0].state)]
     texts += [text.body(one, decided.night, Links(), known) for one in decided.actions]
-    assert all(part in texts[1] for part in ("Operators behind it:", "otherwise than in the baseline:"))
+    assert all(
+        part in texts[1]
+        for part in ("Operators behind it:", "What the history says:", "otherwise than in the baseline:")
+    )
     for told in texts:
         visible, _, memory = told.partition("\n\n<!-- nightly-incident {")
         assert memory.count("-->") == (1 if memory else 0), "nothing ends the comment early"
@@ -191,6 +194,14 @@ def test_an_accepted_change_ends_an_incident_and_is_said_to():
     (action,) = plan(tonight, issues).actions
     said = text.comment(action, tonight, Links())
     assert action.kind is Kind.CLOSE and "is accepted" in said and "list of accepted changes" in said
+
+
+@pytest.mark.parametrize(("last", "kind"), [("2026-11-24", Kind.REOPEN), ("2026-11-01", Kind.OPEN), ("x", Kind.OPEN)])
+def test_only_what_ended_lately_goes_on_in_its_issue(last, kind):
+    (first,) = opened(plan(night(job(failure())), []))
+    (issue,), _ = open_issues([first | {"state": "CLOSED"}])
+    ended = dataclasses.replace(issue, state=dataclasses.replace(issue.state, well=issue.state.failing, last=last))
+    assert [one.kind for one in plan(night(job(failure()), day="2026-11-26"), [ended]).actions] == [kind]
 
 
 def test_what_comes_back_is_said_once():

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from regression.judge.verdict import Reason, Verdict
+from regression.report import json as json_form
 from regression.report import verdict_file
 from regression.runs.environment import Difference
 from regression.runs.run import Label
@@ -65,6 +66,17 @@ def test_what_failed_is_named_with_its_numbers(case, tmp_path):
     assert told["blind"]["listed"][0]["benchmark"] == SAME
 
 
+def test_what_moved_has_its_history_and_what_is_faster_its_command(case):
+    this, baselines, histories = case
+    content = reported.content(this, baselines, history=histories[0])
+    told = document(content)
+    assert told["refresh"] == content.refresh == f"python -m regression baseline refresh {FAST}"
+    slow = next(entry for entry in told["history"]["listed"] if entry["benchmark"] == SLOW)
+    assert slow["metric"] == "kernel_time" and slow["says"].startswith("in the history a step ")
+    assert json.loads(json_form.text(content))["refresh"] == content.refresh
+    assert json.loads(json_form.text(content))["history"] == told["history"]["listed"]
+
+
 def test_a_run_that_does_not_fail(case):
     this, baselines, _ = case
     same = judgement(SAME, "kernel_time", Verdict.SAME, Reason.INSIDE_NOISE, 0.012, 0.012)
@@ -74,8 +86,8 @@ def test_a_run_that_does_not_fail(case):
 
 
 def test_every_field_is_documented_and_no_other(case):
-    this, baselines, _ = case
-    of_the_code = set(fields(document(reported.content(this, baselines))))
+    this, baselines, histories = case
+    of_the_code = set(fields(document(reported.content(this, baselines, history=histories[0]))))
     section = PAGE.partition("## The verdict file")[2].partition("\n## ")[0]
     documented = set(re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE))
     assert documented == of_the_code
@@ -83,7 +95,7 @@ def test_every_field_is_documented_and_no_other(case):
 
 @pytest.mark.parametrize("word", ["x", "\u00e9", "\n", '"', "\\"])
 def test_it_is_small_however_bad_the_night_was(case, word):
-    this, baselines, _ = case
+    this, baselines, histories = case
     long = word * 400
     names = [f"{long}-{number}" for number in range(500)]
     lost = tuple(
@@ -98,6 +110,7 @@ def test_it_is_small_however_bad_the_night_was(case, word):
         judgements=lost,
         labels=tuple((name, Label(False, long)) for name in names),
         differences=tuple(Difference(name, long, long) for name in names),
+        history=histories[0],
     )
     written = verdict_file.text(content, exit_status=1)
     told = json.loads(written)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,7 @@ from regression.store.delivery import deliver, deliver_waiting
 from regression.store.keys import is_run
 from regression.store.objects import StoreAway
 from regression.store.opening import open_store
+from regression.store.session import StorePlugin
 from tests.regression.store import faulty
 from tests.regression.store.faulty import Proxy
 
@@ -82,6 +85,39 @@ def test_a_store_behind_a_closed_port_is_away(
     assert not deliver(store, saved(run_id="one")).key
     (kept,) = store.waiting()
     assert json.loads(kept.read_text())["suite"]["run_id"] == "one"
+
+
+def test_a_run_for_which_no_outbox_has_room_stays_where_it_is(
+    bucket: str,
+    endpoint: Callable[[str], None],
+    s3_server: str,
+    saved: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A full disk beside a store that is away: the session says so, and a later one delivers from the mirror."""
+    store, run = open_store(bucket), saved("0001_nightly.json", run_id="one")
+    file = store.folder / "nvidia-h200" / "Linux" / run.name
+    file.parent.mkdir(parents=True)
+    run.rename(file)
+    endpoint(NOWHERE)
+
+    def no_room(self: Path, target: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    plugin: Any = StorePlugin(store, SimpleNamespace())  # type: ignore[arg-type]
+    with monkeypatch.context() as full:
+        full.setattr(Path, "replace", no_room)
+        full.setattr("common.harness.saving_of", lambda config: SimpleNamespace(file=file))
+        plugin.pytest_sessionfinish(SimpleNamespace(config=None))
+    lines: list[str] = []
+    plugin.pytest_terminal_summary(SimpleNamespace(write_line=lines.append))
+    (said,) = lines
+    assert said.startswith("store: not delivered: ") and said.endswith(f"; it is stored as {file}")
+    assert str(store.outbox) in said and "No space left on device" in said
+    assert file.exists() and not store.waiting() and not list(store.outbox.rglob("*.partial"))
+    endpoint(s3_server)
+    monkeypatch.setattr("regression.store.delivery.LEFT_BEHIND_S", -60.0)
+    assert len(deliver_waiting(open_store(bucket))) == 1 and runs(bucket) == ["one"]
 
 
 def test_an_answer_that_breaks_off_is_not_taken_for_a_run(
