@@ -7,6 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from common import output
 
+# As a shell has it for Ctrl-C.
+INTERRUPTED = 130
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit status: 0 nothing to fail for, 1 a regression, 2 unusable input (a sentence on stderr says which)."""
@@ -15,7 +18,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         getattr(stream, "reconfigure", lambda **_: None)(errors="backslashreplace")
     arguments = list(sys.argv[1:] if argv is None else argv)
     command = COMMANDS.get(arguments[0]) if arguments else None
-    return command(arguments[1:]) if command else _judge(arguments)
+    try:
+        return command(arguments[1:]) if command else _judge(arguments)
+    except KeyboardInterrupt:
+        print("regression: interrupted", file=sys.stderr)
+        return INTERRUPTED
 
 
 # Each imports what it needs only when it runs: SciPy and Matplotlib take a while.

@@ -148,10 +148,10 @@ class Nightly:
                     number=self._next, title=text.title(action.state), body=body, state=action.state
                 )
                 self._next += 1
-            elif action.kind is Kind.CLOSE:
-                del self.issues[action.issue.number]
             else:
-                self.issues[action.issue.number] = dataclasses.replace(action.issue, state=action.state)
+                self.issues[action.issue.number] = dataclasses.replace(
+                    action.issue, state=action.state, closed=action.kind is Kind.CLOSE
+                )
 
     def _owner(self, night: int) -> None:
         """New baselines, recorded in the morning after."""

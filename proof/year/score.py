@@ -79,7 +79,7 @@ class Score:
         opened = [
             (night, ", ".join(action.cause.gpus) if action.cause else "not judged")
             for night, action in done
-            if action.kind is Kind.OPEN
+            if action.kind in (Kind.OPEN, Kind.REOPEN)
         ]
         closed = [night for night, action in done if action.kind is Kind.CLOSE]
         worse = [change for change in self.calendar.changes if change.until is not None]

@@ -232,3 +232,12 @@ def test_an_output_that_is_closed_early_is_no_traceback(recorder: Recorder, base
     line = f"{sys.executable} -m regression {recorder.run().path} --baseline {baseline} | head -1"
     done = subprocess.run(line, shell=True, cwd=ROOT, capture_output=True, check=False)
     assert not done.stderr
+
+
+def test_ctrl_c_ends_a_command_with_a_word(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted(arguments: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(command.COMMANDS, "history", interrupted)  # type: ignore[arg-type]
+    assert command.main(["history", "store"]) == 130
+    assert capsys.readouterr().err == "regression: interrupted\n"
