@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 SCHEMA = 2
 """The `suite.schema` that is written; every schema from 1 to this one is read."""
@@ -42,3 +43,13 @@ STORE = "BENCHMARK_STORE"
 
 OWN_PROCESSES = "INFERENCE_OWN_GPU_PROCESSES"
 """Environment variable: how many processes of one session hold the GPU; they do not disturb each other."""
+
+
+def version(suite: Mapping[str, Any]) -> int | None:
+    """The schema of a run's fields, which may be one of tomorrow; None where what is stored is no number of a schema.
+
+    A run without one, such as pytest-benchmark's own, has today's names.
+    """
+    found = suite.get("schema", SCHEMA)
+    is_number = isinstance(found, (int, float)) and not isinstance(found, bool)
+    return int(found) if is_number and found == found and 1 <= found < float("inf") and not found % 1 else None

@@ -15,7 +15,7 @@ from common.schema import STORE
 from regression.history.night import once
 from regression.judge import two_speeds
 from regression.judge.accepted import ACCEPTED_FILE, Accepted, WrongAccepted, read_accepted
-from regression.judge.judge import judge
+from regression.judge.judge import comparable, judge
 from regression.judge.patience import DEFAULT_PATIENCE, recent, sentences, unwatched
 from regression.metrics import METRICS, WrongChange, with_min_changes
 from regression.project import accepted_file
@@ -80,7 +80,12 @@ def _judge(options: argparse.Namespace) -> int:
     if not report.baselines:
         for item in report.left_out:
             print(f"regression: {item}", file=sys.stderr)
-        print("regression: no baseline is left to judge against; give other files with --baseline.", file=sys.stderr)
+        across = not options.across_gpus and comparable(run, stored.baselines, across_gpus=True)[0]
+        instead = ", or compare the GPU models with --across-gpus" if across else ""
+        print(
+            f"regression: no baseline is left to judge against; give other files with --baseline{instead}.",
+            file=sys.stderr,
+        )
         return UNUSABLE
     past = recent(stored.history, run, options.judge_patience, stored.excluded)
     found = unwatched(report, past, options.judge_patience)

@@ -14,7 +14,7 @@ from common import output
 from common.errors import UsageError
 from regression.text import WIDTH, wrapped
 from rehearsal import judge, page, record, report
-from rehearsal.arguments import parser
+from rehearsal.arguments import PASSED_ON, parser
 from rehearsal.device_lock import locked
 from rehearsal.plan import plan
 from rehearsal.progress import Progress
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from rehearsal.side import Place
 
 PASSED, FAILED, UNUSABLE = 0, 1, 2
-# Of these a side gets what was given, and else takes its own checkout's default.
-PASSED_ON = ("models", "variants", "batch_sizes", "device", "weights", "images", "build_timeout")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -177,8 +175,8 @@ def _say(options: argparse.Namespace, found: record.Record) -> int:
 def _places(options: argparse.Namespace) -> dict[str, Place]:
     from rehearsal.side import Place
 
-    given = {name: getattr(options, name) for name in PASSED_ON if getattr(options, name) is not None}
-    shared = [f"--{name.replace('_', '-')}={value}" for name, value in given.items()]
+    given = {name: getattr(options, name.replace("-", "_")) for name in (*dict(PASSED_ON), "build-timeout")}
+    shared = [f"--{name}={value}" for name, value in given.items() if value is not None]
     old = options.old or Path(sys.executable)
     pythons = {OLD: old, NEW: options.new or old}
     checkouts = {OLD: options.old_checkout, NEW: options.new_checkout}

@@ -14,6 +14,19 @@ from rehearsal.protocol import SIDES
 
 ROOT = Path(__file__).resolve().parent.parent
 UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
+# A side gets what was given of these, and else takes its own checkout's default.
+PASSED_ON = (
+    ("models", "NAME[,NAME]"),
+    ("input-size", "N[,N]"),
+    ("num-classes", "N"),
+    ("class-names", "FILE"),
+    ("variants", "NAME[,NAME]"),
+    ("batch-sizes", "N[,N]"),
+    ("device", "DEVICE"),
+    ("weights", "WHICH"),
+    ("images", "FOLDER"),
+    ("precision-policy", "POLICY"),
+)
 
 
 def duration(text: str) -> float:
@@ -49,11 +62,8 @@ def parser(description: str, formats: Iterable[str]) -> argparse.ArgumentParser:
             help=f"options of the suite for the {side} side alone, such as '--no-cudnn-benchmark'",
         )  # fmt: skip
     what = made.add_argument_group("what is measured, on both sides (default: what the suite measures)")
-    for name, metavar in (("models", "NAME[,NAME]"), ("variants", "NAME[,NAME]"), ("batch-sizes", "N[,N]")):
+    for name, metavar in PASSED_ON:
         what.add_argument(f"--{name}", metavar=metavar, help="as in the suite")
-    what.add_argument("--device", metavar="DEVICE", help="as in the suite")
-    what.add_argument("--weights", metavar="WHICH", help="as in the suite")
-    what.add_argument("--images", metavar="FOLDER", help="as in the suite")
     what.add_argument("--no-cudnn-benchmark", action="store_true", help="as in the suite")
     what.add_argument(
         "--build-timeout", type=option_types.seconds, metavar="SECONDS", help="as in the suite (default: 600)"

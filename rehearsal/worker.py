@@ -107,7 +107,9 @@ class Side:
                         self.missing[str(key)] = reason
                     else:
                         self.keys[str(key)] = key
-        self.pool = VariantPool(self.device, self.options, images.find(self.options.images), lambda text, ends: None)
+        self.pool = VariantPool(
+            self.device, self.options, images.find(self.options.images, images.NOT_YET_KNOWN), lambda text, ends: None
+        )
         self.recording = Recording()
         self._calls: dict[str, Callable[[], Any]] = {}
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from common import given
 from regression.incidents.cause import LABELS, SESSION, UNMEASURED, Failure, compiler
 from regression.metrics import METRICS, Kind, lookup
 from regression.report.groups import Place, places
@@ -53,6 +54,8 @@ class Job:
     """Every benchmark that it knows of."""
     places: Mapping[str, Place] = field(default_factory=dict)
     """Where they stand in the suite's matrix."""
+    options: tuple[str, ...] = ()
+    """The suite's, with which it measured."""
 
 
 def jobs(folder: Path, runners: Sequence[str] = ()) -> list[Job]:
@@ -147,6 +150,7 @@ def _job(folder: Path, name: str) -> Job:
         differences=_differences(verdict),
         known=frozenset((*run.benchmarks, *run.failed, *(run.selected or ()))),
         places=places(run),
+        options=given.checked(run.suite.get(given.OPTIONS)),
     )
 
 

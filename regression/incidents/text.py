@@ -187,7 +187,9 @@ def _repeat(cause: Cause, night: Night) -> str:
     of_cause = [job for job in night.judged if job.gpu in cause.gpus]
     known = {name for job in of_cause for name in job.known}
     at = {name: place for job in of_cause for name, place in job.places.items()}
-    return f"To repeat just that: {code(command(cause.benchmarks, known, at))}"
+    options = {job.options for job in of_cause}
+    given = options.pop() if len(options) == 1 else ()
+    return f"To repeat just that: {code(command(cause.benchmarks, known, at, given=given))}"
 
 
 def _jobs(jobs: Sequence[Job]) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
+from common import given
 from common.marks import kind_of
 from regression.explain import explanation
 from regression.explain.kernels import Explanation
@@ -239,7 +240,7 @@ def _refresh(report: Report, run: Run, baselines: Sequence[Run], at: Mapping[str
     settled = (Reason.CONFIRMED, Reason.WITHOUT_CONTROLS)
     faster = [i.benchmark for i in report.judgements if i.verdict is Verdict.FASTER and i.reason in settled]
     known = {id_ for one in (run, *baselines) for id_ in one.benchmarks}
-    return refresh(list(dict.fromkeys(faster)), sorted(known), at)
+    return refresh(list(dict.fromkeys(faster)), sorted(known), at, given.checked(run.suite.get(given.OPTIONS)))
 
 
 def _repeat(report: Report, run: Run, baselines: Sequence[Run], at: Mapping[str, Place], compare: str) -> str:
@@ -247,7 +248,8 @@ def _repeat(report: Report, run: Run, baselines: Sequence[Run], at: Mapping[str,
     failed += [id_ for id_, _ in report.labels]
     known = {*run.benchmarks, *run.failed, *run.labels, *(id_ for baseline in baselines for id_ in baseline.benchmarks)}
     # Only this suite's runs say which tests they are of.
-    return command(list(dict.fromkeys(failed)), known, at, compare, "benchmarks/" if run.suite else "")
+    tests, options = "benchmarks/" if run.suite else "", given.checked(run.suite.get(given.OPTIONS))
+    return command(list(dict.fromkeys(failed)), known, at, compare, tests, options)
 
 
 def _changed(told: Explanation, run: Run, baselines: Sequence[Run]) -> Changed:

@@ -20,16 +20,18 @@ REFRESH = "python -m regression baseline refresh"
 EVERYTHING = "*"
 
 
-def refresh(faster: Sequence[str], known: Collection[str], places: Mapping[str, Place]) -> str:
+def refresh(
+    faster: Sequence[str], known: Collection[str], places: Mapping[str, Place], options: Sequence[str] = ()
+) -> str:
     """The command that lets newer values of these benchmarks take the place of the baseline's; empty for none.
 
     A variant of which every known benchmark became faster is named by a pattern. What all benchmarks share, an id that
-    is not `known`, stands for all of them.
+    is not `known`, stands for all of them. `options` are those that the run was given.
     """
     if not faster:
         return ""
     if not set(faster) <= set(known):
-        return f"{REFRESH} {shlex.quote(EVERYTHING)}"
+        return " ".join([REFRESH, shlex.quote(EVERYTHING), *_of_pytest(options)])
     of_variant: dict[tuple[str, str], list[str]] = {}
     for id_ in known:
         if id_ in places:
@@ -40,7 +42,11 @@ def refresh(faster: Sequence[str], known: Collection[str], places: Mapping[str, 
         if len(ids) > 1 and {id_ for id_ in known if fnmatchcase(id_, pattern)} == set(ids) <= set(faster):
             patterns |= dict.fromkeys(ids, pattern)
     words = dict.fromkeys(patterns.get(id_, id_) for id_ in faster)
-    return " ".join([REFRESH, *map(shlex.quote, words)])
+    return " ".join([REFRESH, *map(shlex.quote, words), *_of_pytest(options)])
+
+
+def _of_pytest(options: Sequence[str]) -> list[str]:
+    return ["--", *map(shlex.quote, options)] if options else []
 
 
 def command(
@@ -49,6 +55,7 @@ def command(
     places: Mapping[str, Place],
     compare: str = COMPARE,
     tests: str = "benchmarks/",
+    given: Sequence[str] = (),
 ) -> str:
     """The command for these benchmarks; empty for none.
 
@@ -60,26 +67,38 @@ def command(
         places: where benchmarks of this suite stand in its matrix.
         compare: the option that asks for a verdict.
         tests: what the suite's tests are in; empty for those of another suite.
+        given: the options with which the run was measured.
     """
     if not benchmarks:
         return ""
     pytest = f"pytest {tests}".rstrip()
+    as_given = [*map(shlex.quote, given), compare]
+    whole = " ".join([pytest, *as_given])
     if not set(benchmarks) <= set(known):
-        return f"{pytest} {compare}"
+        return whole
     # Brackets keep -b1 from being found in -b128.
     words = [f"[{id_}]" if id_ in places else id_ for id_ in benchmarks]
-    by_name = f"{pytest} -k {shlex.quote(' or '.join(words))} {compare}"
+    by_name = f"{pytest} -k {shlex.quote(' or '.join(words))}"
     nameable = all(WORD.fullmatch(word) and word not in KEYWORDS for word in words)
-    if nameable and len(by_name) <= WIDTH - 10:
-        return by_name
+    if nameable and len(f"{by_name} {compare}") <= WIDTH - 10:
+        return " ".join([by_name, *as_given])
     at = [places[id_] for id_ in benchmarks if id_ in places]
     options = {
         "--models": list(dict.fromkeys(place.model for place in at)),
         "--variants": list(dict.fromkeys(place.variant for place in at)),
         "--batch-sizes": sorted({str(place.batch_size) for place in at}, key=int),
     }
+    if not _are_named(options["--models"], given):
+        del options["--models"]
     selected = [f"{option}={','.join(names)}" for option, names in options.items()]
     sayable = all(WORD.fullmatch(name) for names in options.values() for name in names)
     if len(at) == len(benchmarks) and sayable and max(map(len, selected)) <= WIDTH - 10:
-        return " ".join([pytest, *selected, compare])
-    return f"{pytest} {compare}"
+        others = [shlex.quote(word) for word in given if word.partition("=")[0] not in options]
+        return " ".join([pytest, *selected, *others, compare])
+    return whole
+
+
+def _are_named(models: Sequence[str], given: Sequence[str]) -> bool:
+    """Whether `--models` takes these ids of models: those of a folder, a hub or an input size are no names."""
+    asked = {name: value for name, _, value in (word.partition("=") for word in given)}
+    return "--input-size" not in asked and ("--models" not in asked or set(models) <= set(asked["--models"].split(",")))

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from common.identity import identity
-from common.schema import RENAMED, SCHEMA
+from common.schema import RENAMED, SCHEMA, version
 from regression.metrics import LARGEST_VALUE, METRICS, SMALLEST_VALUE, Kind, Metric, lookup, named_counts
 from regression.runs.kernel_table import kernel_table
 from regression.runs.operator_table import Lists, StoredOperator, operator_table
@@ -326,22 +326,22 @@ def _renamed(raw: Any, names: Mapping[str, str]) -> Mapping[str, Any]:
 
 
 def _schema(suite: Mapping[str, Any], path: Path) -> int:
-    """The schema of a run's fields; a run without one, such as pytest-benchmark's own, has today's names."""
-    found = suite.get("schema", SCHEMA)
-    is_number = isinstance(found, (int, float)) and not isinstance(found, bool)
-    if not is_number or found != found or found < 1 or found % 1:
+    """The schema of a run's fields."""
+    found = version(suite)
+    if found is None:
+        stored = escaped(repr(suite["schema"])[:20])
         raise UnusableRun(
             path,
-            f"`suite.schema` is {escaped(repr(found)[:20])} and no whole number from 1 on, so that nobody knows what "
-            "its fields are called; measure again.",
+            f"`suite.schema` is {stored} and no whole number from 1 on, so that nobody knows what its fields "
+            "are called; measure again.",
         )
     if found > SCHEMA:
         raise UnusableRun(
             path,
-            f"`suite.schema` is {escaped(str(found)[:20])}, written by a newer version than this one, "
+            f"`suite.schema` is {str(found)[:20]}, written by a newer version than this one, "
             f"which reads {SCHEMA}; judge it with that version.",
         )
-    return int(found)
+    return found
 
 
 def _mapping(raw: Any) -> Mapping[str, Any]:

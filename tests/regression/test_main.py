@@ -40,7 +40,8 @@ def test_two_gpu_models_are_compared_on_request_with_a_warning(
     document["machine_info"]["gpu"] |= {"name": "NVIDIA L4", "uuid": "GPU-9", "mig": None}
     other = str(recorder.store(document, "other.json"))
     assert command.main([other, "--baseline", str(baseline)]) == 2
-    assert "was measured on NVIDIA H200" in capsys.readouterr().err.replace("another GPU model: ", "was measured on ")
+    said = capsys.readouterr().err
+    assert "has another GPU model: NVIDIA H200, this run NVIDIA L4" in said and "with --across-gpus." in said
     assert command.main([other, "--baseline", str(baseline), "--across-gpus"]) == 0
     assert "Compared across GPU models, as asked for: NVIDIA H200 in the baseline, NVIDIA L4 now." in " ".join(
         capsys.readouterr().out.split()

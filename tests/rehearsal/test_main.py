@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from fixtures import options
+from rehearsal import __main__ as main_module
 from rehearsal import sequential, session
 from rehearsal.__main__ import main
 from rehearsal.device_lock import locked
@@ -260,6 +262,21 @@ def test_options_that_cannot_be_read(arguments, capsys):
         main(arguments)
     assert ended.value.code == 2
     assert arguments[0] in capsys.readouterr().err
+
+
+def test_every_option_that_decides_what_is_measured_reaches_both_sides(monkeypatch):
+    """All of the suite's, but for the label sheet, which no rehearsal writes."""
+    values = {"--build-timeout": "7.0", "--num-classes": "10"}
+    known = []
+    options.add_options(lambda name, **settings: known.append((name, "action" in settings)))
+    asked = [
+        name if is_flag else f"{name}={values.get(name, 'x')}" for name, is_flag in known if name != "--label-sheet"
+    ]
+    taken = {}
+    monkeypatch.setattr(main_module, "_measured", lambda options, places, *_: taken.update(places) or 0)
+    assert main(asked) == 0
+    for place in taken.values():
+        assert sorted(place.arguments) == sorted(asked)
 
 
 def test_a_file_that_is_no_rehearsal(tmp_path, capsys):

@@ -104,6 +104,18 @@ def test_a_question_is_answered_wrongly_as_seldom_as_all_questions_allow(true):
     assert np.mean([count for _, count in said]) < 3
 
 
+@pytest.mark.parametrize(("deviations", "documented"), [(3, 0.04), (5, 0.01)])
+def test_a_question_is_answered_wrongly_more_often_where_processes_differ_by_twice_the_prior(deviations, documented):
+    """As often as docs/rehearsal.md says, of 2,000 questions."""
+    change = deviations * math.sqrt(2 * PROCESS**2 + WITHIN**2)
+    wrong = sum(
+        (answered(pairs, change)[0] > 0) != bool(true)
+        for true in (0.0, 1.0)
+        for pairs in drawn(1000, true * change, 2.0)
+    )
+    assert wrong / 2000 == pytest.approx(documented, abs=0.01)
+
+
 def test_a_likelihood_is_walds_for_normal_values():
     values, change = [0.04, 0.05, 0.06], 0.05
     variance = 2 * PROCESS**2 + WITHIN**2  # the pairs' own is smaller

@@ -14,6 +14,7 @@ from regression.incidents.job import Job, jobs, runner_names
 from regression.incidents.plan import Issue, Kind, Night, open_issues, plan
 from regression.incidents.state import FAILURES, UNJUDGED, State
 from regression.incidents.text import Links
+from regression.report.groups import Place
 
 NASTY = "x` @team #1 <!-- --> --> | **b** <img src=x>\n# h ![i](http://x) ${{ secrets.X }}"
 
@@ -252,3 +253,21 @@ def test_a_run_that_cannot_be_used_is_a_job_without_a_verdict(tmp_path, text):
     (tmp_path / "nightly-0" / "verdict.json").write_text(text)
     (one,) = jobs(tmp_path)
     assert not one.judged and "cannot be used" in one.said
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ((("--weights=w.pth",), ("--weights=w.pth",)), " --weights=w.pth --benchmark-compare`"),
+        ((("--weights=w.pth",), ()), " --benchmark-compare`"),  # no command repeats both
+    ],
+)
+def test_what_was_measured_with_options_is_repeated_with_them(options, said):
+    known = frozenset({failure().benchmark})
+    places = {failure().benchmark: Place("efficientnet_b0", "tensorrt-fp16", 128)}
+    jobs = [
+        job(failure(gpu=gpu), name=gpu, gpu=gpu, known=known, places=places, options=given)
+        for gpu, given in zip(("nvidia-h200", "nvidia-a100"), options, strict=True)
+    ]
+    (issue,) = opened(plan(night(*jobs), []))
+    assert f"-k '[{failure().benchmark}]'{said}" in issue["body"]

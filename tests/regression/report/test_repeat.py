@@ -4,6 +4,7 @@ import shlex
 
 import pytest
 
+from common.given import checked
 from regression.report.groups import Place
 from regression.report.repeat import command, refresh
 
@@ -78,6 +79,44 @@ def test_pytest_selects_just_that(pytester):
 
 def test_the_baseline_that_was_asked_for_is_asked_for_again():
     assert command(["m-eager-fp32-b1"], IDS, IDS, "--benchmark-compare=0007").endswith(" --benchmark-compare=0007")
+
+
+@pytest.mark.parametrize(
+    ("benchmarks", "given", "said"),
+    [
+        (
+            ["m-eager-fp32-b1"],
+            ["--models=./m", "--weights=my flowers.pth"],
+            "-k '[m-eager-fp32-b1]' --models=./m '--weights=my flowers.pth'",
+        ),
+        (
+            list(IDS)[:4],
+            ["--models=m,n", "--batch-sizes=1,64,128", "--precision-policy=ieee"],
+            "--models=m --variants=eager-fp32,tensorrt-fp16 --batch-sizes=1,128 --precision-policy=ieee",
+        ),
+        # an id of a folder, or of an input size, is no name of a model
+        (list(IDS)[:4], ["--models=./m"], "--variants=eager-fp32,tensorrt-fp16 --batch-sizes=1,128 --models=./m"),
+        (
+            list(IDS)[:4],
+            ["--models=m", "--input-size=380"],
+            "--variants=eager-fp32,tensorrt-fp16 --batch-sizes=1,128 --models=m --input-size=380",
+        ),
+        (["all benchmarks"], ["--weights=seeded"], "--weights=seeded"),
+    ],
+)
+def test_what_was_measured_otherwise_is_measured_so_again(benchmarks, given, said):
+    assert command(benchmarks, IDS, IDS, given=given) == f"pytest benchmarks/ {said} --benchmark-compare"
+
+
+def test_what_became_faster_is_measured_for_the_baseline_as_it_was_measured():
+    said = refresh(["m-eager-fp32-b1"], IDS, IDS, ["--models=./m"])
+    assert said == "python -m regression baseline refresh m-eager-fp32-b1 -- --models=./m"
+
+
+def test_of_a_stored_run_the_suites_options_alone_are_said():
+    stored = ["--weights=x", "--no-cudnn-benchmark", "-p evil", "--rootdir=/", "--images=\x1b[31m", "--images=a\nb", 7]
+    assert checked(stored) == ("--weights=x", "--no-cudnn-benchmark")
+    assert checked({"--weights": "x"}) == checked(None) == ()
 
 
 @pytest.mark.parametrize(

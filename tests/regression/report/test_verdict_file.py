@@ -127,3 +127,11 @@ def test_a_session_that_was_not_judged_has_the_first_fields(case):
         "headline": "not judged: it was interrupted",
     }  # fmt: skip
     assert list(told) == list(document(reported.content(this, baselines)))[: len(told)]
+
+
+def test_what_was_measured_with_options_is_repeated_with_them(case):
+    this, baselines, _ = case
+    own = dataclasses.replace(this, suite={**this.suite, "options": ["--weights=flowers.pth", "--nonsense=1"]})
+    content = reported.content(own, baselines)
+    assert content.repeat.endswith(" --weights=flowers.pth --benchmark-compare")
+    assert content.refresh.endswith(" -- --weights=flowers.pth")
