@@ -24,6 +24,7 @@ from fixtures.instruments.interpreter import without_garbage_collection
 from fixtures.instruments.kernel_time import KernelTimeProfiler
 from fixtures.instruments.latency import synchronised, warm_up
 from fixtures.instruments.memory import PeakMemory
+from fixtures.instruments.recompilations import Recompilations
 from fixtures.machine import tf32
 from fixtures.machine.device import resolve
 from fixtures.machine.environment import settings
@@ -177,6 +178,7 @@ class Side:
         """What is counted of an inference, with all that was recorded of the benchmark so far."""
         inference = self._inference(benchmark)
         fields = {**HostWorkCounter(inference, self.device).measure()}
+        fields.update(Recompilations(inference, self.device).measure())
         if self.device.is_cuda:
             fields.update(PeakMemory(inference, self.device).measure())
         self.recording.add_fields(inference.key, fields)
