@@ -27,6 +27,7 @@ import torch
 from PIL import Image
 from timm.data.transforms_factory import create_transform
 
+from common import output
 from fixtures.models import images, preprocessing
 
 WIDTH, HEIGHT = 40, 30
@@ -270,4 +271,5 @@ def _lines(counts: Mapping[tuple[str, str], int]) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    with output.reader_may_leave():
+        sys.exit(main(sys.argv[1:]))

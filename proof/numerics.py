@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import nn
 
+from common import output
 from common.errors import UsageError
 from fixtures.models import images, names, sensitivity
 from fixtures.models import model as models
@@ -90,4 +91,5 @@ def in_type(module: nn.Module, pictures: torch.Tensor, kind: torch.dtype) -> tor
 
 
 if __name__ == "__main__":
-    main()
+    with output.reader_may_leave():
+        main()

@@ -24,6 +24,8 @@ from typing import Any
 import fsspec
 import numpy as np
 
+from common import output
+
 ROOT = Path(__file__).resolve().parent.parent
 BASELINE = ROOT / "baselines/nvidia-h200/Linux-CPython-3.12-64bit/0001_baseline.json"
 BUCKET, FOLDER = "runs", "nvidia-h200/Linux-CPython-3.12-64bit"
@@ -120,4 +122,5 @@ def main(runs: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5000)
+    with output.reader_may_leave():
+        main(int(sys.argv[1]) if len(sys.argv) > 1 else 5000)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 
+from common import output
 from common.errors import UsageError
 from rehearsal.environments import installed
 from rehearsal.groups import Distribution, differing, mixed
@@ -90,4 +91,5 @@ def requirement(text: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with output.reader_may_leave():
+        sys.exit(main())

@@ -207,7 +207,7 @@ def content(
         accuracies=accuracies(run),
         label_sheet=label_sheet,
         history=history,
-        past=_past(history, ordered),
+        past=past_of(history, ordered),
         timelines=_timelines(history, ordered, metrics),
         notes=report.notes,
         left_out=report.left_out,
@@ -260,10 +260,14 @@ def _changed(told: Explanation, run: Run, baselines: Sequence[Run]) -> Changed:
     )
 
 
-def _past(history: History | None, ordered: Sequence[Row]) -> tuple[tuple[Row, str], ...]:
+def past_of(history: History | None, ordered: Sequence[Row]) -> tuple[tuple[Row, str], ...]:
+    """What the history says of the rows that changed, each with its row."""
     if history is None:
         return ()
-    told = ((row, history.says(row.benchmark, row.metric, row.ratio)) for row in ordered if row.verdict in MOVED)
+    moved = {(row.benchmark, row.metric.key): row for row in ordered if row.verdict in MOVED}
+    # Parts are relative to a baseline, so the history knows the whole alone.
+    wholes = [row for row in moved.values() if (row.benchmark, row.metric.part_of) not in moved]
+    told = ((row, history.says(row.benchmark, row.metric, row.ratio)) for row in wholes)
     return tuple((row, said) for row, said in told if said)
 
 

@@ -4,6 +4,8 @@ import ast
 import dataclasses
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -12,7 +14,8 @@ from regression.judge.verdict import EVERY, Judgement, Reason, Verdict
 from regression.metrics import METRICS, Kind, Metric
 from regression.report import json as json_form
 from regression.report import markdown, page, terminal
-from regression.report.content import Content
+from regression.report.content import Content, past_of
+from regression.report.rows import Row
 from regression.runs.run import Label
 from tests.regression.report import reported
 from tests.regression.report.reported import FAST, GONE, SAME, SLOW
@@ -167,3 +170,27 @@ def test_what_all_benchmarks_share_is_told_where_it_is_unsure(case):
     assert "below-limit" in page.html(told) and detail in page.html(told)
     found = json.loads(json_form.text(told))["judgements"][1]
     assert (found["benchmark"], found["reason"], found["baseline"]) == (EVERY, "below-limit", None)
+
+
+def test_the_history_speaks_of_the_whole_and_not_again_of_its_part() -> None:
+    metrics = {metric.key: metric for metric in METRICS}
+    whole, part = (
+        Row(
+            benchmark=SLOW,
+            metric=metrics[key],
+            title=key,
+            verdict=Verdict.SLOWER,
+            reason=Reason.CONFIRMED,
+            detail="",
+            failed=True,
+            baseline=1.0,
+            now=1.1,
+            ratio=1.1,
+            detectable_ratio=1.01,
+        )
+        for key in ("kernel_time", "same_kernels")
+    )
+    history: Any = SimpleNamespace(says=lambda benchmark, metric, ratio: f"a drift of {metric.key}")
+    assert past_of(history, [whole, part]) == ((whole, "a drift of kernel_time"),)
+    assert past_of(history, [part]) == ((part, "a drift of same_kernels"),)
+    assert past_of(None, [whole]) == ()
