@@ -304,6 +304,16 @@ METRICS: tuple[Metric, ...] = (
         optional=True,
         history_noise=0.0003,
     ),
+    Metric(
+        key="recompilations",
+        title="recompilations",
+        path=("extra_info", "recompilations"),
+        kind=Kind.COUNT,
+        judged=True,
+        fails=Fails.MORE,
+        optional=True,
+        history_noise=0.0003,
+    ),
     _of_host_work(
         "driver_allocations",
         "driver allocations",

@@ -24,6 +24,7 @@ from fixtures.instruments.interpreter import without_garbage_collection
 from fixtures.instruments.kernel_time import KernelTimeProfiler
 from fixtures.instruments.latency import synchronised, warm_up
 from fixtures.instruments.memory import PeakMemory
+from fixtures.instruments.recompilations import Recompilations
 from fixtures.machine import tf32
 from fixtures.machine.device import resolve
 from fixtures.machine.environment import settings
@@ -32,7 +33,7 @@ from fixtures.models import images
 from fixtures.models.names import WrongName, resolve_all
 from fixtures.pool import Inference, Key, VariantPool
 from fixtures.recording import Recording
-from fixtures.variants.table import VARIANTS, default_variants
+from fixtures.variants.table import VARIANTS, NoVariant, chosen, default_variants
 from rehearsal.protocol import VERSION as VERSION
 
 UNTIMED_CALLS = 1
@@ -87,9 +88,9 @@ class Side:
         options.add_options(parser.add_argument)
         asked = parser.parse_args(arguments)
         self.missing: dict[str, str] = {}
-        names = asked.variants or default_variants()
+        found = (name for pattern in asked.variants for name in self._variants(pattern))
         asked.models = tuple(name for name in asked.models if self._has_model(name, asked.input_size))
-        asked.variants = tuple(name for name in names if self._has_variant(name))
+        asked.variants = tuple(dict.fromkeys(found if asked.variants else default_variants()))
         self.options = options.read(asked)
         self.device = resolve(self.options.device)
         torch.backends.cudnn.benchmark = self.options.cudnn_benchmark
@@ -179,6 +180,7 @@ class Side:
         """What is counted of an inference, with all that was recorded of the benchmark so far."""
         inference = self._inference(benchmark)
         fields = {**HostWorkCounter(inference, self.device).measure()}
+        fields.update(Recompilations(inference, self.device).measure())
         if self.device.is_cuda:
             fields.update(PeakMemory(inference, self.device).measure())
         self.recording.add_fields(inference.key, fields)
@@ -212,11 +214,12 @@ class Side:
             return False
         return True
 
-    def _has_variant(self, name: str) -> bool:
-        if name in VARIANTS:
-            return True
-        self.missing[name] = f"this checkout has no variant {name!r}"
-        return False
+    def _variants(self, pattern: str) -> tuple[str, ...]:
+        try:
+            return chosen([pattern])
+        except NoVariant:
+            self.missing[pattern] = f"this checkout has no variant {pattern!r}"
+            return ()
 
 
 def _packages() -> dict[str, str]:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 
-from fixtures.variants.precision import ELEVEN_BITS, LARGEST_BOUND, SINGLE
+from fixtures.variants.precision import EIGHT_BITS, ELEVEN_BITS, LARGEST_BOUND, SINGLE
 from tests.docs.pages import ROOT, text
 
 PAGE = text(ROOT / "docs" / "measuring.md")
 
 
 def test_the_table_says_what_is_known_and_allowed():
-    rows = dict(re.findall(r"^\| (FP[^|]+) \| (.+) \|$", PAGE, re.MULTILINE))
-    for row, arithmetic in (("FP16, TF32", ELEVEN_BITS), ("FP32", SINGLE)):
+    rows = dict(re.findall(r"^\| (FP[^|]+|bfloat16) \| (.+) \|$", PAGE, re.MULTILINE))
+    for row, arithmetic in (("FP16, TF32", ELEVEN_BITS), ("bfloat16", EIGHT_BITS), ("FP32", SINGLE)):
         assert rows[row].split(" | ")[1:3] == [f"{arithmetic.known:g}", f"{arithmetic.allowed:g}"]
     assert f"never more than {LARGEST_BOUND:g}" in PAGE
 
@@ -21,6 +21,8 @@ def test_every_models_right_variants_are_within_the_bounds_and_lost_precisions_b
     """The table that `python -m proof.numerics` printed."""
     rows = [line.strip("| ").split(" | ") for line in PAGE.splitlines() if re.match(r"\| `\w+` \| \d+ \| ", line)]
     assert len(rows) >= 15
+    coarser = EIGHT_BITS.roundoff / ELEVEN_BITS.roundoff
+    assert max(float(row[6]) for row in rows) == coarser * EIGHT_BITS.known
     for row in rows:
         single, half, half_for_single, bfloat16 = (float(cell.replace(",", "")) for cell in row[3:])
         assert 1.5 * single < SINGLE.allowed < half_for_single / 2, row

@@ -21,6 +21,7 @@ EXTRA_INFO: Mapping[str, Any] = {
     "api_calls": CALLS,
     "synchronisations": 0,
     "host_device_copies": 0,
+    "recompilations": 0,
     "unrepeatable": 0,
     "host_work": {
         "python_calls": 39900,
@@ -103,6 +104,7 @@ def others(report: Report, metric: str) -> set[Verdict]:
 FAILING = [
     ("synchronisations", {"synchronisations": 1}, {}),
     ("host_device_copies", {"host_device_copies": 1}, {}),
+    ("recompilations", {"recompilations": 1}, {}),
     ("driver_allocations", host_work(driver_allocations=20), {}),
     ("engines", {"details": {"engines": 1, "left_to_pytorch": []}}, {"details": {"engines": 2, "left_to_pytorch": []}}),
     ("left_to_pytorch", {"details": {"engines": 1, "left_to_pytorch": ["aten::silu"]}}, {}),

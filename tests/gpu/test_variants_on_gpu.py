@@ -1,0 +1,66 @@
+"""On a GPU: every variant that only runs when it is named is built as the pool builds it, and is right."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+import torch
+
+from fixtures.machine.device import resolve
+from fixtures.models import images, names, numerics, sensitivity
+from fixtures.models import model as models
+from fixtures.variants.table import VARIANTS, when_named
+from fixtures.variants.variant import BuildInputs
+
+MODEL = "tf_efficientnet_lite0"
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU"),
+]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_gradients():
+    torch.backends.cudnn.benchmark = True
+    with torch.inference_mode():
+        yield
+
+
+@pytest.fixture(scope="module")
+def reference():
+    """The model, the suite's photographs, their logits in FP32 on the CPU, and how it amplifies rounding."""
+    sample = images.find(images.SAMPLE_FOLDER)
+    model = models.load(names.resolve(MODEL), models.Wanted(), sample)
+    pictures = torch.stack([model.transform(images.read(sample.folder / file)) for file in sample.files])
+    logits = model.module(pictures)
+    return model, pictures, logits, sensitivity.amplification(model.module, pictures, logits)
+
+
+@pytest.mark.parametrize("name", [name for name, variant in VARIANTS.items() if variant.by_default is when_named])
+def test_a_variant_on_request_is_right(name, reference):
+    model, pictures, logits, amplification = reference
+    device, variant = resolve("cuda"), VARIANTS[name]
+    if reason := variant.reason_to_skip(device):
+        pytest.skip(reason)
+    assert not variant.broken()
+    batch = pictures.to(device.torch_device, variant.dtype)
+    built: list[Any] = []
+
+    def build():
+        with torch.no_grad():
+            built.append(variant.build(BuildInputs(variant.prepare(model.module, device), batch, pictures)))
+
+    thread = threading.Thread(target=build)
+    thread.start()
+    thread.join()
+    (found,) = built
+    bound = variant.precision.error_bound(device, amplification)
+    run = found.run or (lambda: found.call(batch))
+    for _ in range(3):
+        for result in (run, lambda: found.call(batch), lambda: found.call(batch.flip(0)).flip(0)):
+            numerics.check_outputs(result().float().cpu(), logits, bound)
+    assert found.recompilations is None or found.recompilations() == 0
+    assert torch.backends.cudnn.benchmark
