@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from common import output
 
+JUDGE = "regression.command"
+COMMANDS: Mapping[str, str] = {
+    "history": "regression.report.history",
+    "detectable": "regression.report.detectable",
+    "store": "regression.store.command",
+    "baseline": "regression.baseline.command",
+    "incidents": "regression.incidents.command",
+    "fleet": "regression.fleet.command",
+}
+"""Command to the module whose `main` runs it."""
 # As a shell has it for Ctrl-C.
 INTERRUPTED = 130
 
@@ -17,67 +28,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Names come from files, and a terminal may lack their characters.
         getattr(stream, "reconfigure", lambda **_: None)(errors="backslashreplace")
     arguments = list(sys.argv[1:] if argv is None else argv)
-    command = COMMANDS.get(arguments[0]) if arguments else None
+    module = COMMANDS.get(arguments[0], "") if arguments else ""
     try:
-        return command(arguments[1:]) if command else _judge(arguments)
+        # Only what runs is imported: SciPy and Matplotlib take a while.
+        command = importlib.import_module(module or JUDGE)
+        status: int = command.main(arguments[1:] if module else arguments)
+        return status
     except KeyboardInterrupt:
         print("regression: interrupted", file=sys.stderr)
         return INTERRUPTED
-
-
-# Each imports what it needs only when it runs: SciPy and Matplotlib take a while.
-
-
-def _judge(arguments: Sequence[str]) -> int:
-    from regression import command
-
-    return command.main(arguments)
-
-
-def _history(arguments: Sequence[str]) -> int:
-    from regression.report import history
-
-    return history.main(arguments)
-
-
-def _detectable(arguments: Sequence[str]) -> int:
-    from regression.report import detectable
-
-    return detectable.main(arguments)
-
-
-def _store(arguments: Sequence[str]) -> int:
-    from regression.store import command
-
-    return command.main(arguments)
-
-
-def _baseline(arguments: Sequence[str]) -> int:
-    from regression.baseline import command
-
-    return command.main(arguments)
-
-
-def _incidents(arguments: Sequence[str]) -> int:
-    from regression.incidents import command
-
-    return command.main(arguments)
-
-
-def _fleet(arguments: Sequence[str]) -> int:
-    from regression.fleet import command
-
-    return command.main(arguments)
-
-
-COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {
-    "history": _history,
-    "detectable": _detectable,
-    "store": _store,
-    "baseline": _baseline,
-    "incidents": _incidents,
-    "fleet": _fleet,
-}
 
 
 if __name__ == "__main__":

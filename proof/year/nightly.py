@@ -110,9 +110,8 @@ class Nightly:
         folder = self.scratch / "artifacts"
         for number, gpu in enumerate(GPUS):
             self._job(gpu, night, folder / f"nightly-{number}")
-        day = f"{self.world.first.date().toordinal() + night}"
         jobs = tuple(job.jobs(folder, list(GPUS)))
-        found = plan(Night(day=jobs[0].day or day, jobs=jobs), self.issues.values())
+        found = plan(Night(day=jobs[0].day, jobs=jobs), self.issues.values())
         self.plans.append((night, found))
         self._apply(found)
         self._owner(night)

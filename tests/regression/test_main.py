@@ -239,6 +239,6 @@ def test_ctrl_c_ends_a_command_with_a_word(monkeypatch: pytest.MonkeyPatch, caps
     def interrupted(arguments: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(command.COMMANDS, "history", interrupted)  # type: ignore[arg-type]
+    monkeypatch.setattr("regression.report.history.main", interrupted)
     assert command.main(["history", "store"]) == 130
     assert capsys.readouterr().err == "regression: interrupted\n"
