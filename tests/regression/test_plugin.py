@@ -108,7 +108,8 @@ def test_slower_is_measured_again_stored_and_fails(run_suite, record_baseline, p
         (ID, "latency", "SLOWER")
     ]
     assert told["run"]["path"] == str(night)
-    assert told["repeat"] == f"pytest benchmarks/ -k '[{ID}]' --benchmark-compare"
+    options = "--models=test_efficientnet --variants=eager-fp32 --batch-sizes=1 --device=cpu --weights=seeded"
+    assert told["repeat"] == f"pytest benchmarks/ -k '[{ID}]' {options} --benchmark-compare"
 
 
 def test_report_mode_prints_and_off_says_nothing(run_suite, record_baseline, monkeypatch):
