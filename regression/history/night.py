@@ -9,7 +9,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from regression.metrics import METRICS, OF_THE_MACHINE, Kind, Metric, lookup
+from regression.metrics import METRICS, Kind, Metric, lookup
 from regression.runs import environment
 from regression.runs import read as read_run
 from regression.runs import run as runs
@@ -72,7 +72,7 @@ def of(run: runs.Run, metrics: Sequence[Metric] = METRICS) -> Night:
         _key(name, metric): value
         for name, found in run.benchmarks.items()
         for metric, value in {**found.values, **found.visited}.items()
-        if metric not in OF_THE_MACHINE and metric not in parts
+        if metric not in parts
     }
     alike = {_key(name, metric): how for name, found in run.benchmarks.items() for metric, how in found.alike.items()}
     alike |= {_key(name, metric): VISITS for name, found in run.benchmarks.items() for metric in found.visited}

@@ -11,10 +11,11 @@ from regression.history import night as nights
 from regression.history import pool
 from regression.history.changepoints import DRIFT, STEP
 from regression.history.event import SWAP, Event, History, Short, Swap, measured_alike
+from regression.history.host import excused
 from regression.history.night import Night
 from regression.history.noise import FEWEST
 from regression.history.search import Found, search
-from regression.metrics import METRICS, Kind, Metric
+from regression.metrics import METRICS, OF_THE_MACHINE, Kind, Metric
 from regression.runs import run as runs
 from regression.runs.find import walk
 from regression.runs.marks import left_out_by, read_marks
@@ -89,7 +90,8 @@ def _history(
     series: dict[tuple[str, str], list[Night]] = {}
     for night in group:
         for measured in night.values:
-            if measured[1] in by_key and night.usable(measured[0], by_key[measured[1]]):
+            followed = measured[1] in by_key and measured[1] not in OF_THE_MACHINE
+            if followed and night.usable(measured[0], by_key[measured[1]]):
                 series.setdefault(measured, []).append(night)
     alike = {measured: measured_alike(measured, found) for measured, found in series.items()}
     long_enough = {measured: found for measured, found in alike.items() if len(found) >= FEWEST}
@@ -128,6 +130,8 @@ class Series:
         self.benchmark, self.metric, self.nights = benchmark, metric, found
         self.smallest = max(metric.min_effect, metric.history_min_effect)
         self.values = [night.values[benchmark, metric.key] for night in found]
+        if metric.excused_by:
+            self.values = excused(self.values, [night.values.get((benchmark, metric.excused_by)) for night in found])
         # Only a count may be 0, of which there is no logarithm.
         self.offset = 0.0 if all(self.values) else 1.0
         # What is counted is the same on every GPU of a model.
