@@ -50,13 +50,17 @@ SMALL = (
 @pytest.fixture
 def pytorch_settings():
     """PyTorch's own settings of TF32, before the test and after it, whatever it sets."""
-    cudnn: Any = torch.backends.cudnn
-    places = (torch.backends, cudnn.conv, cudnn.rnn, torch.backends.cuda.matmul)
-    before = [place.fp32_precision for place in places]
-    assert before == ["none", "tf32", "tf32", "none"]
+
+    def reset():
+        backends: Any = torch.backends
+        backends.fp32_precision = "none"
+        # The older names raise where the newer ones alone were set.
+        backends.cudnn.allow_tf32, backends.cuda.matmul.allow_tf32 = True, False
+        backends.cuda.matmul.fp32_precision = "none"
+
+    reset()
     yield
-    for place, value in zip(places, before, strict=True):
-        place.fp32_precision = value
+    reset()
 
 
 @pytest.fixture
