@@ -23,9 +23,9 @@ from tests.regression.recorder import Recorder
 
 pytest_plugins = ["pytester"]
 
-# An inner session that imports these leaves matplotlib half imported, and entry points to importlib_metadata: they come
-# before it. A GPU machine without pygal runs tests/gpu alone.
-for module in ("matplotlib.figure", "pytest_benchmark.histogram"):
+# An inner session that imports these leaves matplotlib half imported, entry points to importlib_metadata, and Python's
+# own distutils to setuptools, which refuses it: they come before it. A GPU machine without pygal runs tests/gpu alone.
+for module in ("matplotlib.figure", "pytest_benchmark.histogram", "setuptools"):
     with contextlib.suppress(ImportError):
         importlib.import_module(module)
 
