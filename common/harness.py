@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from common import marks, output
 from common.marks import Standing
 from common.schema import BASELINE, INTERRUPTED
+from common.stored import mapping
 
 if TYPE_CHECKING:
     import pytest
@@ -492,15 +493,12 @@ def _compact(document: Mapping[str, Any]) -> str:
 
 def interrupted(document: Mapping[str, Any]) -> str:
     """What ended the session of a stored run early; empty where it ran to its end."""
-    suite = document.get("suite")
-    return str(suite.get(INTERRUPTED) or "") if isinstance(suite, dict) else ""
+    return str(mapping(document.get("suite")).get(INTERRUPTED) or "")
 
 
 def failures(document: Mapping[str, Any]) -> Mapping[str, Any]:
     """The benchmarks of a stored run that failed, by id."""
-    suite = document.get("suite")
-    failed = suite.get("failed") if isinstance(suite, dict) else None
-    return failed if isinstance(failed, dict) else {}
+    return mapping(mapping(document.get("suite")).get("failed"))
 
 
 def commit_info(root: Path) -> dict[str, Any]:

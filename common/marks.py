@@ -15,9 +15,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from common import output
+from common import output, stored
 from common.identity import identity
 from common.schema import BASELINE_FILE, MARKS, PERHAPS_BASELINE_FILE
+from common.stored import mapping
 
 SCHEMA = 1
 EXCLUDE, RESTORE, BASELINE, REFRESH = "exclude", "restore", "baseline", "refresh"
@@ -178,13 +179,13 @@ def _standing(
 
 def entry_of(document: Mapping[str, Any], path: Path) -> Entry:
     """What marks need to know of a stored run's JSON."""
-    machine = _mapping(document.get("machine_info"))
+    machine = mapping(document.get("machine_info"))
     return Entry(identity(document), moment(document.get("datetime")), kind_of(machine), named(path))
 
 
 def kind_of(machine: Mapping[str, Any]) -> tuple[str, str, str]:
     """Slug, MIG profile and precision policy of a run's `machine_info`."""
-    gpu, settings = _mapping(machine.get("gpu")), _mapping(machine.get("settings"))
+    gpu, settings = mapping(machine.get("gpu")), mapping(machine.get("settings"))
     said = (gpu.get("slug") or machine.get("slug"), gpu.get("mig"), settings.get("precision_policy"))
     slug, mig, policy = (str(value) if value else "" for value in said)
     return slug, mig, policy
@@ -192,11 +193,7 @@ def kind_of(machine: Mapping[str, Any]) -> tuple[str, str, str]:
 
 def moment(text: Any) -> datetime.datetime:
     """A date and time in ISO 8601; what is none is older than everything."""
-    try:
-        when = datetime.datetime.fromisoformat(text)
-    except (TypeError, ValueError):
-        return NEVER
-    return when if when.tzinfo else when.replace(tzinfo=datetime.UTC)
+    return stored.moment(text) or NEVER
 
 
 def named(path: Path) -> bool:
@@ -307,7 +304,3 @@ def _who() -> str:
         return os.environ.get("GITHUB_ACTOR") or getpass.getuser()
     except (KeyError, OSError, ImportError):
         return ""
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}

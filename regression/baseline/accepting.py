@@ -15,6 +15,7 @@ from typing import Any
 from common import output
 from common.errors import UsageError
 from common.marks import kind_of
+from common.stored import mapping
 from regression.baseline.place import open_place
 from regression.judge.accepted import LABELS, Accepted, WrongAccepted, parse_accepted
 from regression.judge.judge import judge
@@ -180,7 +181,7 @@ def _read(options: argparse.Namespace) -> tuple[list[Failure], str]:
             f"{escaped(source)} is neither a stored run nor the verdict of one that was judged"
             f"{f': {escaped(str(what))}' if what else ''}."
         )
-    return _of_verdict(document, source), str(_mapping(document.get("run")).get("gpu_slug") or "")
+    return _of_verdict(document, source), str(mapping(document.get("run")).get("gpu_slug") or "")
 
 
 def _failures(judgements: Iterable[Judgement]) -> Iterable[Failure]:
@@ -225,7 +226,3 @@ def _date(text: str) -> datetime.date:
 
 def _number(value: Any) -> float | None:
     return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}

@@ -13,6 +13,7 @@ from common import ci
 from common.identity import identity
 from common.marks import excluded
 from common.schema import INTERRUPTED, PERHAPS_BASELINE_FILE, RUN_FILE
+from common.stored import mapping, moment
 from regression.metrics import lookup
 from regression.runs.find import walk
 from regression.runs.marks import read_marks
@@ -55,11 +56,10 @@ class Night:
 
 def of(document: Mapping[str, Any], path: Path) -> Night:
     """The night of a stored run. Raises UnusableRun where it has no place in a fleet."""
-    machine, suite = _mapping(document.get("machine_info")), _mapping(document.get("suite"))
-    try:
-        when = datetime.datetime.fromisoformat(str(document.get("datetime")))
-    except ValueError:
-        raise UnusableRun(path, "`datetime` is not a date and time, so it is no night of a fleet.") from None
+    machine, suite = mapping(document.get("machine_info")), mapping(document.get("suite"))
+    when = moment(str(document.get("datetime")))
+    if when is None:
+        raise UnusableRun(path, "`datetime` is not a date and time, so it is no night of a fleet.")
     slug = lookup(machine, ("gpu", "slug")) or machine.get("slug") or "unknown device"
     records = document.get("benchmarks")
     models: dict[str, str | None] = {}
@@ -74,7 +74,7 @@ def of(document: Mapping[str, Any], path: Path) -> Night:
     for id_ in verdicts:
         models.setdefault(id_, None)
     return Night(
-        when=when if when.tzinfo else when.replace(tzinfo=datetime.UTC),
+        when=when,
         slug=fit(flattened(str(slug))),
         gpu_name=fit(flattened(str(lookup(machine, ("gpu", "name")) or slug))),
         uuid=str(lookup(machine, ("gpu", "uuid")) or ""),
@@ -142,10 +142,6 @@ def _words(raw: object) -> dict[str, dict[str, str]]:
     """Benchmark to metric to a word, of what a stored file says."""
     return {
         escaped(id_): {str(metric): word for metric, word in of_one.items() if isinstance(word, str)}
-        for id_, of_one in _mapping(raw).items()
+        for id_, of_one in mapping(raw).items()
         if isinstance(of_one, dict)
     }
-
-
-def _mapping(raw: object) -> Mapping[str, Any]:
-    return raw if isinstance(raw, dict) else {}

@@ -9,6 +9,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from common.stored import moment
 from regression.metrics import METRICS, Kind, Metric, lookup
 from regression.runs import environment
 from regression.runs import read as read_run
@@ -63,7 +64,7 @@ def read(path: Path, metrics: Sequence[Metric] = METRICS) -> Night:
 
 def of(run: runs.Run, metrics: Sequence[Metric] = METRICS) -> Night:
     """A run that was read already; raises runs.UnusableRun as `read` does."""
-    when = _when(run.datetime)
+    when = moment(run.datetime)
     if when is None:
         raise runs.UnusableRun(run.path, "`datetime` is not a date and time, so it has no place in a history.")
     # The parts of kernel time are relative to a baseline; a history has none.
@@ -123,7 +124,7 @@ def as_json(night: Night) -> dict[str, Any]:
 def from_json(stored: Any, file: Path) -> Night:
     """The night that `as_json` gave, of the run in `file`. ValueError, with a sentence, where it is none."""
     try:
-        when = _when(stored["when"])
+        when = moment(stored["when"])
         slug, mig, policy = (str(part) for part in stored["identity"])
         night = Night(
             file=file,
@@ -159,14 +160,6 @@ def _differences(before: Night, after: Night) -> tuple[environment.Difference, .
 
 def _told(changed: Iterable[environment.Difference]) -> tuple[str, ...]:
     return tuple(f"{change.field} {change.baseline} -> {change.now}" for change in changed)
-
-
-def _when(text: Any) -> datetime.datetime | None:
-    try:
-        when = datetime.datetime.fromisoformat(text)
-    except (TypeError, ValueError):
-        return None
-    return when if when.tzinfo else when.replace(tzinfo=datetime.UTC)
 
 
 @functools.cache

@@ -1,10 +1,11 @@
-"""When a run was stored, and which runs are dated later than that can be."""
+"""Which runs are dated later than they can be."""
 
 from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable
 
+from common.stored import moment
 from regression.runs.run import Run
 from regression.text import count, escaped
 
@@ -12,19 +13,10 @@ from regression.text import count, escaped
 CLOCKS_DIFFER = datetime.timedelta(hours=1)
 
 
-def when(run: Run) -> datetime.datetime | None:
-    """The time of a run, in UTC where it names no zone; None where its date cannot be read."""
-    try:
-        found = datetime.datetime.fromisoformat(run.datetime)
-    except ValueError:
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=datetime.UTC)
-
-
 def from_the_future(runs: Iterable[Run], now: datetime.datetime | None = None) -> list[str]:
     """A sentence where runs are dated later than `now`: their order in the history, and what is oldest, is wrong."""
     latest = (now or datetime.datetime.now(tz=datetime.UTC)) + CLOCKS_DIFFER
-    ahead = [run for run in runs if (date := when(run)) is not None and date > latest]
+    ahead = [run for run in runs if (date := moment(run.datetime)) is not None and date > latest]
     if not ahead:
         return []
     first = ahead[0]

@@ -9,11 +9,11 @@ import stat
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from common.identity import identity
 from common.schema import RENAMED, SCHEMA, version
+from common.stored import mapping
 from regression.metrics import LARGEST_VALUE, METRICS, SMALLEST_VALUE, Kind, Metric, lookup, named_counts
 from regression.runs.kernel_table import kernel_table
 from regression.runs.operator_table import Lists, StoredOperator, operator_table
@@ -34,7 +34,6 @@ OPERATORS = "operators"
 NUMBERS = {Kind.CONTINUOUS: "positive number", Kind.COUNT: "whole number", Kind.ERROR: "number from 0 on"}
 # Of a label: its class in any data set.
 LARGEST_CLASS = 10**9
-EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
 def read(path: Path, metrics: Sequence[Metric] = METRICS) -> Run:
@@ -47,7 +46,7 @@ def parse(document: Mapping[str, Any], path: Path, metrics: Sequence[Metric] = M
     records = document.get("benchmarks")
     if not isinstance(records, list):
         raise UnusableRun(path, "has no list `benchmarks`, so pytest-benchmark did not store it; give a stored run.")
-    suite = _mapping(document.get("suite"))
+    suite = mapping(document.get("suite"))
     renamed = RENAMED.get(_schema(suite, path), {})
     problems: list[str] = []
     lists = Lists.of(suite)
@@ -64,8 +63,8 @@ def parse(document: Mapping[str, Any], path: Path, metrics: Sequence[Metric] = M
         path=path,
         identity=escaped(identity(document)),
         datetime=datetime,
-        machine=_mapping(document.get("machine_info")),
-        commit=_mapping(document.get("commit_info")),
+        machine=mapping(document.get("machine_info")),
+        commit=mapping(document.get("commit_info")),
         benchmarks=benchmarks,
         selected=None if selected is None else frozenset(selected),
         deselected=suite["deselected"] if type(suite.get("deselected")) is int else 0,
@@ -73,7 +72,7 @@ def parse(document: Mapping[str, Any], path: Path, metrics: Sequence[Metric] = M
         failed=_sentences(suite.get("failed")),
         labels=_labels(suite.get("labels"), problems),
         confirmations=_confirmations(suite.get("confirmations"), problems, metrics, lists, renamed),
-        verdicts={key: _sentences(value) for key, value in _mapping(suite.get("verdicts")).items()},
+        verdicts={key: _sentences(value) for key, value in mapping(suite.get("verdicts")).items()},
         suite=suite,
         problems=tuple(LeftOut(path, problem) for problem in problems),
     )
@@ -156,7 +155,7 @@ def _benchmark(
     absent: dict[str, str] = {}
     parts: dict[str, Mapping[str, int]] = {}
     alike: dict[str, tuple[str, ...]] = {}
-    extra_info = _mapping(record.get("extra_info"))
+    extra_info = mapping(record.get("extra_info"))
     operators = _operators(id_, extra_info.get(OPERATORS), problems, lists)
     for metric in metrics:
         if not metric.path:
@@ -187,13 +186,13 @@ def _benchmark(
             problems.append(f"{id_}: `{where}` is {escaped(str(raw)[:40])}, not a positive number; left out.")
     return Benchmark(
         id=id_,
-        params={key: escaped(str(value)[:100]) for key, value in _mapping(record.get("params")).items()},
+        params={key: escaped(str(value)[:100]) for key, value in mapping(record.get("params")).items()},
         values=values,
         visited=from_visits,
         absent=absent,
         parts=parts,
         alike=alike,
-        round_spread=_round_spread(_mapping(record.get("stats"))),
+        round_spread=_round_spread(mapping(record.get("stats"))),
         kernels=_kernels(extra_info, lists.kernels),
         operators=operators,
         disturbances=_disturbances(extra_info.get("gpu_state")),
@@ -232,7 +231,7 @@ def _kernels(extra_info: Mapping[str, Any], names: Sequence[str]) -> int | None:
 def _disturbances(samples: Any) -> tuple[str, ...]:
     found: set[str] = set()
     for sample in samples if isinstance(samples, list) else []:
-        sample = _mapping(sample)
+        sample = mapping(sample)
         found |= DISTURBING & set(_texts(sample.get("throttle_reasons")) or ())
         others = sample.get("other_processes")
         if _number(others) is not None or (isinstance(others, list) and others):
@@ -242,12 +241,12 @@ def _disturbances(samples: Any) -> tuple[str, ...]:
 
 def _labels(raw: Any, problems: list[str]) -> dict[str, Label]:
     labels = {}
-    for id_, value in _mapping(raw).items():
-        fields = _mapping(value)
+    for id_, value in mapping(raw).items():
+        fields = mapping(value)
         passed, message, error = fields.get("passed"), fields.get("message"), fields.get("relative_error")
         if not isinstance(passed, bool):
             continue
-        stored = {escaped(file): _image_label(_mapping(one)) for file, one in _mapping(fields.get("images")).items()}
+        stored = {escaped(file): _image_label(mapping(one)) for file, one in mapping(fields.get("images")).items()}
         images = {file: image for file, image in stored.items() if image is not None}
         if len(images) < len(stored):
             wrong = next(file for file, image in stored.items() if image is None)
@@ -285,7 +284,7 @@ def _confirmations(
     from_visits = {metric.visited[-1]: metric.key for metric in metrics if metric.visited}
     confirmations = []
     for number, item in enumerate(raw if isinstance(raw, list) else []):
-        measured = _mapping(_mapping(item).get("benchmarks"))
+        measured = mapping(mapping(item).get("benchmarks"))
         if not measured:
             problems.append(f"`suite.confirmations[{number}]` has no `benchmarks` and is left out.")
             continue
@@ -321,7 +320,7 @@ def _number(raw: Any) -> float | None:
 
 def _renamed(raw: Any, names: Mapping[str, str]) -> Mapping[str, Any]:
     """The fields under the names that this schema gives them."""
-    fields = _mapping(raw)
+    fields = mapping(raw)
     return {names.get(name, name): value for name, value in fields.items()} if names else fields
 
 
@@ -344,13 +343,9 @@ def _schema(suite: Mapping[str, Any], path: Path) -> int:
     return found
 
 
-def _mapping(raw: Any) -> Mapping[str, Any]:
-    return raw if isinstance(raw, dict) else EMPTY
-
-
 def _texts(raw: Any) -> list[str] | None:
     return [escaped(item) for item in raw if isinstance(item, str)] if isinstance(raw, list) else None
 
 
 def _sentences(raw: Any) -> dict[str, str]:
-    return {escaped(key): escaped(value) if isinstance(value, str) else "" for key, value in _mapping(raw).items()}
+    return {escaped(key): escaped(value) if isinstance(value, str) else "" for key, value in mapping(raw).items()}
