@@ -221,6 +221,8 @@ def _of_host_work(key: str, title: str, *alike: tuple[str, ...], **rules: Any) -
 OF_FIRST_REQUESTS = Spread(process=0.08, process_df=8, unseen=0.3, day=0.03, gpu=0.03)
 OF_PROCESS_MEMORY = Spread(process=0.01, process_df=8, unseen=0.05, day=0.005, gpu=0.01)
 
+OF_MIXTURES = Spread(process=0.02, process_df=3, unseen=0.1, day=0.01, gpu=0.01)
+
 
 def _of_first_request(key: str, title: str, field: str) -> Metric:
     """A time of a process that starts, from the question `cold-start`."""
@@ -540,6 +542,32 @@ METRICS: tuple[Metric, ...] = (
         title="calls until steady",
         path=("extra_info", "calls_until_steady"),
         kind=Kind.COUNT,
+        of_questions=True,
+    ),
+    Metric(
+        key="mixture_latency",
+        title="mixture latency",
+        unit="s",
+        path=("extra_info", "mixture_latency_s"),
+        judged=True,
+        of_questions=True,
+        spread=OF_MIXTURES,
+        min_effect=0.1,
+        worth_knowing=0.5,
+        excused_by="host_calibration",
+        share=0.02,
+    ),
+    Metric(
+        key="mixture_over_alone",
+        title="mixture over alone",
+        path=("extra_info", "mixture_over_alone"),
+        of_questions=True,
+    ),
+    Metric(
+        key="first_call_of_size",
+        title="first call of a size",
+        unit="s",
+        path=("extra_info", "first_call_of_size_s"),
         of_questions=True,
     ),
     Metric(
