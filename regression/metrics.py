@@ -215,6 +215,23 @@ def _of_host_work(key: str, title: str, *alike: tuple[str, ...], **rules: Any) -
     )
 
 
+def _of_growth(side: str, title: str, min_growth: float) -> Metric:
+    """Bytes per 1,000 calls, from the question `memory-growth`: unchanged code has 0."""
+    return Metric(
+        key=f"{side}_growth",
+        title=title,
+        unit="B",
+        path=("extra_info", f"{side}_growth_bytes"),
+        kind=Kind.COUNT,
+        judged=True,
+        fails=Fails.MORE,
+        min_growth=min_growth,
+        of_questions=True,
+        optional=True,
+        history_noise=0.0003,
+    )
+
+
 METRICS: tuple[Metric, ...] = (
     Metric(
         key="kernel_time",
@@ -489,6 +506,9 @@ METRICS: tuple[Metric, ...] = (
         history_noise=0.2,
         history_min_effect=0.5,
     ),
+    # half of the smallest leaks that must be found, 1 KB of the host's memory a call and 4 KB of the GPU's
+    _of_growth("host", "host memory growth", 512_000),
+    _of_growth("gpu", "GPU memory growth", 2_048_000),
     Metric(
         key="host_calibration",
         title="host calibration",
