@@ -335,13 +335,17 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 class Saving:
     """Writes the session's run in pytest-benchmark's place: whole or not at all, as it grows, and as it ended.
 
+    Args:
+        has_more: whether the run holds results that are none of pytest-benchmark's.
+
     Attributes:
         file: where the run lies in the storage; None until it does.
         problems: sentences on what could not be written.
     """
 
-    def __init__(self, config: pytest.Config, session: Any) -> None:
+    def __init__(self, config: pytest.Config, session: Any, has_more: Callable[[], bool] = lambda: False) -> None:
         self.measured = Measured(config, session)
+        self._has_more = has_more
         self.file: Path | None = None
         self.problems: list[str] = []
         self._config, self._session = config, session
@@ -378,7 +382,7 @@ class Saving:
         logger = self._session.logger
         if not (self._name or self._json):
             return
-        if not self._session.benchmarks:
+        if not self._session.benchmarks and not self._has_more():
             if not self._session.disabled:
                 logger.warning("Not saving anything, no benchmarks have been run!")
             return
@@ -423,7 +427,8 @@ class Saving:
             self._report(f"not everything could be written: {error}")
 
     def _has_results(self) -> bool:
-        return any(benchmark and not benchmark.has_error for benchmark in self._session.benchmarks)
+        timed = any(benchmark and not benchmark.has_error for benchmark in self._session.benchmarks)
+        return timed or self._has_more()
 
     def _write_json(self, died: str = "") -> None:
         text = json.dumps(self._document(died, with_rounds=True), indent=4) + "\n"
@@ -466,11 +471,11 @@ class Saving:
         return document
 
 
-def keep_runs(config: pytest.Config) -> None:
-    """From now on, the session's runs are written by `Saving`."""
+def keep_runs(config: pytest.Config, has_more: Callable[[], bool] = lambda: False) -> None:
+    """From now on, the session's runs are written by `Saving`, also where `has_more` results than latencies."""
     session = config.pluginmanager.get_plugin("pytest-benchmark")
     if session is not None and saving_of(config) is None:
-        config.pluginmanager.register(Saving(config, session), SAVING)
+        config.pluginmanager.register(Saving(config, session, has_more), SAVING)
 
 
 def saving_of(config: pytest.Config) -> Saving | None:

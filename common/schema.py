@@ -21,6 +21,9 @@ BASELINE = "baseline"
 INTERRUPTED = "interrupted"
 """The field of `suite` that says what ended a session early, and while doing what; absent where it ran to its end."""
 
+QUESTIONS = "questions"
+"""The field of `suite` that lists what is asked of variants beside their latency, each as a benchmark without one."""
+
 RUN_ID = "run_id"
 """The field of `suite` that tells the session's run from all others, the same in each of its copies."""
 

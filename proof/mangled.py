@@ -68,6 +68,9 @@ def documents() -> list[str]:
 
 def _noisy(document: dict[str, Any], hour: int, random_: random.Random) -> dict[str, Any]:
     document["datetime"] = f"2026-11-25T{23 - hour:02d}:00:00+00:00"
+    asked = {"first_call_s": 0.5, "first_answer_s": 3.0, "host_peak_bytes": 2 * 10**9, "calls_until_steady": 3}
+    question = {"param": "efficientnet_b0-eager-fp32-cold-start", "params": {}, "extra_info": asked}
+    document["suite"]["questions"] = [question]
     for record in document["benchmarks"]:
         factor = math.exp(random_.gauss(0, PROCESS_NOISE))
         fields = record["extra_info"]
@@ -139,7 +142,9 @@ def _choose(places: Sequence[Place], random_: random.Random) -> Place:
 
 
 def _is_measured(place: Place) -> bool:
-    return place[0] == "benchmarks" or place[:2] in (("suite", "labels"), ("suite", "confirmations"))
+    return place[0] == "benchmarks" or place[:2] in (
+        ("suite", "labels"), ("suite", "questions"), ("suite", "confirmations")
+    )  # fmt: skip
 
 
 def _put(document: Any, place: Place, value: Any) -> None:

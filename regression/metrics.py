@@ -133,6 +133,8 @@ class Metric:
     """Fields of the stored benchmark: only values with the same are compared."""
     empty_is_none: bool = False
     """Whether an empty list of names stands for a count that is not known."""
+    of_questions: bool = False
+    """Whether entries of `suite.questions` alone have it. A baseline without any of them lacks nothing."""
     optional: bool = False
     """Whether a run may lack it although the baseline has it; the report notes that."""
     history_noise: float = 0.0
@@ -212,6 +214,46 @@ def _of_host_work(key: str, title: str, *alike: tuple[str, ...], **rules: Any) -
         judged=True,
         optional=True,
         **rules,
+    )
+
+
+# Guesses: nothing of it has been measured on a GPU yet (docs/method.md).
+OF_FIRST_REQUESTS = Spread(process=0.08, process_df=8, unseen=0.3, day=0.03, gpu=0.03)
+OF_PROCESS_MEMORY = Spread(process=0.01, process_df=8, unseen=0.05, day=0.005, gpu=0.01)
+
+
+def _of_first_request(key: str, title: str, field: str) -> Metric:
+    """A time of a process that starts, from the question `cold-start`."""
+    return Metric(
+        key=key,
+        title=title,
+        unit="s",
+        path=("extra_info", field),
+        judged=True,
+        of_questions=True,
+        spread=OF_FIRST_REQUESTS,
+        min_effect=0.25,
+        worth_knowing=1.0,
+        share=0.02,
+        history_min_effect=0.25,
+    )
+
+
+def _of_process_memory(key: str, title: str, field: str) -> Metric:
+    """Memory of a process that starts, from the question `cold-start`."""
+    return Metric(
+        key=key,
+        title=title,
+        unit="B",
+        path=("extra_info", field),
+        judged=True,
+        of_questions=True,
+        spread=OF_PROCESS_MEMORY,
+        min_effect=0.1,
+        worth_knowing=0.25,
+        share=0.01,
+        optional=True,
+        history_min_effect=0.1,
     )
 
 
@@ -505,6 +547,17 @@ METRICS: tuple[Metric, ...] = (
         path=("extra_info", "latency_quantiles_s", "99"),
         history_noise=0.2,
         history_min_effect=0.5,
+    ),
+    _of_first_request("first_call", "first call", "first_call_s"),
+    _of_first_request("first_answer", "time to first answer", "first_answer_s"),
+    _of_process_memory("host_memory", "host memory", "host_peak_bytes"),
+    _of_process_memory("gpu_memory", "GPU memory", "gpu_memory_bytes"),
+    Metric(
+        key="calls_until_steady",
+        title="calls until steady",
+        path=("extra_info", "calls_until_steady"),
+        kind=Kind.COUNT,
+        of_questions=True,
     ),
     # half of the smallest leaks that must be found, 1 KB of the host's memory a call and 4 KB of the GPU's
     _of_growth("host", "host memory growth", 512_000),

@@ -7,12 +7,13 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from common import processes
-from common.schema import OWN_PROCESSES, STORE
+from common.schema import OWN_PROCESSES, QUESTIONS, STORE
+from common.stored import mapping
 from regression.metrics import Metric, lookup
 
 
@@ -70,11 +71,16 @@ def measure(
         return run
 
 
-def confirmation(run: dict[str, Any], controls: Sequence[str], metrics: Sequence[Metric]) -> dict[str, Any]:
+def confirmation(
+    run: dict[str, Any], controls: Sequence[str], metrics: Sequence[Metric], of: Container[str] | None = None
+) -> dict[str, Any]:
     """What a stored run keeps of a fresh process, an entry of `suite.confirmations`.
 
     Of each benchmark it keeps what is judged and can fail, and what excuses a judged metric. Operators point into the
     lists of the process's own `suite`, until `add_confirmation` puts the entry into a stored run.
+
+    Args:
+        of: ids of the benchmarks that it keeps, if not of all.
     """
     excusing = {metric.excused_by for metric in metrics}
     kept = [metric for metric in metrics if metric.is_confirmed or metric.key in excusing]
@@ -87,9 +93,15 @@ def confirmation(run: dict[str, Any], controls: Sequence[str], metrics: Sequence
             record["param"]: {
                 field: value for field, path in paths.items() if (value := lookup(record, path)) is not None
             }
-            for record in run["benchmarks"]
+            for record in records(run)
+            if of is None or record["param"] in of
         },
     }
+
+
+def records(run: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The records of a stored run's benchmarks, and of its questions."""
+    return [*run["benchmarks"], *mapping(run.get("suite")).get(QUESTIONS, ())]
 
 
 def add_confirmation(document: dict[str, Any], entry: dict[str, Any], suite: Mapping[str, Any]) -> None:
@@ -103,10 +115,15 @@ def replace_record(document: dict[str, Any], record: dict[str, Any], suite: Mapp
 
     Args:
         document: the stored run, changed in place.
-        record: the benchmark as a fresh process stored it, without the rounds' data if the document has none.
+        record: the benchmark or question as a fresh process stored it, without the rounds' data if the document has
+            none.
         suite: that process's `suite`, into whose lists the record's tables point.
     """
     record = record | {"extra_info": _pointing_into(document["suite"], record["extra_info"], suite)}
+    asked = document["suite"].get(QUESTIONS, [])
+    for number, first in enumerate(asked):
+        if first["param"] == record["param"]:
+            asked[number] = record
     for number, first in enumerate(document["benchmarks"]):
         if first["param"] == record["param"]:
             if "data" not in first["stats"]:

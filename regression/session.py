@@ -177,7 +177,7 @@ class _Judging:
             again = parse(measured, THIS_RUN, self.rules.metrics).benchmarks
             calm = [name for name in disturbed if name in again and not again[name].disturbances]
             self.additions.remeasured += [
-                (record, measured["suite"]) for record in measured["benchmarks"] if record["param"] in calm
+                (record, measured["suite"]) for record in rerun.records(measured) if record["param"] in calm
             ]
             disturbed = [name for name in disturbed if name not in calm]
 
@@ -187,8 +187,7 @@ class _Judging:
         for number in range(1, CONFIRMATIONS + 1):
             measured = self._repeat(run, f"{what}, {number} of {CONFIRMATIONS}", "confirming")
             if measured is not None:
-                measured["benchmarks"] = [record for record in measured["benchmarks"] if record["param"] in kept]
-                entry = rerun.confirmation(measured, controls, self.rules.metrics)
+                entry = rerun.confirmation(measured, controls, self.rules.metrics, kept)
                 disturbed = list(parse(measured, THIS_RUN, self.rules.metrics).disturbances)
                 entry |= {"disturbed": disturbed} if disturbed else {}
                 self.additions.confirmations.append((entry, measured["suite"]))

@@ -77,6 +77,8 @@ def lacking(baselines: Sequence[Run]) -> list[str]:
     records = [one for run in baselines for one in run.benchmarks.values()]
     said = []
     for metric in METRICS:
+        if metric.of_questions:
+            continue
         if metric.judged and metric.path and not any(metric.key in one.values for one in records):
             said.append(f"{metric.title}, which none of its runs measured")
         if metric.judged and metric.visited and not any(metric.key in one.visited for one in records):

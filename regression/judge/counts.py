@@ -77,8 +77,10 @@ def judge_counts(metric: Metric, run: Run, baselines: Sequence[Run], ids: Sequen
 
 
 def not_compared(metrics: Sequence[Metric], run: Run, baselines: Sequence[Run], known: Known) -> Iterable[str]:
-    """A sentence for the counts that cannot be judged although one side has them."""
-    counts = [metric for metric in metrics if metric.judged and metric.kind is not Kind.CONTINUOUS]
+    """A sentence for the counts that cannot be judged although one side has them, and for what only questions have."""
+    counts = [
+        metric for metric in metrics if metric.judged and (metric.kind is not Kind.CONTINUOUS or metric.of_questions)
+    ]
     before = {metric.key: known.in_baseline(metric, disturbed=True).keys() for metric in counts}
     now = {
         metric.key: {id_ for id_, benchmark in run.benchmarks.items() if metric.key in benchmark.values}

@@ -162,10 +162,10 @@ def _new(run: Run, baselines: Sequence[Run], metrics: Sequence[Metric], known: K
         before = known.in_baseline(metric)
         only_disturbed = known.in_baseline(metric, disturbed=True)
         is_exact = metric.kind is not Kind.CONTINUOUS
-        if is_exact and baselines and not only_disturbed:
+        if (is_exact or metric.of_questions) and baselines and not only_disturbed:
             continue  # `not_compared` says it once
         for id_, item in run.benchmarks.items():
-            if is_exact and baselines and id_ not in in_baselines:
+            if is_exact and not metric.of_questions and baselines and id_ not in in_baselines:
                 continue  # its times say that it is new
             if id_ not in before and metric.key in item.values:
                 yield Judgement(
@@ -292,7 +292,7 @@ def _notes(run: Run, baselines: Sequence[Run]) -> Iterable[str]:
         yield f"{count(disturbed, 'measurement')} of the baseline were taken on a disturbed GPU and are not used."
     yield from renamed.notes(run, baselines)
     if run.selected is None:
-        gone = {id_ for baseline in baselines for id_ in baseline.benchmarks} - run.benchmarks.keys()
+        gone = {id_ for baseline in baselines for id_ in baseline.measured} - run.benchmarks.keys()
         if gone:
             yield (
                 f"{count(len(gone), 'benchmark')} of the baseline are not in this run, "

@@ -14,7 +14,7 @@ MOST_NAMED = 3
 
 def notes(run: Run, baselines: Sequence[Run]) -> Iterable[str]:
     """Sentences on what is gone: renamed, as it seems, or not there any more."""
-    before = {id_: one for baseline in baselines for id_, one in baseline.benchmarks.items()}
+    before = {id_: one for baseline in baselines for id_, one in baseline.benchmarks.items() if not one.is_question}
     known = {*run.benchmarks, *(run.selected or ()), *run.skipped, *run.failed}
     gone = {id_: one for id_, one in before.items() if id_ not in known}
     if not gone:

@@ -72,7 +72,8 @@ def find(baselines: Sequence[Run], metrics: Sequence[Metric] = METRICS) -> Split
     if len(runs) < 2 * FEWEST_RUNS:
         return None
     sides = _sides(runs)
-    judged = [m for m in metrics if m.judged and m.kind is Kind.CONTINUOUS and m.spread and not m.part_of]
+    judged = [m for m in metrics if m.judged and m.kind is Kind.CONTINUOUS and m.spread]
+    judged = [m for m in judged if not m.part_of and not m.of_questions]
     found = []
     for metric in judged:
         logs = _logs(runs, metric)

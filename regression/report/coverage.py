@@ -34,13 +34,13 @@ class Coverage:
     shared: tuple[Row, ...]
     """What is UNSURE of all benchmarks together, which is no measurement of its own."""
     known: int
-    """Benchmarks of the baseline."""
+    """Benchmarks of the baseline, questions aside."""
     absent: tuple[str, ...]
-    """Benchmarks of the baseline that this run did not select."""
+    """Benchmarks of the baseline that this run did not select, questions aside."""
     broken: tuple[str, ...]
     """Benchmarks that failed and are not MISSING, since the baseline does not have them."""
     benchmarks: int
-    """Benchmarks of this run."""
+    """Benchmarks of this run, questions aside."""
     labels_checked: int
     labels_wrong: int
     skipped: int
@@ -94,7 +94,8 @@ def coverage(
     missing = {row.benchmark for row in rows if row.verdict is Verdict.MISSING}
     # What is said of all benchmarks together is no measurement of its own.
     measured = [row for row in rows if row.verdict is not Verdict.MISSING and row.benchmark in run.benchmarks]
-    known = {id_ for baseline in baselines for id_ in baseline.benchmarks}
+    # A question that a run does not ask is left out by intention.
+    known = {id_ for baseline in baselines for id_ in baseline.measured}
     unsure = [row for row in measured if row.verdict is Verdict.UNSURE]
     return Coverage(
         measured=len(measured),
@@ -107,7 +108,7 @@ def coverage(
         known=len(known),
         absent=tuple(sorted(known - run.benchmarks.keys() - missing)),
         broken=tuple(id_ for id_ in run.failed if id_ not in missing),
-        benchmarks=len(run.benchmarks),
+        benchmarks=len(run.measured),
         labels_checked=len(run.labels),
         labels_wrong=len(wrong_labels),
         skipped=len(run.skipped),

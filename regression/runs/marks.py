@@ -58,7 +58,7 @@ def limit(run: Run, standing: Standing = WHOLE) -> Run:
         run,
         benchmarks={id_: one for id_, one in run.benchmarks.items() if id_ in counting},
         labels={id_: one for id_, one in run.labels.items() if id_ in counting},
-        timed=frozenset(run.benchmarks),
+        timed=run.measured,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import re
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from common.identity import identity
-from common.schema import RENAMED, SCHEMA, version
+from common.schema import QUESTIONS, RENAMED, SCHEMA, version
 from common.stored import mapping
 from regression.metrics import LARGEST_VALUE, METRICS, SMALLEST_VALUE, Kind, Metric, lookup, named_counts
 from regression.runs.kernel_table import kernel_table
@@ -50,7 +51,7 @@ def parse(document: Mapping[str, Any], path: Path, metrics: Sequence[Metric] = M
     renamed = RENAMED.get(_schema(suite, path), {})
     problems: list[str] = []
     lists = Lists.of(suite)
-    benchmarks = _benchmarks(records, problems, metrics, lists, renamed)
+    benchmarks = _benchmarks(records, _questions(suite, problems), problems, metrics, lists, renamed)
     selected = _texts(suite.get("selected"))
     if not benchmarks and not selected:
         more = f" ({problems[0]})" if problems else ""
@@ -120,8 +121,27 @@ def decode(raw: bytes, path: Path) -> Mapping[str, Any]:
     return document
 
 
+def _questions(suite: Mapping[str, Any], problems: list[str]) -> list[Any]:
+    """The entries of `suite.questions` as benchmarks that have no statistics; none in older runs."""
+    stored = suite.get(QUESTIONS)
+    if stored is not None and not isinstance(stored, list):
+        problems.append(f"`suite.{QUESTIONS}` is {escaped(str(stored)[:40])}, not a list; left out.")
+    found = []
+    for number, record in enumerate(stored if isinstance(stored, list) else []):
+        if isinstance(record, dict) and isinstance(record.get("param"), str) and record["param"]:
+            found.append({name: record.get(name) for name in ("param", "params", "extra_info")})
+        else:
+            problems.append(f"`suite.{QUESTIONS}[{number}]` has no `param` and is left out.")
+    return found
+
+
 def _benchmarks(
-    records: list[Any], problems: list[str], metrics: Sequence[Metric], lists: Lists, renamed: Mapping[str, str]
+    records: list[Any],
+    questions: list[Any],
+    problems: list[str],
+    metrics: Sequence[Metric],
+    lists: Lists,
+    renamed: Mapping[str, str],
 ) -> dict[str, Benchmark]:
     params = Counter(
         record["param"] for record in records if isinstance(record, dict) and isinstance(record.get("param"), str)
@@ -139,9 +159,18 @@ def _benchmarks(
             continue
         record = {**record, "extra_info": _renamed(record.get("extra_info"), renamed)}
         read_ones.append(_benchmark(escaped(id_), record, problems, metrics, lists))
+    for record in questions:
+        record = {**record, "extra_info": _renamed(record["extra_info"], renamed)}
+        found = _benchmark(escaped(record["param"]), record, problems, metrics, lists)
+        read_ones.append(dataclasses.replace(found, is_question=True))
     counts = Counter(benchmark.id for benchmark in read_ones)
+    asked = {escaped(record["param"]) for record in questions}
+
+    def where(id_: str) -> str:
+        return f"`benchmarks` and `suite.{QUESTIONS}` hold" if id_ in asked else "`benchmarks` holds"
+
     problems += [
-        f"`benchmarks` holds {id_} {count} times; which one counts is not known, so all are left out."
+        f"{where(id_)} {id_} {count} times; which one counts is not known, so all are left out."
         for id_, count in counts.items()
         if count > 1
     ]

@@ -57,6 +57,8 @@ class Benchmark:
     operators: tuple[StoredOperator, ...] = dataclasses.field(default=(), repr=False)
     """Of one inference, in the order of execution; empty where they are not known."""
     disturbances: tuple[str, ...] = ()
+    is_question: bool = False
+    """Whether it is an entry of `suite.questions`: no latency is measured of it."""
     extra_info: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
 
 
@@ -125,6 +127,11 @@ class Run:
     """All that it timed, where `benchmarks` holds only those that it counts for."""
 
     @property
+    def measured(self) -> frozenset[str]:
+        """Ids of the benchmarks that are no questions."""
+        return frozenset(id_ for id_, one in self.benchmarks.items() if not one.is_question)
+
+    @property
     def interrupted(self) -> str:
         """What ended the session early, and while doing what; empty where it ran to its end."""
         reason = self.suite.get(INTERRUPTED)
@@ -145,7 +152,7 @@ class Run:
     @property
     def place(self) -> Hashable:
         """What decides where in a GPU's memory engines lie: the GPU, and all that was built; empty on a CPU."""
-        return (self.gpu, self.timed or frozenset(self.benchmarks)) if self.gpu else ""
+        return (self.gpu, self.timed or self.measured) if self.gpu else ""
 
     @property
     def day(self) -> str:

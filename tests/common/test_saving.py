@@ -24,6 +24,9 @@ def test_first(benchmark):
 
 def test_second(benchmark):
     {second}
+
+def test_other():
+    pass
 """
 CONFTEST = """
 from common import harness
@@ -45,8 +48,10 @@ OPTIONS = ("--benchmark-storage=file://store", "--benchmark-max-time=0.001", "--
 def start(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
     """Starts a real session of two benchmarks whose runs are kept; `second` is what the second does."""
 
-    def run(*arguments: str, second: str = "benchmark(lambda: None)", **options: Any) -> subprocess.Popen[str]:
-        (tmp_path / "conftest.py").write_text(CONFTEST)
+    def run(
+        *arguments: str, second: str = "benchmark(lambda: None)", conftest: str = CONFTEST, **options: Any
+    ) -> subprocess.Popen[str]:
+        (tmp_path / "conftest.py").write_text(conftest)
         (tmp_path / "pytest.ini").write_text(f"[pytest]\naddopts = -p common.harness\npythonpath = {ROOT}\n")
         (tmp_path / "test_two.py").write_text(TWO.format(second=second))
         environment = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
@@ -235,3 +240,14 @@ def test_a_link_stays_one_and_a_device_a_device(tmp_path: Path) -> None:
     assert (tmp_path / "link.json").is_symlink() and (tmp_path / "real.json").read_text() == "newer"
     output.write(Path("/dev/null"), "gone")
     assert not Path("/dev/null").is_file()
+
+
+def test_results_that_are_no_latencies_are_a_run_as_well(tmp_path: Path, start: Callable[..., Any]) -> None:
+    """A session without any benchmark stores what else it has, and nothing where it has nothing."""
+    more = CONFTEST.replace("harness.keep_runs(session.config)", "harness.keep_runs(session.config, lambda: MORE)")
+    for has_more in (False, True):
+        process = start("--benchmark-save=night", "-k", "other", conftest=f"MORE = {has_more}\n{more}")
+        said = process.communicate()[0]
+        assert ("no benchmarks have been run" in said) is not has_more
+        assert len(list(tmp_path.glob("store/*/*_night.json"))) == has_more
+    assert names(tmp_path / "run.json") == []

@@ -101,7 +101,7 @@ def test_the_code_says_what_comes_out_by_hand() -> None:
 
 def test_the_page_says_what_is_in_the_table_of_metrics() -> None:
     rows = {line.split("|")[1].strip(): line for line in PAGE.splitlines() if line.startswith("| ")}
-    judged = [metric for metric in METRICS if metric.share]
+    judged = [metric for metric in METRICS if metric.share and not metric.of_questions]
     spreads = [metric.spread for metric in judged if metric.spread is not None]
 
     def process(spread: Spread) -> str:
@@ -123,3 +123,14 @@ def test_the_page_says_what_is_in_the_table_of_metrics() -> None:
         "share of the error": [f"{metric.share:g}" for metric in judged],
     }.items():
         assert [cell.strip() for cell in rows[title].split("|")[2 : 2 + len(judged)]] == values
+
+
+def test_the_page_says_the_priors_of_questions() -> None:
+    rows = {line.split("|")[1].strip(): line for line in PAGE.splitlines() if line.startswith("| ")}
+    for metric in METRICS:
+        if metric.of_questions and metric.spread is not None:
+            spread = metric.spread
+            shares = (spread.process, spread.unseen, spread.day, spread.gpu, metric.min_effect, metric.worth_knowing)
+            process, *others = (f"{share * 100:g} %" for share in shares)
+            said = [process, f"{spread.process_df:g}", *others, f"{metric.share:g}"]
+            assert [cell.strip() for cell in rows[metric.title].split("|")[2:-1]] == said
