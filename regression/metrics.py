@@ -373,6 +373,9 @@ METRICS: tuple[Metric, ...] = (
         optional=True,
         history_noise=0.0003,
     ),
+    # half of the smallest leaks that must be found, 1 KB of the host's memory a call and 4 KB of the GPU's
+    _of_growth("host", "host memory growth", 512_000),
+    _of_growth("gpu", "GPU memory growth", 2_048_000),
     _of_host_work(
         "driver_allocations",
         "driver allocations",
@@ -559,9 +562,6 @@ METRICS: tuple[Metric, ...] = (
         kind=Kind.COUNT,
         of_questions=True,
     ),
-    # half of the smallest leaks that must be found, 1 KB of the host's memory a call and 4 KB of the GPU's
-    _of_growth("host", "host memory growth", 512_000),
-    _of_growth("gpu", "GPU memory growth", 2_048_000),
     Metric(
         key="host_calibration",
         title="host calibration",
