@@ -257,7 +257,7 @@ def _of_process_memory(key: str, title: str, field: str) -> Metric:
     )
 
 
-def _of_growth(side: str, title: str, min_growth: float) -> Metric:
+def _of_growth(side: str, title: str, min_growth: float, *, optional: bool = False) -> Metric:
     """Bytes per 1,000 calls, from the question `memory-growth`: unchanged code has 0."""
     return Metric(
         key=f"{side}_growth",
@@ -269,7 +269,7 @@ def _of_growth(side: str, title: str, min_growth: float) -> Metric:
         fails=Fails.MORE,
         min_growth=min_growth,
         of_questions=True,
-        optional=True,
+        optional=optional,
         history_noise=0.0003,
     )
 
@@ -375,7 +375,7 @@ METRICS: tuple[Metric, ...] = (
     ),
     # half of the smallest leaks that must be found, 1 KB of the host's memory a call and 4 KB of the GPU's
     _of_growth("host", "host memory growth", 512_000),
-    _of_growth("gpu", "GPU memory growth", 2_048_000),
+    _of_growth("gpu", "GPU memory growth", 2_048_000, optional=True),
     _of_host_work(
         "driver_allocations",
         "driver allocations",
