@@ -259,6 +259,23 @@ def _of_process_memory(key: str, title: str, field: str) -> Metric:
     )
 
 
+def _of_growth(side: str, title: str, min_growth: float, *, optional: bool = False) -> Metric:
+    """Bytes per 1,000 calls, from the question `memory-growth`: unchanged code has 0."""
+    return Metric(
+        key=f"{side}_growth",
+        title=title,
+        unit="B",
+        path=("extra_info", f"{side}_growth_bytes"),
+        kind=Kind.COUNT,
+        judged=True,
+        fails=Fails.MORE,
+        min_growth=min_growth,
+        of_questions=True,
+        optional=optional,
+        history_noise=0.0003,
+    )
+
+
 METRICS: tuple[Metric, ...] = (
     Metric(
         key="kernel_time",
@@ -358,6 +375,9 @@ METRICS: tuple[Metric, ...] = (
         optional=True,
         history_noise=0.0003,
     ),
+    # half of the smallest leaks that must be found, 1 KB of the host's memory a call and 4 KB of the GPU's
+    _of_growth("host", "host memory growth", 512_000),
+    _of_growth("gpu", "GPU memory growth", 2_048_000, optional=True),
     _of_host_work(
         "driver_allocations",
         "driver allocations",

@@ -1,7 +1,9 @@
-"""What can be counted, and takes hardly any time: one launch, synchronisation, copy or Python function more a call."""
+"""What can be counted, and takes hardly any time: one launch, synchronisation, copy or Python function more a call, or
+memory that each call keeps."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 import torch
@@ -49,6 +51,22 @@ def counted(kind: str, times: int, call: Call, device: Device) -> Counted:
         return result
 
     return Counted(slowed)
+
+
+def leaking(kind: str, size: int, call: Call, device: Device) -> Counted:
+    """The variant `call` that keeps so many bytes of every call, of the host's memory or the GPU's."""
+    kept: list[object] = []
+
+    def keep() -> object:
+        if kind == "gpu-leak":
+            return torch.empty(size, dtype=torch.uint8, device=device.torch_device)
+        return os.urandom(size)
+
+    def leaky(batch: torch.Tensor) -> torch.Tensor:
+        kept.append(keep())
+        return call(batch)
+
+    return Counted(leaky)
 
 
 def wrapped(call: Call) -> Call:

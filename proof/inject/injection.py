@@ -18,15 +18,20 @@ from fixtures.plugin import suite_of
 from fixtures.pool import Inference, Key
 from fixtures.variants.table import VARIANTS
 from fixtures.variants.variant import BuildInputs, Built, Variant
-from proof.inject.counted import Counted, counted
+from proof.inject.counted import Counted, counted, leaking
 from proof.inject.layout import NoSuchModule, in_channels_last
 from proof.inject.operator import SlowOperator
-from proof.inject.slowdown import COUNTED, NEEDS_CUDA, Asked
+from proof.inject.slowdown import COUNTED, LEAKS, NEEDS_CUDA, Asked
 from proof.inject.spinning import SpinningKernel, TooShort
 from proof.inject.waiting import HostWait, SpreadWait, leaves
 
 # The fixture that a test measures with, and in which measurement an injection then acts.
-MEASURES = {"measure_latency": "latency", "measure_kernel_time": "kernel_time", "measure_host_work": "host_work"}
+MEASURES = {
+    "measure_latency": "latency",
+    "measure_kernel_time": "kernel_time",
+    "measure_host_work": "host_work",
+    "measure_memory_growth": "memory_growth",
+}
 # A model of fewer modules has no place to spread a wait over.
 FEWEST_LEAVES = 2
 
@@ -143,6 +148,8 @@ class Slowdown:
             return SlowOperator(built.call, batch, self.device, asked.share, built.module, asked.module)
         if asked.kind in COUNTED:
             return counted(asked.kind, asked.times, built.call, self.device)
+        if asked.kind in LEAKS:
+            return leaking(asked.kind, asked.size_bytes, built.call, self.device)
         if built.module is not None and len(leaves(built.module)) >= FEWEST_LEAVES:
             return SpreadWait(built.call, batch, self.device, asked.share, built.module)
         return HostWait(built.call, batch, self.device, asked.share)

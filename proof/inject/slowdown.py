@@ -21,12 +21,25 @@ SCORED = {
     "synchronisation": "synchronisations",
     "copy": "host_device_copies",
     "wrapper": "python_calls",
+    "leak": "host_growth",
+    "gpu-leak": "gpu_growth",
 }
 # Kinds that add a number of things to every call, and no time worth speaking of.
 COUNTED = ("launch", "synchronisation", "copy", "wrapper")
+# Kinds by which every call keeps so many bytes.
+LEAKS = ("leak", "gpu-leak")
 # What cannot be done to a CPU.
-NEEDS_CUDA = ("kernel", "operator", "launch", "synchronisation", "copy")
+NEEDS_CUDA = ("kernel", "operator", "launch", "synchronisation", "copy", "gpu-leak")
 MOST_COUNTED = 1000
+SIZES = {"B": 1, "KB": 1 << 10, "MB": 1 << 20}
+LARGEST_LEAK = 64 << 20
+# In which measurement a metric's injection acts, where that is not the profile of the kernels.
+ACTS_IN = {
+    "latency": "latency",
+    "python_calls": "host_work",
+    "host_growth": "memory_growth",
+    "gpu_growth": "memory_growth",
+}
 # The layout that changes nothing: channels-last throughout.
 UNCHANGED = "none"
 # Part of the extra kernel's name in profiles: PyTorch's at::cuda::(anonymous namespace)::spin_kernel(long)
@@ -45,6 +58,7 @@ class Asked:
         fixed_s: the length of the kernel, where that was asked for instead.
         module: the path of the module whose operator is slowed down.
         times: how many launches, synchronisations, copies or wrappers are added.
+        size_bytes: how much memory each call keeps.
     """
 
     pattern: str
@@ -54,11 +68,12 @@ class Asked:
     fixed_s: float | None = None
     module: str = ""
     times: int = 0
+    size_bytes: int = 0
 
     @property
     def acts_in(self) -> str:
         """In which measurement it acts, and in no other, so that each metric has one cause; a layout acts always."""
-        return {"latency": "latency", "python_calls": "host_work"}.get(SCORED[self.kind], "kernel_time")
+        return ACTS_IN.get(SCORED[self.kind], "kernel_time")
 
     @property
     def is_reference(self) -> bool:
@@ -84,7 +99,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "what that is to be compared with. operator=MODULE+N%%: in eager variants the kernels of this module's "
         "operator take longer, by this share of the kernel time; operator=MODULE is what that is to be compared with. "
         "launch=N, synchronisation=N, copy=N, wrapper=N: each call launches so many kernels more, waits so often more "
-        "for the GPU, copies so often more to it, goes through so many Python functions more",
+        "for the GPU, copies so often more to it, goes through so many Python functions more. leak=NKB, gpu-leak=NKB: "
+        "each call keeps so much memory of the host or of the GPU",
     )
 
 
@@ -118,6 +134,8 @@ def parse(text: str) -> Asked:
         if not 0 < times <= MOST_COUNTED:
             raise argparse.ArgumentTypeError(f"{amount!r} is not a number from 1 to {MOST_COUNTED}")
         return Asked(pattern, kind, str(times), times=times)
+    if kind in LEAKS:
+        return Asked(pattern, kind, amount, size_bytes=_bytes(amount))
     if kind == "kernel" and amount.endswith("us"):
         length_s = _microseconds(amount)
         return Asked(pattern, kind, f"{length_s * 1e6:g}us", fixed_s=length_s)
@@ -138,6 +156,15 @@ def _share(text: str) -> float:
     if not share > 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not more than nothing")
     return share
+
+
+def _bytes(text: str) -> int:
+    """A size such as 1KB, in units of 1024."""
+    match = re.fullmatch(r"(\d+)(B|KB|MB)", text)
+    size = int(match[1]) * SIZES[match[2]] if match else 0
+    if not 0 < size <= LARGEST_LEAK:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 1KB, up to {LARGEST_LEAK >> 20}MB")
+    return size
 
 
 def _microseconds(text: str) -> float:

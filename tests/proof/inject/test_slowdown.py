@@ -19,6 +19,7 @@ from fixtures.instruments import profiles
 from fixtures.instruments.interpreter import count_python_work
 from fixtures.instruments.operators import module_paths, outermost
 from fixtures.instruments.profiles import Span
+from fixtures.machine import host_memory
 from fixtures.machine.device import Device
 from fixtures.pool import Inference, Key
 from fixtures.variants.table import VARIANTS
@@ -119,8 +120,24 @@ def test_what_is_counted_is_added_to_every_call_while_kernels_are_profiled(fake_
         assert ["spin" if "spin" in name else name for name, _ in queue[1:]] == expected, measurement
 
 
+@pytest.mark.parametrize("words, size", [("leak=100KB", 100 << 10), ("gpu-leak=1MB", 1 << 20), ("leak=7B", 7)])
+def test_a_leak_keeps_its_bytes_of_every_call_while_growth_is_measured(words, size):
+    """On the CPU the GPU's memory is the host's, so that both can be weighed here."""
+    slowdown, built = Slowdown([parse(f"eager-fp32:{words}")], CPU), inference(lambda batch: batch)
+    for measurement, expected in (("latency", 0), ("memory_growth", size), ("host_work", 0)):
+        slowdown.prepare(built, measurement)
+        built.run()  # what the first call allocates besides
+        before = host_memory.heap_bytes()
+        for _ in range(50):
+            built.run()
+        after = host_memory.heap_bytes()
+        assert before is not None and after is not None
+        assert after - before == pytest.approx(50 * expected, rel=0.1, abs=10_000), measurement
+
+
 @pytest.mark.parametrize("words", [
     "*:kernel=0.5%", "eager-fp32:kernel=20us", "*-b1:host=10%", "*:layout=blocks.1.0", "*:launch=1", "*:wrapper=2",
+    "*:leak=1KB", "*-b1:gpu-leak=4KB",
     "*-b1:operator=blocks.2.0.conv_dw", "*-b1:operator=blocks.2.0.conv_dw+1.7%",
 ])  # fmt: skip
 def test_what_was_asked_can_be_asked_again_of_a_fresh_process(words):
@@ -182,6 +199,8 @@ def test_without_the_plugin_there_is_nothing_of_it(pytester, monkeypatch):
         (["--slow=eager-fp32:kernel=1%"], "*the kind kernel needs a CUDA GPU*"),
         (["--slow=eager-fp32:operator=blocks.0+1%"], "*the kind operator needs a CUDA GPU*"),
         (["--slow=eager-fp32:launch=0"], "*'0' is not a number from 1 to 1000*"),
+        (["--slow=eager-fp32:leak=1"], "*'1' is not a size such as 1KB, up to 64MB*"),
+        (["--slow=eager-fp32:gpu-leak=4KB"], "*the kind gpu-leak needs a CUDA GPU*"),
         (["--slow=eager-fp64:host=5%"], "*--slow=eager-fp64:host=5%: no benchmark of this session is called so*"),
         (["--slow=*:layout=none"], "*a layout is for eager variants, and test_efficientnet-*-b1 is none*"),
         (["--slow=*-b1:host=5%", "--slow=eager-fp32:host=9%"], "*slowed down twice, by *:host=5% and *:host=9%*"),
