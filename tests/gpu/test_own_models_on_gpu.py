@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-import timm
 import torch
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -28,15 +26,13 @@ def test_ten_classes_and_21k_at_two_sizes(tmp_path):
     flowers.mkdir()
     config = {"architecture": "efficientnet_b0", "num_classes": 10}
     (flowers / "config.json").write_text(json.dumps(config))
-    torch.save(timm.create_model("efficientnet_b0", num_classes=10).state_dict(), flowers / "model.pth")
     sizes = ",".join(map(str, SIZES))
     command = [
         *(sys.executable, "-m", "pytest", "benchmarks", "-p", "no:cacheprovider", f"--models={flowers},{V2_21K}"),
-        *(f"--input-size={sizes}", f"--variants={VARIANTS}", "--batch-sizes=8"),
+        *("--weights=seeded", f"--input-size={sizes}", f"--variants={VARIANTS}", "--batch-sizes=8"),
         *("-k", "labels or engine or latency and not visits", f"--benchmark-json={tmp_path / 'run.json'}"),
     ]
-    environment = os.environ | {"HF_HUB_OFFLINE": "1"}
-    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=500)
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=500)
     assert result.returncode == 0, result.stdout[-5000:]
     print(*(line for line in result.stdout.splitlines() if "classes" in line or " passed" in line), sep="\n")
     stored = json.loads((tmp_path / "run.json").read_text())["benchmarks"]
