@@ -221,7 +221,35 @@ def _of_host_work(key: str, title: str, *alike: tuple[str, ...], **rules: Any) -
 OF_FIRST_REQUESTS = Spread(process=0.08, process_df=8, unseen=0.3, day=0.03, gpu=0.03)
 OF_PROCESS_MEMORY = Spread(process=0.01, process_df=8, unseen=0.05, day=0.005, gpu=0.01)
 
+OF_LOADS = Spread(process=0.02, process_df=3, unseen=0.1, day=0.01, gpu=0.01)
 OF_MIXTURES = Spread(process=0.02, process_df=3, unseen=0.1, day=0.01, gpu=0.01)
+
+
+def _of_load(in_flight: int) -> tuple[Metric, Metric]:
+    """What an image costs with so many requests in flight, and how long 99 % of the requests take, from `load`."""
+    at = ("extra_info", "in_flight", str(in_flight))
+    return (
+        Metric(
+            key=f"load_{in_flight}",
+            title=f"time per image, {in_flight} in flight",
+            unit="s",
+            path=(*at, "time_per_image_s"),
+            judged=True,
+            of_questions=True,
+            spread=OF_LOADS,
+            min_effect=0.05,
+            worth_knowing=0.25,
+            share=0.005,
+            history_min_effect=0.05,
+        ),
+        Metric(
+            key=f"load_{in_flight}_p99",
+            title=f"request p99, {in_flight} in flight",
+            unit="s",
+            path=(*at, "request_p99_s"),
+            of_questions=True,
+        ),
+    )
 
 
 def _of_first_request(key: str, title: str, field: str) -> Metric:
@@ -564,6 +592,7 @@ METRICS: tuple[Metric, ...] = (
         kind=Kind.COUNT,
         of_questions=True,
     ),
+    *(metric for in_flight in (1, 2, 4) for metric in _of_load(in_flight)),
     Metric(
         key="mixture_latency",
         title="mixture latency",
