@@ -7,9 +7,3 @@ pytest_plugins = [
     "regression.plugin",
     "regression.store.plugin",
 ]
-    "fixtures.plugin",
-    "fixtures.measuring",
-    "fixtures.cold_start",
-    "regression.plugin",
-    "regression.store.plugin",
-]
