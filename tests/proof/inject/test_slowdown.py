@@ -29,6 +29,7 @@ from proof.inject.layout import NoSuchModule, in_channels_last
 from proof.inject.slowdown import parse
 from proof.inject.spinning import SpinningKernel, TooShort, tune
 from proof.inject.waiting import HostWait
+from tests.inner_session import suite_arguments
 
 ROOT = Path(__file__).resolve().parents[3]
 CPU = Device(torch.device("cpu"), "a CPU", "cpu")
@@ -44,8 +45,8 @@ def session(pytester, monkeypatch):
 
     def run(*arguments):
         return pytester.runpytest_inprocess(
-            "-c", str(ROOT / "pytest.ini"), f"--rootdir={ROOT}", str(ROOT / "benchmarks"), "-p", "no:cacheprovider",
-            "-p", "proof.inject.slowdown", "--device=cpu", "--models=test_efficientnet", "--weights=seeded",
+            *suite_arguments("-p", "proof.inject.slowdown"),
+            "--device=cpu", "--models=test_efficientnet", "--weights=seeded",
             "--batch-sizes=1", "--benchmark-max-time=0.2", *arguments,
         )  # fmt: skip
 
