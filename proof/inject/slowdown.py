@@ -106,8 +106,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "operator take longer, by this share of the kernel time; operator=MODULE is what that is to be compared with. "
         "launch=N, synchronisation=N, copy=N, wrapper=N: each call launches so many kernels more, waits so often "
         "more for the GPU, copies so often more to it, goes through so many Python functions more. leak=NKB, "
-        "gpu-leak=NKB: each call keeps so much memory of the host or of the GPU. first=Ns: the first call of a process sleeps so many "
-        "seconds before. context=NGiB: a process holds so much more of the GPU's memory",
+        "gpu-leak=NKB: each call keeps so much memory of the host or of the GPU. first=Ns: the first call of a process "
+        "sleeps so many seconds before. context=NGiB: a process holds so much more of the GPU's memory",
     )
 
 
