@@ -44,8 +44,8 @@ def session(pytester, monkeypatch):
 
     def run(*arguments):
         return pytester.runpytest_inprocess(
-            "-c", str(ROOT / "pytest.ini"), f"--rootdir={ROOT}", str(ROOT / "benchmarks"), "-p", "no:cacheprovider",
-            "-p", "proof.inject.slowdown", "--device=cpu", "--models=test_efficientnet", "--weights=seeded",
+            *suite_arguments("-p", "proof.inject.slowdown"),
+            "--device=cpu", "--models=test_efficientnet", "--weights=seeded",
             "--batch-sizes=1", "--benchmark-max-time=0.2", *arguments,
         )  # fmt: skip
 
