@@ -29,6 +29,7 @@ from proof.inject.layout import NoSuchModule, in_channels_last
 from proof.inject.slowdown import parse
 from proof.inject.spinning import SpinningKernel, TooShort, tune
 from proof.inject.waiting import HostWait
+from tests.inner_session import suite_arguments
 
 ROOT = Path(__file__).resolve().parents[3]
 CPU = Device(torch.device("cpu"), "a CPU", "cpu")
