@@ -21,19 +21,19 @@ SCORED = {
     "synchronisation": "synchronisations",
     "copy": "host_device_copies",
     "wrapper": "python_calls",
-    "leak": "host_growth",
-    "gpu-leak": "gpu_growth",
     "first": "first_call",
     "context": "gpu_memory",
+    "leak": "host_growth",
+    "gpu-leak": "gpu_growth",
 }
 # Kinds that add a number of things to every call, and no time worth speaking of.
 COUNTED = ("launch", "synchronisation", "copy", "wrapper")
-# Kinds by which every call keeps so many bytes.
-LEAKS = ("leak", "gpu-leak")
 # Kinds that act in the process of a first request, and not in the session's.
 STARTING = ("first", "context")
+# Kinds by which every call keeps so many bytes.
+LEAKS = ("leak", "gpu-leak")
 # What cannot be done to a CPU.
-NEEDS_CUDA = ("kernel", "operator", "launch", "synchronisation", "copy", "gpu-leak", "context")
+NEEDS_CUDA = ("kernel", "operator", "launch", "synchronisation", "copy", "context", "gpu-leak")
 MOST_COUNTED = 1000
 SIZES = {"B": 1, "KB": 1 << 10, "MB": 1 << 20}
 LARGEST_LEAK = 64 << 20
@@ -62,7 +62,7 @@ class Asked:
         fixed_s: the length of the kernel, where that was asked for instead, or of the sleep before the first call.
         module: the path of the module whose operator is slowed down.
         times: how many launches, synchronisations, copies or wrappers are added.
-        size_bytes: how much memory each call keeps, or of the GPU memory that a context takes more.
+        size_bytes: of the GPU memory that a context takes more, or of the memory that each call keeps.
     """
 
     pattern: str
@@ -104,10 +104,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         f"eager variants run in channels-last, and this module of the model (blocks.1.0) in NCHW; '{UNCHANGED}' is "
         "what that is to be compared with. operator=MODULE+N%%: in eager variants the kernels of this module's "
         "operator take longer, by this share of the kernel time; operator=MODULE is what that is to be compared with. "
-        "launch=N, synchronisation=N, copy=N, wrapper=N: each call launches so many kernels more, waits so often "
-        "more for the GPU, copies so often more to it, goes through so many Python functions more. leak=NKB, "
-        "gpu-leak=NKB: each call keeps so much memory of the host or of the GPU. first=Ns: the first call of a process "
-        "sleeps so many seconds before. context=NGiB: a process holds so much more of the GPU's memory",
+        "launch=N, synchronisation=N, copy=N, wrapper=N: each call launches so many kernels more, waits so often more "
+        "for the GPU, copies so often more to it, goes through so many Python functions more. first=Ns: the first call "
+        "of a process sleeps so many seconds before. context=NGiB: a process holds so much more of the GPU's memory. "
+        "leak=NKB, gpu-leak=NKB: each call keeps so much memory of the host or of the GPU",
     )
 
 
@@ -141,14 +141,14 @@ def parse(text: str) -> Asked:
         if not 0 < times <= MOST_COUNTED:
             raise argparse.ArgumentTypeError(f"{amount!r} is not a number from 1 to {MOST_COUNTED}")
         return Asked(pattern, kind, str(times), times=times)
-    if kind in LEAKS:
-        return Asked(pattern, kind, amount, size_bytes=_bytes(amount))
     if kind == "first":
         length_s = _number(amount, "s")
         return Asked(pattern, kind, f"{length_s:g}s", fixed_s=length_s)
     if kind == "context":
         size_gib = _number(amount, "GiB")
         return Asked(pattern, kind, f"{size_gib:g}GiB", size_bytes=round(size_gib * 2**30))
+    if kind in LEAKS:
+        return Asked(pattern, kind, amount, size_bytes=_bytes(amount))
     if kind == "kernel" and amount.endswith("us"):
         length_s = _microseconds(amount)
         return Asked(pattern, kind, f"{length_s * 1e6:g}us", fixed_s=length_s)
@@ -171,15 +171,6 @@ def _share(text: str) -> float:
     return share
 
 
-def _bytes(text: str) -> int:
-    """A size such as 1KB, in units of 1024."""
-    match = re.fullmatch(r"(\d+)(B|KB|MB)", text)
-    size = int(match[1]) * SIZES[match[2]] if match else 0
-    if not 0 < size <= LARGEST_LEAK:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 1KB, up to {LARGEST_LEAK >> 20}MB")
-    return size
-
-
 def _number(text: str, unit: str) -> float:
     try:
         number = float(text.removesuffix(unit)) if text.endswith(unit) else math.nan
@@ -188,6 +179,15 @@ def _number(text: str, unit: str) -> float:
     if not 0 < number < MOST_COUNTED:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of {unit} from above 0 to {MOST_COUNTED}")
     return number
+
+
+def _bytes(text: str) -> int:
+    """A size such as 1KB, in units of 1024."""
+    match = re.fullmatch(r"(\d+)(B|KB|MB)", text)
+    size = int(match[1]) * SIZES[match[2]] if match else 0
+    if not 0 < size <= LARGEST_LEAK:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 1KB, up to {LARGEST_LEAK >> 20}MB")
+    return size
 
 
 def _microseconds(text: str) -> float:
