@@ -21,12 +21,16 @@ from regression.report.groups import Group, Place, groups, places
 from regression.report.measured import (
     Accuracy,
     Disagreement,
+    Served,
     SpeedUp,
+    Yardstick,
     accuracies,
     colours,
     disagreements,
     latency_quantiles,
+    served,
     speedups,
+    yardsticks,
 )
 from regression.report.repeat import COMPARE, command, refresh
 from regression.report.rows import Row, rows
@@ -116,6 +120,8 @@ class Content:
     differences: tuple[Difference, ...]
     """Of the environment, since the baseline."""
     speedups: tuple[SpeedUp, ...]
+    yardsticks: tuple[Yardstick, ...]
+    served: tuple[Served, ...]
     colours: Mapping[str, str]
     """Of precisions, as `#rrggbb`."""
     wrong_labels: tuple[tuple[str, Label], ...]
@@ -201,6 +207,8 @@ def content(
         moved=sum(id_ in moved for id_ in names),
         differences=report.differences,
         speedups=speedups(run, judged),
+        yardsticks=yardsticks(run),
+        served=served(run),
         colours=colours(run),
         wrong_labels=report.labels,
         labels_checked=len(run.labels),
