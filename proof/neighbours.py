@@ -1,12 +1,14 @@
 """What a session on another GPU of the same machine does to kernel times and latencies on this one.
 
-One process measures all the time, while a session on the other GPU begins and ends beside it. First latencies, in
-visits as a session takes them, then kernel times: once a profiler was attached, latencies are no longer what they were.
+One process measures all the time: latencies alone and beside a session on the other GPU, in visits as a session takes
+them, then kernel times beside the rest of that session and alone. Once a profiler was attached, latencies are no longer
+what they were.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import subprocess
 import sys
@@ -24,7 +26,8 @@ ROOT = Path(__file__).resolve().parents[1]
 VARIANTS = ("eager-fp32", "torchscript-fp16", "tensorrt-fp16")
 BATCH_SIZES = (1, 128)
 MODEL = "efficientnet_b0"
-ALONE_S = 12.0
+ALONE_S = 10.0
+LATENCY_S = 100.0
 WARM_UP_S = 0.1
 INFERENCES = 20
 ALONE, BESIDE = "alone", "beside"
@@ -32,17 +35,45 @@ METRICS = {"latency": "ms", "host calibration": "ms", "kernel time": "us"}
 UNITS_S = {"ms": 1e-3, "us": 1e-6}
 
 
-def collect(device_name: str, command: Sequence[str], besides: Mapping[str, int]) -> dict[str, Any]:
-    """Measure alone and beside the command in turns.
+class Looks:
+    """What was measured so far, kept in a file after every phase.
+
+    Attributes:
+        looks: `{metric, benchmark, phase, number, at_s, value_s}` in the order of time; the number counts the phases.
+    """
+
+    def __init__(self, file: Path, head: Mapping[str, Any]) -> None:
+        self.looks: list[dict[str, Any]] = []
+        self._file, self._head = file, head
+        self._began = time.monotonic()
+        self._phase, self._number = "", 0
+
+    def begin(self, phase: str) -> None:
+        """Store what there is, and begin another phase."""
+        self.store()
+        self._phase, self._number = phase, self._number + 1
+
+    def add(self, metric: str, benchmark: str, value_s: float) -> None:
+        """One look at one benchmark."""
+        at = {"phase": self._phase, "number": self._number, "at_s": round(time.monotonic() - self._began, 2)}
+        self.looks.append({"metric": metric, "benchmark": benchmark, **at, "value_s": significant(value_s, 8)})
+
+    def all(self) -> dict[str, Any]:
+        return {**self._head, "looks": self.looks}
+
+    def store(self) -> None:
+        partial = self._file.with_name(self._file.name + ".part")
+        partial.write_text(json.dumps(self.all()))
+        partial.replace(self._file)
+
+
+def collect(file: Path, device_name: str, command: Sequence[str]) -> dict[str, Any]:
+    """Latencies alone, then beside the command; kernel times beside the rest of it, then alone.
 
     Args:
+        file: for what was measured.
         device_name: of this process.
         command: the session on the other GPU.
-        besides: of each metric, how often the session runs.
-
-    Returns:
-        `device`, `command`, and `looks`: `{metric, benchmark, phase, number, value_s}` in the order of time; the
-        number counts the phases of a metric.
     """
     import torch
 
@@ -62,73 +93,65 @@ def collect(device_name: str, command: Sequence[str], besides: Mapping[str, int]
         torch.cuda.set_device(device.torch_device)
     variants = VARIANTS if device.is_cuda else VARIANTS[:1]
     keys = {str(key): key for key in (Key(MODEL, name, size) for name in variants for size in BATCH_SIZES)}
-    looks: list[dict[str, Any]] = []
-
-    def look(metric: str, benchmark: str, phase: str, number: int, value_s: float) -> None:
-        looks.append(
-            {
-                "metric": metric,
-                "benchmark": benchmark,
-                "phase": phase,
-                "number": number,
-                "value_s": significant(value_s),
-            }
-        )
-
+    looks = Looks(file, {"device": device.name, "command": list(command)})
     with torch.inference_mode(), torch.no_grad():
         pool = VariantPool(device, options, images.find(images.SAMPLE_FOLDER), lambda text, ends: None)
         inferences = {name: pool.get(key) for name, key in keys.items()}
         calls = {name: synchronised(inference.run, device) for name, inference in inferences.items()}
-        for call in calls.values():
-            warm_up(call)
-        rounds = visits.plan(device)
         counts = {}
         for name, call in calls.items():
+            warm_up(call)
             began = time.perf_counter()
             call()
-            counts[name] = rounds.calls(time.perf_counter() - began)
+            counts[name] = visits.plan(device).calls(time.perf_counter() - began)
 
-        def visit(phase: str, number: int) -> None:
+        def visit() -> None:
             found, failed = visits.visit_in_turns(calls, counts, device, 1)
             for error in failed.values():
                 raise error
             for name, visited in found.items():
-                look("latency", name, phase, number, visited.latency_s[0])
-                look("host calibration", name, phase, number, visited.calibration_s[0])
+                looks.add("latency", name, visited.latency_s[0])
+                looks.add("host calibration", name, visited.calibration_s[0])
 
-        def profile(phase: str, number: int) -> None:
+        def profile() -> None:
             for name, inference in inferences.items():
                 profiles.keep_busy(inference.run, device, WARM_UP_S)
-                try:
+                with contextlib.suppress(profiles.InvalidProfile):
                     taken = kernel_time.take_profile(inference.run, device, INFERENCES)
-                except profiles.InvalidProfile:
-                    continue
-                look("kernel time", name, phase, number, kernel_time.summarise(taken).time_s)
+                    looks.add("kernel time", name, kernel_time.summarise(taken).time_s)
 
-        takers: dict[str, Callable[[str, int], None]] = {"latency": visit}
-        if device.is_cuda:
-            takers["kernel time"] = profile
-        for metric, take in takers.items():
-            for number in range(2 * besides[metric] + 1):
-                _phase(take, number, command)
-    return {"device": device.name, "command": list(command), "looks": looks}
+        def phase(name: str, take: Callable[[], None], goes_on: Callable[[], bool]) -> None:
+            looks.begin(name)
+            while goes_on():
+                take()
+
+        for _ in range(2):
+            phase(ALONE, visit, _for(ALONE_S))
+        session = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        try:
+            early = _for(LATENCY_S)
+            phase(BESIDE, visit, lambda: early() and session.poll() is None)
+            if device.is_cuda:
+                phase(BESIDE, profile, lambda: session.poll() is None)
+            session.wait()
+        finally:
+            session.kill()
+        for _ in range(2 if device.is_cuda else 0):
+            phase(ALONE, profile, _for(ALONE_S))
+    looks.store()
+    print(f"the session beside ended with exit status {session.returncode}")
+    return looks.all()
 
 
-def _phase(take: Callable[[str, int], None], number: int, command: Sequence[str]) -> None:
-    """Look again and again: at even numbers for ALONE_S seconds, at odd ones until the command has ended."""
-    if number % 2 == 0:
-        ends = time.monotonic() + ALONE_S
-        while time.monotonic() < ends:
-            take(ALONE, number)
-        return
-    session = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    try:
-        while session.poll() is None:
-            take(BESIDE, number)
-    finally:
-        session.kill()
-        session.wait()
-    print(f"the session beside ended with exit status {session.returncode}", flush=True)
+def _for(seconds: float) -> Callable[[], bool]:
+    """Says whether so many seconds have not passed since the first question."""
+    began: list[float] = []
+
+    def goes_on() -> bool:
+        began.append(time.monotonic())
+        return began[-1] - began[0] < seconds
+
+    return goes_on
 
 
 def lines(found: Mapping[str, Any]) -> list[str]:
@@ -169,17 +192,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("file", type=Path, help="what was measured: read where no session is named, else written")
     parser.add_argument("--device", default="cuda:0", help="of this process (default: cuda:0)")
-    parser.add_argument("--latency-sessions", type=int, default=2, metavar="N", help="default: 2")
-    parser.add_argument("--kernel-time-sessions", type=int, default=1, metavar="N", help="default: 1")
     given = list(sys.argv[1:] if argv is None else argv)
     cut = given.index("--") if "--" in given else len(given)
     options, session = parser.parse_args(given[:cut]), given[cut + 1 :]
     if session:
-        besides = {"latency": options.latency_sessions, "kernel time": options.kernel_time_sessions}
-        found = collect(options.device, session, besides)
-        partial = options.file.with_name(options.file.name + ".part")
-        partial.write_text(json.dumps(found))
-        partial.replace(options.file)
+        found = collect(options.file, options.device, session)
     else:
         try:
             found = json.loads(options.file.read_text())

@@ -552,7 +552,7 @@ METRICS: tuple[Metric, ...] = (
         history_min_effect=0.5,
     ),
     _of_first_request("first_call", "first call", "first_call_s"),
-    _of_first_request("first_answer", "time to first answer", "first_answer_s"),
+    _of_first_request("first_answer", "first answer", "first_answer_s"),
     _of_process_memory("host_memory", "host memory", "host_peak_bytes"),
     _of_process_memory("gpu_memory", "GPU memory", "gpu_memory_bytes"),
     Metric(
@@ -561,6 +561,17 @@ METRICS: tuple[Metric, ...] = (
         path=("extra_info", "calls_until_steady"),
         kind=Kind.COUNT,
         of_questions=True,
+        history_noise=0.5,
+        history_min_effect=1.0,
+    ),
+    Metric(
+        key="import_time",
+        title="import time",
+        unit="s",
+        path=("extra_info", "import_s"),
+        of_questions=True,
+        history_noise=0.1,
+        history_min_effect=0.5,
     ),
     Metric(
         key="host_calibration",

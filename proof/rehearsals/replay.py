@@ -14,7 +14,7 @@ import argparse
 import random
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,10 +35,16 @@ def replayed(record: Record, factor: float, draw: random.Random) -> Record:
         left = [name for name in record.compared() if name not in latency]
         if not left:
             break
-        drawn, exchanged = draw.choice(record.pairs), draw.random() < 0.5
-        turns = {name: _turns(drawn.turns[name], factor, draw, exchanged=exchanged) for name in left}
-        found.pairs.append(Pair(turns))
+        found.pairs.append(drawn_pair(record, dict.fromkeys(left, factor), draw))
     return found
+
+
+def drawn_pair(record: Record, factors: Mapping[str, float], draw: random.Random) -> Pair:
+    """A recorded pair with its rounds drawn anew, of the benchmarks that have a factor for their new side."""
+    drawn, exchanged = draw.choice(record.pairs), draw.random() < 0.5
+    return Pair(
+        {name: _turns(drawn.turns[name], factor, draw, exchanged=exchanged) for name, factor in factors.items()}
+    )
 
 
 def _turns(recorded: Turns, factor: float, draw: random.Random, *, exchanged: bool) -> Turns:

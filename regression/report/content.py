@@ -21,12 +21,16 @@ from regression.report.groups import Group, Place, groups, places
 from regression.report.measured import (
     Accuracy,
     Disagreement,
+    Served,
     SpeedUp,
+    Yardstick,
     accuracies,
     colours,
     disagreements,
     latency_quantiles,
+    served,
     speedups,
+    yardsticks,
 )
 from regression.report.repeat import COMPARE, command, refresh
 from regression.report.rows import Row, rows
@@ -116,6 +120,8 @@ class Content:
     differences: tuple[Difference, ...]
     """Of the environment, since the baseline."""
     speedups: tuple[SpeedUp, ...]
+    yardsticks: tuple[Yardstick, ...]
+    served: tuple[Served, ...]
     colours: Mapping[str, str]
     """Of precisions, as `#rrggbb`."""
     wrong_labels: tuple[tuple[str, Label], ...]
@@ -172,8 +178,8 @@ def content(
     """
     judged = [baseline for baseline in baselines if baseline.path in report.baselines]
     ordered = rows(report.judgements, metrics)
-    known = {id_ for one in (run, *judged) for id_ in one.benchmarks}
-    # What all benchmarks share has no kernels of its own.
+    known = {id_ for one in (run, *judged) for id_ in one.measured}
+    # What all benchmarks share, and what a question was answered, has no kernels of its own.
     names = [id_ for id_ in explanation.changed(report, metrics) if id_ in known]
     moved = {row.benchmark for row in ordered if row.verdict in MOVED}
     names.sort(key=lambda id_: id_ not in moved)
@@ -201,6 +207,8 @@ def content(
         moved=sum(id_ in moved for id_ in names),
         differences=report.differences,
         speedups=speedups(run, judged),
+        yardsticks=yardsticks(run),
+        served=served(run),
         colours=colours(run),
         wrong_labels=report.labels,
         labels_checked=len(run.labels),

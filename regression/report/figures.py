@@ -12,13 +12,14 @@ from typing import Any
 
 import matplotlib as mpl
 import matplotlib.dates
+import matplotlib.ticker
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from regression.history.night import Night
 from regression.report.content import Timeline
-from regression.report.measured import SpeedUp
+from regression.report.measured import Served, SpeedUp
 from regression.text import scale
 
 # Okabe and Ito's colours, which stay apart for every kind of colour blindness.
@@ -29,8 +30,10 @@ ON_DARK = {BLUE: SKY}
 WIDTH_INCHES = 4.4
 # More lines than these hide each other, and each is some kilobytes.
 MOST_LINES = 12
-# Its functions have no types.
+MARKERS = "osD^v<>Pp*Xh"
+# Their functions have no types.
 DATES: Any = matplotlib.dates
+TICKER: Any = matplotlib.ticker
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,47 @@ def speedups(title: str, bars: Sequence[SpeedUp], colours: Mapping[str, str]) ->
         f"{title}: speed-up over eager FP32 by median latency. A bar's colour is its precision;"
         " a vertical mark is the baseline.",
         f"Bar chart of the speed-up over eager FP32, {title}: {', '.join(was)}.",
+    )
+
+
+def served(title: str, points: Sequence[Served], colours: Mapping[str, str]) -> Picture:
+    """Latency against throughput, a line for each variant through its batch sizes, on logarithmic scales."""
+    lines: dict[str, list[Served]] = {}
+    for point in sorted(points, key=lambda point: point.batch_size):
+        lines.setdefault(point.variant, []).append(point)
+    best = {name: max(point.images_per_s for point in line) for name, line in lines.items()}
+    shown = sorted(lines, key=lambda name: -best[name])[:MOST_LINES]
+
+    def draw(axes: Axes, theme: Theme) -> None:
+        for number, name in enumerate(shown):
+            line = lines[name]
+            colour = _colour(line[0].precision, colours, theme)
+            values = [1e3 * point.latency_s for point in line], [point.images_per_s for point in line]
+            axes.plot(*values, marker=MARKERS[number % len(MARKERS)], color=colour, label=name, linewidth=1.2)
+            for point, *at in zip(line if number == 0 else [], *values, strict=False):
+                axes.annotate(str(point.batch_size), (at[0], at[1]), (-6, 3), textcoords="offset points", ha="right")
+        for axis, set_scale in ((axes.xaxis, axes.set_xscale), (axes.yaxis, axes.set_yscale)):
+            set_scale("log")
+            axis.set_major_locator(TICKER.LogLocator(subs=(1, 2, 5)))
+            axis.set_major_formatter(TICKER.FuncFormatter(lambda value, place: f"{value:,g}"))
+            axis.set_minor_formatter(TICKER.NullFormatter())
+        axes.set_xlabel("latency of a batch (ms)")
+        axes.set_ylabel("images per second")
+        axes.grid(which="major", color=theme.faint, alpha=0.3)
+        whole: Any = axes.get_figure()
+        whole.legend(loc="outside lower center", ncols=2, fontsize=8)
+
+    said = "; ".join(
+        f"{name} "
+        + ", ".join(f"batch {p.batch_size}: {1e3 * p.latency_s:.3g} ms, {p.images_per_s:,.0f}/s" for p in lines[name])
+        for name in shown
+    )
+    return _picture(
+        draw,
+        3.2 + 0.16 * len(shown),
+        f"{title}: latency and throughput of one caller by batch size; further up is more images per second, further "
+        "left a shorter wait. The numbers are the batch sizes of the first variant.",
+        f"Latency against throughput, {title}: {said}.",
     )
 
 

@@ -19,6 +19,10 @@ def text(content: Content) -> str:
         "summary": content.summary,
         "repeat": content.repeat,
         "refresh": content.refresh,
+        "yardsticks": [
+            {"benchmark": one.benchmark, "yardstick": one.other, "ratios": dict(one.ratios)}
+            for one in content.yardsticks
+        ],
         "history": [{"benchmark": row.benchmark, "metric": row.metric.key, "says": says} for row, says in content.past],
     }
     document = said | _plain(content.report) | {"kernels": kernels}

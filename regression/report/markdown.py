@@ -41,6 +41,7 @@ def text(content: Content) -> str:
         _folded("What could not have shown a regression", _blind(content)),
         _environment(content),
         _folded("Speed-up over eager FP32", _speedups(content)),
+        _folded("Against the yardstick", _list("", [plain(str(one)) for one in content.yardsticks])),
         _folded("Accuracy", _list("", [f"{code(one.benchmark)}: {plain(str(one))}" for one in content.accuracies])),
         _folded("History", _history(content)),
         _list("Notes", [plain(note) for note in content.notes]),

@@ -7,12 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from regression.metrics import lookup
+from regression.metrics import METRICS, lookup
 from regression.runs.run import Run
 
 COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 QUANTILES = 101
 MOST_IMAGES = 10**9
+LATENCY = "latency"
+# By which a variant is held against its yardstick.
+COMPARED = (LATENCY, "kernel_time")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +29,36 @@ class SpeedUp:
     now: float
     baseline: float | None
     """The middle one of the baseline's runs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Yardstick:
+    """How far a variant is from one that runs the same with less around it, in the same run."""
+
+    benchmark: str
+    other: str
+    """The benchmark of its yardstick."""
+    ratios: Mapping[str, float]
+    """By title of the metric; above 1 the yardstick is the faster one."""
+
+    def __str__(self) -> str:
+        said = ", ".join(f"{title} {(ratio - 1) * 100:+.2g} %" for title, ratio in self.ratios.items())
+        return f"{self.benchmark} against {self.other}: {said}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Served:
+    """What one caller gets of a variant at one batch size."""
+
+    model: str
+    variant: str
+    precision: str
+    batch_size: int
+    latency_s: float
+
+    @property
+    def images_per_s(self) -> float:
+        return self.batch_size / self.latency_s
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +111,48 @@ def speedups(run: Run, baselines: Sequence[Run]) -> tuple[SpeedUp, ...]:
                     precision=str(benchmark.extra_info.get("precision", "")),
                     now=now,
                     baseline=before[len(before) // 2] if before else None,
+                )
+            )
+    return tuple(found)
+
+
+def yardsticks(run: Run) -> tuple[Yardstick, ...]:
+    """Every benchmark whose variant names a yardstick that the run measured, too, in the run's order."""
+    by_place = {
+        (params.get("model"), params.get("batch_size"), params.get("variant")): name
+        for name, params in ((name, benchmark.params) for name, benchmark in run.benchmarks.items())
+    }
+    found = []
+    for name, benchmark in run.benchmarks.items():
+        params, named = benchmark.params, benchmark.extra_info.get("yardstick")
+        other = by_place.get((params.get("model"), params.get("batch_size"), named)) if isinstance(named, str) else None
+        if other is None:
+            continue
+        values, others = benchmark.values, run.benchmarks[other].values
+        ratios = {
+            metric.title: values[metric.key] / others[metric.key]
+            for metric in METRICS
+            if metric.key in COMPARED and values.get(metric.key) and others.get(metric.key)
+        }
+        if ratios:
+            found.append(Yardstick(benchmark=name, other=other, ratios=ratios))
+    return tuple(found)
+
+
+def served(run: Run) -> tuple[Served, ...]:
+    """Latency and throughput of every benchmark that has a latency, in the run's order."""
+    found = []
+    for benchmark in run.benchmarks.values():
+        params, latency_s = benchmark.params, benchmark.values.get(LATENCY)
+        batch = params.get("batch_size", "")
+        if latency_s and batch.isdecimal() and int(batch):
+            found.append(
+                Served(
+                    model=params.get("model", ""),
+                    variant=params.get("variant", ""),
+                    precision=str(benchmark.extra_info.get("precision", "")),
+                    batch_size=int(batch),
+                    latency_s=latency_s,
                 )
             )
     return tuple(found)

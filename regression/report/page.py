@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections import Counter
 from dataclasses import dataclass
 
 from regression.report import figures
@@ -10,7 +11,7 @@ from regression.report.content import DETECTABLE, MOVED, Changed, Content
 from regression.report.coverage import where
 from regression.report.explained import Explained, add_filters, explained
 from regression.report.figures import Picture
-from regression.report.measured import SpeedUp
+from regression.report.measured import Served, SpeedUp
 from regression.report.rows import Row, change_text
 from regression.report.templating import environment
 
@@ -18,6 +19,7 @@ from regression.report.templating import environment
 MOST_CHANGED = 8
 MOST_TIMELINES = 6
 MOST_SPEEDUPS = 4
+MOST_SERVED = 4
 MOST_ROWS = 500
 MOST_GROUPS = 40
 MOST_NOTES = 4
@@ -49,6 +51,7 @@ def html(content: Content) -> str:
         detectable=DETECTABLE,
         speedups=pictures,
         table_speedups=others,
+        served=_served(content),
         articles=articles,
         unshown=[id_ for id_ in _moved(content) if id_ not in {one.benchmark for one in articles}],
         relaunched=[one.explanation for one in content.changed[content.moved : content.moved + MOST_GROUPS]],
@@ -91,6 +94,20 @@ def _speedups(content: Content) -> tuple[list[Picture], list[SpeedUp]]:
         [figures.speedups(f"{model}, batch {batch}", groups[model, batch], content.colours) for model, batch in drawn],
         [one for group in order[MOST_SPEEDUPS:] for one in groups[group]],
     )
+
+
+def _served(content: Content) -> list[Picture]:
+    """A figure for each of the first models that have a variant at several batch sizes."""
+    by_model: dict[str, list[Served]] = {}
+    for one in content.served:
+        by_model.setdefault(one.model, []).append(one)
+    found = []
+    for model, points in by_model.items():
+        sizes = Counter(point.variant for point in points)
+        several = [point for point in points if sizes[point.variant] > 1]
+        if several:
+            found.append(figures.served(model, several, content.colours))
+    return found[:MOST_SERVED]
 
 
 def _sheet(png: bytes | None) -> str:

@@ -194,6 +194,8 @@ def _differences(content: Content) -> Iterable[str]:
 
 def _folded_notes(content: Content) -> Iterable[str]:
     """What else there is to say, each list cut."""
+    yield from map(str, content.yardsticks[:MOST_NOTES])
+    yield from _more(len(content.yardsticks) - MOST_NOTES, "benchmark with a yardstick", "benchmarks with a yardstick")
     yield from content.notes[:MOST_NOTES]
     yield from _more(len(content.notes) - MOST_NOTES, "note")
     # The run that is judged lies among the stored runs as a rule.
@@ -266,6 +268,7 @@ def _footer(content: Content) -> Iterable[str]:
     yield from _wrong_labels(content)
     for item in content.left_out:
         yield f"left out: {item}"
+    yield from map(str, content.yardsticks)
     yield from content.notes
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from proof.rehearsals import budget
 from proof.rehearsals.replay import main, verdicts
 from regression.judge.verdict import Verdict
 from rehearsal.record import read
@@ -28,3 +29,15 @@ def test_fifteen_percent_is_found():
 def test_the_command_prints_a_table(capsys):
     assert main([str(FILE), "--times", "3", "--slower", "0"]) == 0
     assert "| 0 % | any benchmark wrong | 0 of 3 rehearsals |" in capsys.readouterr().out
+
+
+def test_more_pairs_detect_less_and_too_few_detect_nothing():
+    record = read(FILE)
+    assert [budget.pairs_within(record, 60 * minutes) for minutes in (1, 2, 3, 5, 60)] == [2, 4, 6, 8, 8]
+    assert all(one.detectable is None and one.found_percent is None for one in budget.reach(record, 2, 5).values())
+    few, many = (budget.reach(record, pairs, 20) for pairs in (3, 8))
+    for name in record.compared():
+        claims = [one[name].detectable or 0.0 for one in (many, few)]
+        assert 0.02 < claims[0] < claims[1] < 0.5
+        found = [one[name].found_percent or 0 for one in (many, few)]
+        assert 0 < found[0] < found[1] < budget.LARGEST_PERCENT

@@ -121,7 +121,7 @@ def test_a_baseline_without_any_answer_is_noted_once(now: Callable[..., Run], ne
     report = judge(now(), older)
     assert not of(report, FIRST)
     (note,) = [note for note in report.notes if "first call" in note]
-    assert note.startswith("No run of the baseline has first call, time to first answer, ")
+    assert note.startswith("No run of the baseline has first call, first answer, ")
 
 
 def test_a_question_that_is_new_among_others_is_new(recorder: Recorder, now: Callable[..., Run]) -> None:
