@@ -54,7 +54,6 @@ def session(pytester, monkeypatch):
 
 
 @pytest.mark.alone
-@pytest.mark.alone
 def test_a_slowed_session_stores_what_was_done(session, pytester):
     """The host waits for half of the latency: it is stored, and the latency is as much longer. A busy CPU's latency
     changes by half while it is measured, so the bounds are wide; the wait itself is exact."""

@@ -41,13 +41,13 @@ def test_the_prior_fades_without_a_step() -> None:
     """One of five runs moves away from the others by 0.01 % at a time; the noise grows along, and by no jump."""
     rows = np.array([FIVE + np.array([0, 0, 0, 0, step * 0.0001]) for step in range(-200, 201)])
     for metric in METRICS:
-        if metric.spread is None:
+        if metric.spread is None or metric.of_questions:  # a smaller share of the error makes every step larger
             continue
         scale = metric.spread.process / 0.0006
         noise = estimate((rows - FIVE.mean()) * scale, layout(*["a1"] * 5), metric.spread)
         detectable = limits(noise, 0.0, metric.share, 24).detectable
         assert detectable.max() > 10 * detectable.min()
-        assert np.abs(np.diff(np.log(detectable))).max() < 0.07
+        assert np.abs(np.diff(np.log(detectable))).max() < 0.06
         assert np.abs(np.diff(noise.df)).max() < 1
 
 
