@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from regression.judge.choices import OtherChoice, learn, match, other_choices
+from regression.judge.choices import OtherChoice, exchanged, learn, match, other_choices
 from regression.judge.judge import judge
 from regression.judge.verdict import Judgement, Reason, Report, Verdict
 from regression.metrics import METRICS, with_min_changes
@@ -265,3 +265,24 @@ def test_unchanged_nights_fail_no_more_often_than_they_may():
         rows = [machine.operators() for _ in range(3)]
         failed += machine.judged(*rows[1:], now=rows[0]).failed
     assert failed <= 6
+
+
+ENGINE = ("conv", "mul", "conv", "fc") * 30
+
+
+@pytest.mark.parametrize(
+    "before, now, said",
+    [
+        (("old",), ("new",), "old -> new"),
+        (("old", "copy"), ("new", "copy"), "old -> new"),
+        (ENGINE, (*ENGINE, "spin"), "also spin"),
+        (ENGINE, (*ENGINE, "spin", "spin"), "also 2 x spin"),
+        ((*ENGINE, "spin"), ENGINE, "no longer spin"),
+        (ENGINE, ENGINE[::-1], "the same kernels in another order"),
+        ((), ("new",), "nothing -> new"),
+        (("old",), (), "old -> nothing"),
+        (tuple("abcde"), tuple("vwxyz"), "a + b + c + 2 more -> v + w + x + 2 more"),
+    ],
+)
+def test_only_the_kernels_that_came_and_went_are_named(before, now, said):
+    assert exchanged(before, now, str) == said
