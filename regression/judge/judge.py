@@ -87,7 +87,7 @@ def judge(
             *outputs_not_compared(run, usable),
             *said,
             *tail_notes(run, usable),
-            *(note for tests in all_tests for note in tests.notes),
+            *_notes_of(all_tests),
             *stale(accepted, used, set(ids), day, gpu),
         ),
         tests=sum(len(tests.ids) for tests in all_tests),
@@ -212,6 +212,13 @@ def _missing(run: Run, baselines: Sequence[Run], metrics: Sequence[Metric], know
 def _typical(metric: Metric, values: Sequence[float]) -> float:
     """The middle of several runs' values, as the judge takes it."""
     return statistics.median_low(values) if metric.kind is Kind.COUNT else statistics.geometric_mean(values)
+
+
+def _notes_of(all_tests: Sequence[MetricTests]) -> Iterable[str]:
+    """What the tests say; what a whole says of a baseline run is not said of its parts again."""
+    told = {(tests.metric.key, path) for tests in all_tests for path, _ in tests.notes if path}
+    for tests in all_tests:
+        yield from (note for path, note in tests.notes if (tests.metric.part_of, path) not in told)
 
 
 def _noise(all_tests: Sequence[MetricTests]) -> dict[tuple[str, str], float]:

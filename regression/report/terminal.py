@@ -155,24 +155,24 @@ def _groups(content: Content) -> Iterable[str]:
         said = f"{one.title:<{titles}}  {one.size:>{sizes}} {one.told}"
         whole = f"{said:<{titles + sizes + verdicts + 3}}  {detects}".rstrip()
         # The columns are worth a line, and not a second one.
-        yield from [whole] if len(whole) <= WIDTH else _unbroken(f"{said}  {detects}".rstrip())
+        yield from [whole] if len(whole) <= WIDTH else wrapped(f"{said}  {detects}".rstrip(), WIDTH)
     yield from _more(len(content.groups) - MOST_GROUPS, "model and batch size", "models and batch sizes")
 
 
-def _unbroken(text: str) -> list[str]:
-    """Wrapped, with no amount apart from its sign."""
-    return [line.replace("\u00a0", " ") for line in wrapped(text.replace(" %", "\u00a0%"), WIDTH)]
-
-
 def _folded(content: Content) -> Iterable[str]:
-    """One line for each verdict, reason and metric of what could not have shown a regression."""
+    """One line for each verdict, reason and metric of what could not have shown a regression.
+
+    Metrics of which the same is said of the same benchmarks share a line.
+    """
     found: dict[tuple[str, str], dict[str, list[Row]]] = {}
     for row in content.coverage.unsettled:
         found.setdefault((row.word, row.reason), {}).setdefault(row.title, []).append(row)
     for (word, reason), metrics in found.items():
-        for rows in (
-            metrics.values() if len(metrics) <= MOST_METRICS else [[row for of in metrics.values() for row in of]]
-        ):
+        alike: dict[object, list[Row]] = {}
+        for rows in metrics.values():
+            same = frozenset((row.benchmark, row.detail) for row in rows) if len(metrics) <= MOST_METRICS else ""
+            alike.setdefault(same, []).extend(rows)
+        for rows in alike.values():
             said = f"{word} ({reason}): {where(rows, content.places)}"
             ratios = [row.detectable_ratio for row in rows if row.detectable_ratio is not None]
             if ratios and len(metrics) <= MOST_METRICS:

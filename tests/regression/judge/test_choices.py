@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -177,6 +178,16 @@ def test_kernels_that_do_not_vary_make_the_parts_equal_to_the_whole():
     same, whole = of(report, "same_kernels"), of(report, "kernel_time")
     assert same.ratio == pytest.approx(whole.ratio) and same.verdict is whole.verdict is Verdict.SLOWER
     assert of(report, "selection").ratio == pytest.approx(1)
+
+
+def test_a_bad_baseline_run_is_named_once_and_not_for_every_part():
+    machine = Machine(restless=False)
+    slow = dict.fromkeys(range(CONVOLUTIONS + OTHERS), 1.01)
+    ids = [f"net-{variant}-b1" for variant in "abcdef"]
+    runs = [machine.run(f"{n}.json", machine.operators(slow if n == 2 else None)) for n in range(6)]
+    runs = [dataclasses.replace(r, benchmarks=dict.fromkeys(ids, r.benchmarks[ID])) for r in runs]
+    named = [note for note in judge(runs[5], runs[:5]).notes if "replace it" in note]
+    assert len(named) == 1 and "2.json" in named[0] and " in kernel time" in named[0]
 
 
 def test_a_costly_new_choice_is_named_with_operator_and_kernels():

@@ -103,6 +103,21 @@ def test_several_changed_counts_are_one_sentence(case):
     assert told.look_first.startswith(f"Look first at synchronisations of {SAME}, 0 -> 1")
 
 
+def test_metrics_of_the_same_benchmarks_are_named_together(case):
+    """In the headline, and where the reason is given if nothing else is said of either."""
+    times = [
+        reported.judgement(SLOW, metric, Verdict.UNSURE, Reason.DISAGREED, 0.005, 0.00503, "first +0.60 %")
+        for metric in ("kernel_time", "same_kernels")
+    ]
+    told = with_counts(case, *times, counted(SAME, 4, 4, Reason.SEEN_BEFORE, Verdict.SAME), labels=())
+    assert f"2 undecided (batch-128 kernel time and same kernels of {SLOW})" in told.answer
+    (line,) = [line for line in terminal.text(told).splitlines() if line.startswith("UNSURE")]
+    assert line.startswith(f"UNSURE (disagreed): batch-128 kernel time and same kernels of {SLOW}")
+    other = dataclasses.replace(times[1], benchmark=SAME)
+    told = with_counts(case, times[0], other, labels=())
+    assert f"batch-128 kernel time of {SLOW}, batch-128 same kernels of {SAME}" in told.answer
+
+
 def test_a_change_that_does_not_fail_is_counted_in_the_answer(case):
     same = counted(SLOW, 4, 4, Reason.SEEN_BEFORE, Verdict.SAME)
     told = with_counts(case, counted(SAME, 0, 1, Reason.NEW_VALUE), same, labels=())
