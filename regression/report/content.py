@@ -117,6 +117,10 @@ class Content:
     """
     moved: int
     """How many of them, from the first, have a verdict that says so."""
+    changed_ids: tuple[str, ...]
+    """Theirs, without an explanation."""
+    explained: int
+    """How many of these, from the first, kernels may explain: not what changed beside the same kernel time."""
     differences: tuple[Difference, ...]
     """Of the environment, since the baseline."""
     speedups: tuple[SpeedUp, ...]
@@ -182,8 +186,10 @@ def content(
     # What all benchmarks share has no kernels of its own.
     names = [id_ for id_ in explanation.changed(report, metrics) if id_ in known]
     moved = {row.benchmark for row in ordered if row.verdict in MOVED}
-    names.sort(key=lambda id_: id_ not in moved)
     same = explanation.same_kernel_time(report)
+    timed = {row.benchmark for row in ordered if row.verdict in (Verdict.SLOWER, Verdict.FASTER)}
+    beside = {id_ for id_ in same if id_ not in timed}
+    names.sort(key=lambda id_: (id_ not in moved, id_ in beside))
     changed = _Explained(
         names, lambda id_: _changed(explanation.explanations([id_], run, judged, same)[0], run, judged)
     )
@@ -205,6 +211,8 @@ def content(
         rows=ordered,
         changed=changed,
         moved=sum(id_ in moved for id_ in names),
+        changed_ids=tuple(names),
+        explained=sum(id_ in moved and id_ not in beside for id_ in names),
         differences=report.differences,
         speedups=speedups(run, judged),
         yardsticks=yardsticks(run),

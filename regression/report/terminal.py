@@ -11,11 +11,12 @@ from regression.explain.operators import OperatorChange
 from regression.report.content import DETECTABLE, MOVED, Changed, Content
 from regression.report.coverage import where
 from regression.report.groups import span
-from regression.report.rows import Row
+from regression.report.rows import Row, folded, shared_sentences
 from regression.text import WIDTH, count, escaped, fit, flattened, microseconds, wrapped
 
 HEADINGS = ("benchmark", "metric", "baseline", "now", "change", "detectable", "verdict")
 MOST_EXPLAINED = 10
+MOST_ALIKE = 2
 MOST_LINES = 5
 MOST_OPERATORS = 2
 NARROWEST_KIND = 11
@@ -34,10 +35,10 @@ def text(content: Content) -> str:
     Lines have at most 100 columns, longer paths aside.
     """
     out = [*wrapped(content.answer, WIDTH), *_what_failed(content), *_past(content)]
-    moved = [row for row in content.rows if not row.failed and (row.verdict in MOVED or row.accepted)]
-    if moved:
-        out += ["", *_rows(moved[:MOST_ROWS]), *_more(len(moved) - MOST_ROWS, "row"), *_refresh(content)]
-    out += _kernels(content.changed[: min(content.moved, MOST_EXPLAINED)], content.moved)
+    others = [row for row in content.rows if not row.failed and (row.verdict in MOVED or row.accepted)]
+    if others:
+        out += ["", *_told(others), *_refresh(content)]
+    out += _kernels(_worth_explaining(content), content.explained)
     out += ["", *_lines(_header(content)), *_lines(_differences(content)), "", *_groups(content)]
     out += [*_lines(_folded(content)), *_lines(_folded_notes(content))]
     return "\n".join([*out, content.summary])
@@ -86,11 +87,27 @@ def _rows(rows: Sequence[Row], width: int = WIDTH) -> list[str]:
 def _what_failed(content: Content) -> list[str]:
     """The rows that fail, wrong labels, and the command that repeats just that."""
     failed = [row for row in content.rows if row.failed]
-    out = ["", *_rows(failed[:MOST_ROWS]), *_more(len(failed) - MOST_ROWS, "row")] if failed else []
+    out = ["", *_told(failed)] if failed else []
     wrong = list(_wrong_labels(content))
     if wrong:
         out += ["", *_lines(wrong[:MOST_NOTES]), *_more(len(wrong) - MOST_NOTES, "benchmark")]
     return out + _command(content)
+
+
+def _told(rows: Sequence[Row]) -> list[str]:
+    """The first rows, and a line for what benchmarks share with all others."""
+    told, shared = folded(rows)
+    out = [*_rows(told[:MOST_ROWS]), *_more(len(told) - MOST_ROWS, "row")]
+    return [*out, *_lines(f"{said}; -v prints all" for said in shared_sentences(shared))]
+
+
+def _worth_explaining(content: Content) -> list[Changed]:
+    """Benchmarks that kernels may explain; of what all share two are enough."""
+    told, _ = folded([row for row in content.rows if row.failed or row.verdict in MOVED])
+    own = {row.benchmark for row in told}
+    places = range(content.explained)
+    chosen = [place for place in places if content.changed_ids[place] in own] or list(places[:MOST_ALIKE])
+    return [content.changed[place] for place in chosen[:MOST_EXPLAINED]]
 
 
 def _past(content: Content) -> list[str]:

@@ -97,6 +97,17 @@ def test_many_counts_do_not_hide_that_times_are_blind(case):
     assert with_counts((labelled, baselines, past), *counts, labels=()).status == "passed"
 
 
+def test_kernels_are_not_explained_for_what_changed_beside_the_same_kernel_time(case):
+    """As an API call does; -v and the page still show it."""
+    same = reported.judgement(SAME, "kernel_time", Verdict.SAME, Reason.INSIDE_NOISE, 0.012, 0.012)
+    slow = reported.judgement(SLOW, "kernel_time", Verdict.SLOWER, Reason.CONFIRMED, 0.005, 0.00506)
+    told = with_counts(case, same, slow, counted(SAME, 0, 1), labels=(), shown=())
+    assert (told.changed_ids, told.moved, told.explained) == ((SLOW, SAME), 2, 1)
+    assert f"{SAME}: its kernel time is the same" in terminal.every_row(told)
+    assert "its kernel time is the same" not in terminal.text(told) + markdown.text(told)
+    assert f"{SLOW}: +" in terminal.text(told)
+
+
 def test_several_changed_counts_are_one_sentence(case):
     told = with_counts(case, counted(SAME, 0, 1), counted(SLOW, 4, 2), labels=())
     assert told.answer == "2 benchmarks have changed counts (synchronisations)."
