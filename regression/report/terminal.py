@@ -73,13 +73,18 @@ def _rows(rows: Sequence[Row], width: int = WIDTH) -> list[str]:
     cells = [_cells(row) for row in rows]
     widths = [max(map(len, column)) for column in zip(HEADINGS, *cells, strict=True)]
     widths[0] = max(min(widths[0], width - sum(widths[1:]) - 2 * (len(widths) - 1)), len(HEADINGS[0]))
+    names = {row.benchmark for row in rows}
+    # Names that no longer differ when they are cut stand above their rows.
+    above = len({_shortened(name, widths[0]) for name in names}) < len(names)
+    widths[0] = len(HEADINGS[0]) if above else widths[0]
     out = [_line(HEADINGS, widths), "-" * min(width, sum(widths) + 2 * (len(widths) - 1))]
     before = ""
     for row, told in zip(rows, cells, strict=True):
         # The metrics of one benchmark that is SAME follow each other; its name once is enough.
-        repeated = row.same and row.benchmark == before
-        before = row.benchmark if row.same else ""
-        out.append(_line(("", *told[1:]) if repeated else told, widths))
+        repeated = row.benchmark == before and (above or row.same)
+        before = row.benchmark if above or row.same else ""
+        out += [row.benchmark] if above and not repeated else []
+        out.append(_line(("", *told[1:]) if above or repeated else told, widths))
         out += wrapped(row.remark, width, "    ")
     return out
 

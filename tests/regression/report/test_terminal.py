@@ -357,3 +357,14 @@ def test_what_benchmarks_share_is_one_line_and_what_is_their_own_has_rows() -> N
 
     assert in_rows(terminal.text(said)) == ["all", "model-own-b1"]
     assert in_rows(terminal.every_row(said)) == ["all", "model-own-b1", *reversed(ids)]
+
+
+def test_names_that_would_be_cut_to_the_same_stand_above_their_rows() -> None:
+    ids = [f"tf_efficientnet_lite0-{kind}-fp32-b128" for kind in ("eager", "torchscript")]
+    told = [same(id_, metric) for id_ in ids for metric in ("kernel_time", "left_to_pytorch")]
+    lines = terminal.table(content(dataclasses.replace(report(), judgements=tuple(told)), run_of(report())), 100)
+    assert max(map(len, lines)) <= 100
+    (first, second) = (lines.index(id_) for id_ in ids)
+    assert second - first == 3 and all(lines[first + n].startswith(" ") for n in (1, 2))
+    wide = terminal.table(content(dataclasses.replace(report(), judgements=tuple(told)), run_of(report())), 140)
+    assert any(line.startswith(f"{ids[0]}  ") for line in wide)
