@@ -13,6 +13,7 @@ from common import given
 from common.marks import kind_of
 from regression.explain import explanation
 from regression.explain.kernels import Explanation
+from regression.judge.judge import ITSELF
 from regression.judge.verdict import Reason, Report, Verdict
 from regression.metrics import METRICS, Metric, lookup
 from regression.report.answer import answer, look_first, summary
@@ -141,6 +142,8 @@ class Content:
     """What changed last, then this run's changes, then something to look at."""
     notes: tuple[str, ...]
     left_out: tuple[LeftOut, ...]
+    unusable: tuple[LeftOut, ...]
+    """The same without the run that is judged, which lies among the stored runs as a rule."""
     controls: tuple[str, ...]
     metrics: tuple[Metric, ...]
     failed: bool
@@ -228,6 +231,7 @@ def content(
         timelines=_timelines(history, ordered, metrics),
         notes=report.notes,
         left_out=report.left_out,
+        unusable=tuple(item for item in report.left_out if item.reason != ITSELF),
         controls=report.controls,
         metrics=tuple(metrics),
         failed=report.failed,

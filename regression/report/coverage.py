@@ -131,5 +131,7 @@ def where(rows: Sequence[Row], places: Mapping[str, Place]) -> str:
 def _of_metrics(title: str, ids: Sequence[str], places: Mapping[str, Place]) -> str:
     batches = {places[id_].batch_size if id_ in places else None for id_ in ids}
     (only,) = batches if len(batches) == 1 else (None,)
-    who = " and ".join(ids) if len(ids) <= MOST_NAMED else count(len(ids), "benchmark")
+    own = [id_ for id_ in ids if id_ != EVERY]
+    who = " and ".join(ids) if len(ids) <= MOST_NAMED else count(len(own), "benchmark")
+    who += f" and of {EVERY} together" if len(own) < len(ids) > MOST_NAMED else ""
     return f"{title if only is None else f'batch-{only} {title}'} of {who}"

@@ -95,6 +95,12 @@ class Row:
         return f"{self.title} {self.verdict} ({self.moved})"
 
     @property
+    def told(self) -> str:
+        """The details of the reason, of a count with the change itself."""
+        counted = self.verdict is Verdict.CHANGED or (self.verdict is Verdict.UNSURE and self.metric.kind is Kind.COUNT)
+        return "; ".join(filter(None, (self.moved if counted and self.baseline is not None else "", self.detail)))
+
+    @property
     def named(self) -> str:
         """Of a count that changed what is new, gone or more often: `cudaMalloc 0 -> 1`, which no number says."""
         return self.detail if self.verdict is Verdict.CHANGED else ""
@@ -106,9 +112,7 @@ class Row:
             return ""
         if self.reason is Reason.NEGLIGIBLE and not self.detail:
             return "negligible: outside the noise, too small to matter"
-        moved = self.moved if self.verdict is Verdict.CHANGED and self.baseline is not None else ""
-        said = "; ".join(part for part in (moved, self.detail) if part)
-        return f"{self.reason}: {said}" if said else self.reason
+        return f"{self.reason}: {self.told}" if self.told else self.reason
 
 
 def change_text(metric: Metric, before: float | None, now: float | None) -> str:

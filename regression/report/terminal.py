@@ -151,12 +151,15 @@ def _kernels(changed: Sequence[Changed], number: int) -> list[str]:
     """At most five lines for each of these benchmarks, which are the first of a number that changed."""
     out: list[str] = []
     unexplained: dict[str, list[str]] = {}
+    alike = [one.explanation for one in changed if one.explanation.same and not one.explanation.missing]
     for one in changed:
         told = one.explanation
         if told.missing and not told.layers:
             unexplained.setdefault(told.missing, []).append(told.benchmark)
-        else:
+        elif told not in alike or len(alike) == 1:
             out += ["", *explanation_lines(told)]
+    if len(alike) > 1:
+        out += ["", *wrapped(f"{', '.join(told.benchmark for told in alike)}: their kernel times are the same", WIDTH)]
     for why, benchmarks in unexplained.items():
         out += ["", *wrapped(f"{', '.join(benchmarks)}: {why}", WIDTH)]
     more = number - len(changed)
@@ -192,14 +195,14 @@ def _folded(content: Content) -> Iterable[str]:
     for (word, reason), metrics in found.items():
         alike: dict[object, list[Row]] = {}
         for rows in metrics.values():
-            same = frozenset((row.benchmark, row.detail) for row in rows) if len(metrics) <= MOST_METRICS else ""
+            same = frozenset((row.benchmark, row.told) for row in rows) if len(metrics) <= MOST_METRICS else ""
             alike.setdefault(same, []).extend(rows)
         for rows in alike.values():
             said = f"{word} ({reason}): {where(rows, content.places)}"
             ratios = [row.detectable_ratio for row in rows if row.detectable_ratio is not None]
             if ratios and len(metrics) <= MOST_METRICS:
                 said += f"; detects {span(min(ratios), max(ratios))}"
-            details = {row.detail for row in rows} - {""}
+            details = {row.told for row in rows} - {""}
             yield f"{said}; {details.pop()}" if len(details) == 1 else said
 
 
@@ -220,10 +223,8 @@ def _folded_notes(content: Content) -> Iterable[str]:
     yield from _more(len(content.yardsticks) - MOST_NOTES, "benchmark with a yardstick", "benchmarks with a yardstick")
     yield from content.notes[:MOST_NOTES]
     yield from _more(len(content.notes) - MOST_NOTES, "note")
-    # The run that is judged lies among the stored runs as a rule.
-    others = [item for item in content.left_out if item.path != content.path]
-    yield from (f"left out: {item}" for item in others[:MOST_NOTES])
-    yield from _more(len(others) - MOST_NOTES, "left out", "left out")
+    yield from (f"left out: {item}" for item in content.unusable[:MOST_NOTES])
+    yield from _more(len(content.unusable) - MOST_NOTES, "left out", "left out")
 
 
 def _more(number: int, noun: str, nouns: str = "") -> list[str]:

@@ -108,6 +108,32 @@ def test_kernels_are_not_explained_for_what_changed_beside_the_same_kernel_time(
     assert f"{SLOW}: +" in terminal.text(told)
 
 
+def test_a_count_on_which_processes_disagree_says_what_it_was_and_is(case):
+    """Otherwise `again 1, 0` has nothing to be compared with."""
+    unsure = dataclasses.replace(counted(SAME, 0, 1, Reason.DISAGREED, Verdict.UNSURE), detail="again 1, 0")
+    told = with_counts(case, unsure, labels=())
+    said = " ".join(terminal.text(told).split())
+    assert f"UNSURE (disagreed): batch-128 synchronisations of {SAME}; 0 -> 1; again 1, 0 " in said
+    assert "    disagreed: 0 -> 1; again 1, 0" in terminal.every_row(told).splitlines()
+
+
+def test_what_all_benchmarks_share_is_no_benchmark(case):
+    names = (SAME, SLOW, FAST, "all benchmarks")
+    rows = [reported.judgement(name, "latency", Verdict.UNSURE, Reason.DISTURBED, 0.01, 0.01) for name in names]
+    said = terminal.text(with_counts(case, *rows, labels=()))
+    assert "UNSURE (disturbed): latency of 3 benchmarks and of all benchmarks together" in said
+
+
+def test_several_benchmarks_with_the_same_kernel_time_share_a_line(case):
+    kernels = [
+        reported.judgement(n, "kernel_time", Verdict.SAME, Reason.INSIDE_NOISE, 0.012, 0.012) for n in (SAME, SLOW)
+    ]
+    slower = [reported.judgement(n, "latency", Verdict.SLOWER, Reason.CONFIRMED, 0.0125, 0.02) for n in (SAME, SLOW)]
+    out = terminal.text(with_counts(case, *kernels, *slower, labels=(), shown=()))
+    assert " ".join(out.split()).count(f"{SAME}, {SLOW}: their kernel times are the same") == 1
+    assert "its kernel time is the same" not in out
+
+
 def test_several_changed_counts_are_one_sentence(case):
     told = with_counts(case, counted(SAME, 0, 1), counted(SLOW, 4, 2), labels=())
     assert told.answer == "2 benchmarks have changed counts (synchronisations)."

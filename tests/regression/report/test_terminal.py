@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from regression.judge.judge import ITSELF
 from regression.judge.verdict import Judgement, Reason, Report, Verdict
 from regression.report import json as json_form
 from regression.report import markdown, terminal
@@ -368,3 +369,10 @@ def test_names_that_would_be_cut_to_the_same_stand_above_their_rows() -> None:
     assert second - first == 3 and all(lines[first + n].startswith(" ") for n in (1, 2))
     wide = terminal.table(content(dataclasses.replace(report(), judgements=tuple(told)), run_of(report())), 140)
     assert any(line.startswith(f"{ids[0]}  ") for line in wide)
+
+
+def test_what_is_malformed_in_the_run_itself_is_said_and_that_it_is_no_baseline_is_not() -> None:
+    path = report().run
+    told = dataclasses.replace(report(), left_out=(LeftOut(path, ITSELF), LeftOut(path, "`launches` is -1; left out.")))
+    out = terminal.text(content(told, run_of(told)))
+    assert out.count("left out: now/0042_nightly.json:") == 1 and "`launches` is -1" in out
