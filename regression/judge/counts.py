@@ -44,12 +44,11 @@ class Reference:
         Where the range is the reference, in those operators whose choice of kernels the baseline has seen.
         """
         key = metric.key
-        parts = [benchmark.parts.get(key, {}) for benchmark in self.benchmarks]
-        found = now.parts.get(key, {})
+        found, parts = now.parts.get(key), [seen for one in self.benchmarks if (seen := one.parts.get(key)) is not None]
         if not self.exact:
             known = [benchmark.operators for benchmark in self.benchmarks if benchmark.operators]
             return other_calls(now.operators, known) if metric.in_operators and now.operators and known else []
-        if any(found == seen for seen in parts):
+        if found is None or not parts or any(found == seen for seen in parts):
             return []
         changes = []
         for name in dict.fromkeys([*found, *(name for seen in parts for name in seen)]):
@@ -160,7 +159,7 @@ def _verdict(
     named = reference.other_parts(now, metric)
     fails = _failing(metric, reference, value)
     # Parts that were all seen, if not in one run, are none of them new.
-    by_name = reference.exact and metric.key in now.parts
+    by_name = reference.exact and all(metric.key in one.parts for one in (now, *reference.benchmarks))
     if not named and not fails and (by_name or reference.has_seen(value, metric.margin)):
         return Verdict.SAME, Reason.SEEN_BEFORE, ""
     # What every baseline run has stands beside it.
