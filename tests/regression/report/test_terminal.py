@@ -8,7 +8,7 @@ from typing import Any
 from regression.judge.judge import ITSELF
 from regression.judge.verdict import Judgement, Reason, Report, Verdict
 from regression.report import json as json_form
-from regression.report import markdown, terminal
+from regression.report import markdown, page, terminal
 from regression.report.content import Content, content
 from regression.report.rows import folded, rows
 from regression.runs.environment import Difference
@@ -349,7 +349,7 @@ def test_what_benchmarks_share_is_one_line_and_what_is_their_own_has_rows() -> N
     own = slower("model-own-b1", 1.03)
     told = dataclasses.replace(report(), judgements=(*shifted, own), labels=())
     said = content(told, run_of(dataclasses.replace(told, judgements=(*shifted[1:], own))))
-    for text in (terminal.text(said), markdown.text(said)):
+    for text in (terminal.text(said), markdown.text(said), page.html(said)):
         assert "6 benchmarks SLOWER in kernel time as all together are, by +0.90 % to +1.15 %" in text.replace("\\", "")
         assert "own-b1" in text
 
