@@ -123,6 +123,10 @@ class Metric:
     """Of a count: where it is compared exactly."""
     margin: float = 0.0
     """Of a count that is not compared exactly: how far outside the baseline's range it may lie, as a fraction."""
+    named_by: tuple[str, ...] = ()
+    """Of a count that is a part of a mapping of names to counts: where the stored benchmark has the mapping."""
+    named_with: str = ""
+    """What the names of that part have in them."""
     in_operators: bool = False
     """Of a count that is stored by name: whether every stored operator has it, too."""
     times: tuple[str, ...] = ()
@@ -177,6 +181,16 @@ class Metric:
         if self.confirmed_as:
             return self.number(fields.get(self.confirmed_as))
         return self.value({self.path[0]: fields}) if self.path else None
+
+    def parts(self, record: Mapping[str, Any]) -> dict[str, int] | None:
+        """What a stored benchmark's count is of, name to count; None where it is not stored by name."""
+        if self.kind is not Kind.COUNT:
+            return None
+        if not self.named_by:
+            return named_counts(lookup(record, self.path))
+        named = named_counts(lookup(record, self.named_by)) or {}
+        parts = {name: count for name, count in named.items() if self.named_with in name}
+        return parts if sum(parts.values()) == lookup(record, self.path) else None
 
     def number(self, raw: Any) -> float | None:
         """A stored value that this metric may have, else None: positive and within reason, or a whole number from 0.
@@ -377,6 +391,8 @@ METRICS: tuple[Metric, ...] = (
         key="synchronisations",
         title="synchronisations",
         path=("extra_info", "synchronisations"),
+        named_by=("extra_info", "api_calls"),
+        named_with="Synchronize",
         kind=Kind.COUNT,
         judged=True,
         fails=Fails.MORE,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 WIDTH = 100
@@ -77,6 +78,11 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
+def listed(words: Sequence[str]) -> str:
+    """`A`, `A and B`, `A, B and C`."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
 # Words on one line, whatever a stored file says.
 
 
@@ -105,15 +111,16 @@ def fit(text: str, room: int = LONGEST_NAME) -> str:
 
 def wrapped(text: str, width: int, indent: str = "") -> list[str]:
     """The text in lines of at most `width` columns, longer paths aside; all but the first are indented."""
-    # A path stays whole, so that it can be copied.
-    return textwrap.wrap(
-        text,
+    # A path stays whole, so that it can be copied, and an amount beside its sign.
+    lines = textwrap.wrap(
+        text.replace(" %", "\u00a0%"),
         width,
         initial_indent=indent,
         subsequent_indent=indent + "    ",
         break_on_hyphens=False,
         break_long_words=False,
     )
+    return [line.replace("\u00a0%", " %") for line in lines]
 
 
 # Markdown.

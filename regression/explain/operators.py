@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from regression.explain.names import shorten
-from regression.judge.choices import learn, placed
+from regression.judge.choices import exchanged, learn, placed
 from regression.runs.operator_table import StoredOperator
 
 # Kinds of a change that is of the selection of kernels.
@@ -74,5 +74,4 @@ def operator_changes(
 def _said(one: OperatorChange, short: dict[str, str]) -> str:
     if one.kernels_before == one.kernels_now:
         return "same kernels"
-    before, now = (" + ".join(short[name] for name in names) for names in (one.kernels_before, one.kernels_now))
-    return f"{before or 'nothing'} -> {now or 'nothing'}"
+    return exchanged(one.kernels_before, one.kernels_now, short.__getitem__)

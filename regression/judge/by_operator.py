@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
-from regression.judge.choices import LEAST_MATCHED, Compared, OtherChoice
+from regression.judge.choices import LEAST_MATCHED, Compared, OtherChoice, exchanged
 from regression.judge.verdict import Judgement, Reason, Verdict
 from regression.metrics import ByOperator, Metric
 from regression.runs.run import Run
@@ -65,12 +65,9 @@ def _told(item: Judgement, compared: Compared, metric: Metric) -> Judgement:
 
 
 def said(other: OtherChoice) -> str:
-    """An operator that launches other kernels than in any baseline run: the operator, old and new kernels, the cost."""
-    return f"{escaped(other.operator)} {microseconds(other.cost_s)}: {_names(other.before)} -> {_names(other.now)}"
-
-
-def _names(kernels: Sequence[str]) -> str:
-    return " + ".join(fit(flattened(escaped(name)), LONGEST_KERNEL) for name in kernels) or "nothing"
+    """An operator that launches other kernels than in any baseline run: the operator, the cost, old and new kernels."""
+    kernels = exchanged(other.before, other.now, lambda name: fit(flattened(escaped(name)), LONGEST_KERNEL))
+    return f"{escaped(other.operator)} {microseconds(other.cost_s)}: {kernels}"
 
 
 def notes(run: Run, baselines: Sequence[Run]) -> Iterable[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -26,6 +26,8 @@ Choice = tuple[Place, tuple[str, ...]]
 
 # With less of its time in operators whose kernels the baseline has seen, a run is not compared by these.
 LEAST_MATCHED = 0.5
+# Of those that an operator launches anew, or no longer, so many are named.
+MOST_KERNELS = 3
 STEPS, PRECISION = 50, 1e-10
 
 
@@ -98,6 +100,31 @@ class Matched:
     factor: float
     total_s: float
     share: float
+
+
+def exchanged(before: Sequence[str], now: Sequence[str], short: Callable[[str], str]) -> str:
+    """`old -> new` of the kernels that an operator launches no longer and anew, a few of each.
+
+    What it launches as before is left out: an engine is one operator and launches hundreds of kernels.
+
+    Args:
+        short: what a kernel is called.
+    """
+    kept = Counter(before) & Counter(now)
+    gone, new = (_counted(Counter(names) - kept, short) for names in (before, now))
+    if not gone and not new:
+        return "the same kernels in another order"
+    if kept and not gone:
+        return f"also {new}"
+    if kept and not new:
+        return f"no longer {gone}"
+    return f"{gone or 'nothing'} -> {new or 'nothing'}"
+
+
+def _counted(kernels: Counter[str], short: Callable[[str], str]) -> str:
+    said = [f"{number} x {short(name)}" if number > 1 else short(name) for name, number in kernels.items()]
+    more = [f"{len(said) - MOST_KERNELS} more"] if len(said) > MOST_KERNELS else []
+    return " + ".join([*said[:MOST_KERNELS], *more])
 
 
 def placed(operators: Operators) -> dict[Place, StoredOperator]:

@@ -11,7 +11,7 @@ from regression.judge.operator_calls import other_calls
 from regression.judge.verdict import Judgement, Reason, Verdict
 from regression.metrics import Exact, Fails, Kind, Metric, lookup
 from regression.runs.run import Benchmark, Run
-from regression.text import count, escaped, fit, measure
+from regression.text import count, escaped, fit, listed, measure
 
 # More values or names than these are not listed.
 MOST_LISTED = 6
@@ -44,12 +44,11 @@ class Reference:
         Where the range is the reference, in those operators whose choice of kernels the baseline has seen.
         """
         key = metric.key
-        parts = [benchmark.parts.get(key, {}) for benchmark in self.benchmarks]
-        found = now.parts.get(key, {})
+        found, parts = now.parts.get(key), [seen for one in self.benchmarks if (seen := one.parts.get(key)) is not None]
         if not self.exact:
             known = [benchmark.operators for benchmark in self.benchmarks if benchmark.operators]
             return other_calls(now.operators, known) if metric.in_operators and now.operators and known else []
-        if any(found == seen for seen in parts):
+        if found is None or not parts or any(found == seen for seen in parts):
             return []
         changes = []
         for name in dict.fromkeys([*found, *(name for seen in parts for name in seen)]):
@@ -88,10 +87,10 @@ def not_compared(metrics: Sequence[Metric], run: Run, baselines: Sequence[Run], 
     }
     new = [metric.title for metric in counts if now[metric.key] and not before[metric.key]]
     if new and baselines:
-        yield f"No run of the baseline has {_and(new)}, so that nothing is said of them; record a new baseline."
+        yield f"No run of the baseline has {listed(new)}, so that nothing is said of them; record a new baseline."
     lost = [metric.title for metric in counts if metric.optional and _lost(run, before[metric.key], now[metric.key])]
     if lost:
-        yield f"This run lacks {_and(lost)} of benchmarks of which the baseline has them."
+        yield f"This run lacks {listed(lost)} of benchmarks of which the baseline has them."
     for metric in counts:
         both = before[metric.key] & now[metric.key] if metric.alike else set()
         if otherwise := [id_ for id_ in both if not _counted_alike(metric, run.benchmarks[id_], baselines)]:
@@ -162,20 +161,22 @@ def _verdict(
     named = reference.other_parts(now, metric)
     fails = _failing(metric, reference, value)
     # Parts that were all seen, if not in one run, are none of them new.
-    by_name = reference.exact and metric.key in now.parts
+    by_name = reference.exact and all(metric.key in one.parts for one in (now, *reference.benchmarks))
     if not named and not fails and (by_name or reference.has_seen(value, metric.margin)):
         return Verdict.SAME, Reason.SEEN_BEFORE, ""
-    detail = _listed(named) if named else f"the baseline has seen {_seen(metric, reference)}"
+    # What every baseline run has stands beside it.
+    several = len(reference.values) > 1
+    said = _listed(named) if named else f"the baseline has seen {_seen(metric, reference)}" if several else ""
     if not fails:
-        return Verdict.CHANGED, Reason.NEW_VALUE, detail
+        return Verdict.CHANGED, Reason.NEW_VALUE, said
     if again is None:
-        return Verdict.CHANGED, Reason.NEW_VALUE, f"{detail}; the software is not the baseline's"
+        return Verdict.CHANGED, Reason.NEW_VALUE, _joined(said, "the software is not the baseline's")
     if len(again) < CONFIRMATIONS:
-        return Verdict.CHANGED, Reason.UNCONFIRMED, f"{detail}; not measured again"
-    detail += f"; again {_listed([_written(value, metric) for value in again])}"
+        return Verdict.CHANGED, Reason.UNCONFIRMED, _joined(said, "not measured again")
+    said = _joined(said, f"again {_listed([_written(value, metric) for value in again])}")
     if all(_failing(metric, reference, value) for value in again):
-        return Verdict.CHANGED, Reason.CONFIRMED, detail
-    return Verdict.UNSURE, Reason.DISAGREED, detail
+        return Verdict.CHANGED, Reason.CONFIRMED, said
+    return Verdict.UNSURE, Reason.DISAGREED, said
 
 
 def _failing(metric: Metric, reference: Reference, value: float) -> bool:
@@ -193,7 +194,7 @@ def _software(run: Run) -> tuple[object, ...]:
 
 def _seen(metric: Metric, reference: Reference) -> str:
     values = reference.values
-    if reference.exact or len(values) == 1:
+    if reference.exact:
         return _listed([_written(value, metric) for value in values])
     return " to ".join(_written(value, metric) for value in (values[0], values[-1]))
 
@@ -203,10 +204,10 @@ def _written(value: float, metric: Metric) -> str:
     return f"{measure(value, None, '')} {metric.unit}".rstrip()
 
 
+def _joined(*parts: str) -> str:
+    return "; ".join(filter(None, parts))
+
+
 def _listed(texts: Sequence[str]) -> str:
     more = f" and {len(texts) - MOST_LISTED} more" if len(texts) > MOST_LISTED else ""
     return ", ".join(texts[:MOST_LISTED]) + more
-
-
-def _and(titles: Sequence[str]) -> str:
-    return " and ".join(filter(None, (", ".join(titles[:-1]), titles[-1])))

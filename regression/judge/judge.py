@@ -27,6 +27,8 @@ from regression.runs.environment import differences, refusal
 from regression.runs.run import LeftOut, Run
 from regression.text import count
 
+# Why the run that is judged is left out of the baseline, among whose files it lies as a rule.
+ITSELF = "is the run that is judged; a run says nothing about itself, so it is no baseline."
 # Reasons of a verdict that says neither SAME nor that something changed, of which a control must have none.
 SUSPICIOUS = (Reason.UNCONFIRMED, Reason.DISAGREED, Reason.BELOW_LIMIT, Reason.DISTURBED)
 
@@ -86,8 +88,8 @@ def judge(
             *not_compared(judged, run, usable, known),
             *outputs_not_compared(run, usable),
             *said,
-            *tail_notes(run, usable),
-            *(note for tests in all_tests for note in tests.notes),
+            *tail_notes(run, usable, _slower_calls(judgements)),
+            *_notes_of(all_tests),
             *stale(accepted, used, set(ids), day, gpu),
         ),
         tests=sum(len(tests.ids) for tests in all_tests),
@@ -103,7 +105,7 @@ def comparable(run: Run, baselines: Sequence[Run], *, across_gpus: bool = False)
     for baseline in baselines:
         reason = refusal(baseline, run, across_gpus=across_gpus)
         if _same(baseline, run):
-            reason = "is the run that is judged; a run says nothing about itself, so it is no baseline."
+            reason = ITSELF
         elif twin := next((other for other in usable if _same(baseline, other)), None):
             reason = f"holds the same run as {twin.path.name}, and counts once."
         if reason:
@@ -212,6 +214,23 @@ def _missing(run: Run, baselines: Sequence[Run], metrics: Sequence[Metric], know
 def _typical(metric: Metric, values: Sequence[float]) -> float:
     """The middle of several runs' values, as the judge takes it."""
     return statistics.median_low(values) if metric.kind is Kind.COUNT else statistics.geometric_mean(values)
+
+
+def _slower_calls(judgements: Iterable[Judgement]) -> set[str]:
+    """Benchmarks whose latency is slower, or may be for the host's sake."""
+    slow = (Reason.DISTURBED, Reason.ACCEPTED)
+    return {
+        item.benchmark
+        for item in judgements
+        if item.metric == "latency" and (item.verdict is Verdict.SLOWER or item.reason in slow)
+    }
+
+
+def _notes_of(all_tests: Sequence[MetricTests]) -> Iterable[str]:
+    """What the tests say; what a whole says of a baseline run is not said of its parts again."""
+    told = {(tests.metric.key, path) for tests in all_tests for path, _ in tests.notes if path}
+    for tests in all_tests:
+        yield from (note for path, note in tests.notes if (tests.metric.part_of, path) not in told)
 
 
 def _noise(all_tests: Sequence[MetricTests]) -> dict[tuple[str, str], float]:

@@ -73,8 +73,9 @@ class MetricTests:
     disturbed_again: tuple[str, ...]
     """Why confirmations of it were disturbed, which are not among `again`; empty where none was."""
     evidence: Evidence
-    notes: tuple[str, ...] = ()
-    """What must be said of the baseline's runs and of this run as a whole, in sentences."""
+    notes: tuple[tuple[str, str], ...] = ()
+    """What must be said of the baseline's runs and of this run as a whole: the path of the baseline run (empty for this
+    run) and the sentence."""
 
     @property
     def detectable(self) -> Floats:
@@ -260,20 +261,22 @@ def metric_tests(
     )
 
 
-def _scattered(metric: Metric, widened: float) -> Iterable[str]:
+def _scattered(metric: Metric, widened: float) -> Iterable[tuple[str, str]]:
     if widened > 1:
         yield (
-            f"The {metric.title}s of this run scatter {widened:.1f} times as much as expected, so their limits are "
-            f"{widened:.1f} times as wide."
+            "",
+            f"In {metric.title} the benchmarks of this run scatter {widened:.1f} times as much as expected, so their "
+            f"limits are {widened:.1f} times as wide.",
         )
 
 
-def _distrusted(metric: Metric, baselines: Sequence[Run], shifts: Floats, trusted: Floats) -> Iterable[str]:
+def _distrusted(metric: Metric, baselines: Sequence[Run], shifts: Floats, trusted: Floats) -> Iterable[tuple[str, str]]:
     for baseline, moved_by, part in zip(baselines, shifts.tolist(), trusted.tolist(), strict=True):
         if part < 1:
             yield (
+                str(baseline.path),
                 f"The baseline run {escaped(baseline.path.name)} lies {percent(moved_by)} from the other runs in "
-                f"{metric.title}, over all benchmarks, and counts for {part:.0%} of a run; replace it."
+                f"{metric.title}, over all benchmarks, and counts for {part:.0%} of a run; replace it.",
             )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from scipy import special
 
@@ -20,9 +20,10 @@ LEAST_SPREAD = 0.02
 MOST_LISTED = 4
 
 
-def tail_notes(run: Run, baselines: Sequence[Run]) -> Iterable[str]:
+def tail_notes(run: Run, baselines: Sequence[Run], told: Collection[str] = ()) -> Iterable[str]:
     """A sentence that names the benchmarks whose 99 % quantile grew beyond its spread between the baseline's runs.
 
+    `told` are benchmarks of which it is no news, since their latency as a whole became slower.
     The limit is that of Student's t for one more run of the same spread, with the family-wise error of a verdict over
     all benchmarks.
     """
@@ -44,8 +45,8 @@ def tail_notes(run: Run, baselines: Sequence[Run]) -> Iterable[str]:
         spread = max(statistics.stdev(logs), LEAST_SPREAD) * math.sqrt(1 + 1 / len(logs))
         if moved > spread * float(special.stdtrit(len(logs) - 1, 1 - FAMILY_WISE_ERROR / len(known))):
             grown[id_] = moved
-    if grown:
-        worst = sorted(grown, key=lambda id_: -grown[id_])
+    worst = sorted(grown.keys() - set(told), key=lambda id_: -grown[id_])
+    if worst:
         named = ", ".join(f"{id_} {percent(grown[id_])}" for id_ in worst[:MOST_LISTED])
         more = f" and {len(worst) - MOST_LISTED} more" if len(worst) > MOST_LISTED else ""
         yield (

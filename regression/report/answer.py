@@ -74,7 +74,7 @@ def _failed(report: Report, rows: Sequence[Row]) -> str:
     said = []
     if slower:
         unconfirmed = all(row.reason is Reason.UNCONFIRMED for row in slower)
-        said.append(_who(slower, "is", "slower") + (" (not confirmed yet)" if unconfirmed else ""))
+        said.append(_slower(slower) + (" (not confirmed yet)" if unconfirmed else ""))
     if missing:
         said.append(_who(missing, "is", "missing"))
     if changed:
@@ -88,6 +88,15 @@ def _failed(report: Report, rows: Sequence[Row]) -> str:
     # "3 benchmarks are slower, 2 are missing": the noun once is enough.
     said[1:] = [text.replace(" benchmarks are ", " are ").replace(" benchmarks have ", " have ") for text in said[1:]]
     return f"{', '.join(said[:-1])}{' and ' if said[:-1] else ''}{said[-1]}" if said else ""
+
+
+def _slower(rows: Sequence[Row]) -> str:
+    every = [row for row in rows if row.benchmark == EVERY]
+    wholes = {row.metric.key for row in every}
+    changes = ", ".join(f"{row.title} {row.change_text}" for row in every if row.metric.part_of not in wholes)
+    others = [row for row in rows if row.benchmark != EVERY]
+    said = [f"{EVERY} together are slower ({changes})"] if every else []
+    return ", ".join([*said, *([_who(others, "is", "slower")] if others else [])])
 
 
 def _unfailed(rows: Sequence[Row], covered: Coverage, places: Mapping[str, Place]) -> Iterable[str]:
@@ -140,7 +149,4 @@ def _who(rows: Sequence[Row], verb: str, what: str) -> str:
 
 def _named(names: Sequence[str], verb: str, what: str) -> str:
     plural = {"is": "are", "has": "have"}[verb]
-    if EVERY in names:
-        others = [name for name in names if name != EVERY]
-        return ", ".join([f"{EVERY} together {plural} {what}", *([_named(others, verb, what)] if others else [])])
     return f"{names[0]} {verb} {what}" if len(names) == 1 else f"{len(names)} benchmarks {plural} {what}"

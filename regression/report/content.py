@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -13,6 +13,7 @@ from common import given
 from common.marks import kind_of
 from regression.explain import explanation
 from regression.explain.kernels import Explanation
+from regression.judge.judge import ITSELF
 from regression.judge.verdict import Reason, Report, Verdict
 from regression.metrics import METRICS, Metric, lookup
 from regression.report.answer import answer, look_first, summary
@@ -33,10 +34,11 @@ from regression.report.measured import (
     yardsticks,
 )
 from regression.report.repeat import COMPARE, command, refresh
-from regression.report.rows import Row, rows
+from regression.report.rows import Row, change_text, rows
 from regression.runs import environment
 from regression.runs.environment import Difference
 from regression.runs.run import Label, LeftOut, Run
+from regression.text import measure
 
 if TYPE_CHECKING:
     # What finds change points takes a while to import, and most judging does not need it.
@@ -110,6 +112,8 @@ class Content:
     """One line with the number of each verdict."""
     rows: tuple[Row, ...]
     """Worst first; see `rows.rows`."""
+    shown: tuple[tuple[str, str], ...]
+    """What is measured and not judged: a benchmark, and its metrics with baseline, value and change."""
     changed: Sequence[Changed]
     """Benchmarks that became slower or faster, then those of which a shown count is another; the largest change first.
 
@@ -117,6 +121,10 @@ class Content:
     """
     moved: int
     """How many of them, from the first, have a verdict that says so."""
+    changed_ids: tuple[str, ...]
+    """Theirs, without an explanation."""
+    explained: int
+    """How many of these, from the first, kernels may explain: not what changed beside the same kernel time."""
     differences: tuple[Difference, ...]
     """Of the environment, since the baseline."""
     speedups: tuple[SpeedUp, ...]
@@ -137,6 +145,8 @@ class Content:
     """What changed last, then this run's changes, then something to look at."""
     notes: tuple[str, ...]
     left_out: tuple[LeftOut, ...]
+    unusable: tuple[LeftOut, ...]
+    """The same without the run that is judged, which lies among the stored runs as a rule."""
     controls: tuple[str, ...]
     metrics: tuple[Metric, ...]
     failed: bool
@@ -182,8 +192,10 @@ def content(
     # What all benchmarks share, and what a question was answered, has no kernels of its own.
     names = [id_ for id_ in explanation.changed(report, metrics) if id_ in known]
     moved = {row.benchmark for row in ordered if row.verdict in MOVED}
-    names.sort(key=lambda id_: id_ not in moved)
     same = explanation.same_kernel_time(report)
+    timed = {row.benchmark for row in ordered if row.verdict in (Verdict.SLOWER, Verdict.FASTER)}
+    beside = {id_ for id_ in same if id_ not in timed}
+    names.sort(key=lambda id_: (id_ not in moved, id_ in beside))
     changed = _Explained(
         names, lambda id_: _changed(explanation.explanations([id_], run, judged, same)[0], run, judged)
     )
@@ -203,8 +215,11 @@ def content(
         ),
         summary=summary(report, status),
         rows=ordered,
+        shown=tuple(_shown(report, metrics)),
         changed=changed,
         moved=sum(id_ in moved for id_ in names),
+        changed_ids=tuple(names),
+        explained=sum(id_ in moved and id_ not in beside for id_ in names),
         differences=report.differences,
         speedups=speedups(run, judged),
         yardsticks=yardsticks(run),
@@ -220,6 +235,7 @@ def content(
         timelines=_timelines(history, ordered, metrics),
         notes=report.notes,
         left_out=report.left_out,
+        unusable=tuple(item for item in report.left_out if item.reason != ITSELF),
         controls=report.controls,
         metrics=tuple(metrics),
         failed=report.failed,
@@ -242,6 +258,18 @@ def content(
         report=report,
         page=page,
     )
+
+
+def _shown(report: Report, metrics: Sequence[Metric]) -> Iterable[tuple[str, str]]:
+    by_key = {metric.key: metric for metric in metrics}
+    found: dict[str, list[str]] = {}
+    for one in report.shown:
+        metric = by_key[one.metric]
+        before, now = (measure(value, one.baseline, metric.unit) for value in (one.baseline, one.now))
+        moved = change_text(metric, one.baseline, one.now)
+        found.setdefault(one.benchmark, []).append(f"{metric.title} {before} -> {now} ({moved})")
+    for benchmark, said in found.items():
+        yield benchmark, ", ".join(said)
 
 
 def _refresh(report: Report, run: Run, baselines: Sequence[Run], at: Mapping[str, Place]) -> str:

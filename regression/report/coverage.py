@@ -10,7 +10,7 @@ from regression.metrics import Kind
 from regression.report.groups import Place
 from regression.report.rows import Row
 from regression.runs.run import Run
-from regression.text import count
+from regression.text import count, listed
 
 # A verdict for whoever has to act on it.
 PASSED, INCOMPLETE, FAILED = "passed", "incomplete", "FAILED"
@@ -117,17 +117,22 @@ def coverage(
 
 
 def where(rows: Sequence[Row], places: Mapping[str, Place]) -> str:
-    """Which measurements these are: `batch-1 latency of A and B, peak memory of 24 benchmarks`."""
+    """Which measurements these are: `batch-1 latency of A and B, launches and peak memory of 24 benchmarks`."""
     benchmarks: dict[str, list[str]] = {}
     for row in rows:
         benchmarks.setdefault(row.title, []).append(row.benchmark)
-    said = [_of_metric(title, ids, places) for title, ids in benchmarks.items()]
-    more = [f"{len(said) - MOST_PLACES} more metrics"] if len(said) > MOST_PLACES else []
-    return ", ".join([*said[:MOST_PLACES], *more])
+    titles: dict[tuple[str, ...], list[str]] = {}
+    for title in list(benchmarks)[:MOST_PLACES]:
+        titles.setdefault(tuple(sorted(benchmarks[title])), []).append(title)
+    said = [_of_metrics(listed(alike), benchmarks[alike[0]], places) for alike in titles.values()]
+    more = [f"{len(benchmarks) - MOST_PLACES} more metrics"] if len(benchmarks) > MOST_PLACES else []
+    return ", ".join([*said, *more])
 
 
-def _of_metric(title: str, ids: Sequence[str], places: Mapping[str, Place]) -> str:
+def _of_metrics(title: str, ids: Sequence[str], places: Mapping[str, Place]) -> str:
     batches = {places[id_].batch_size if id_ in places else None for id_ in ids}
     (only,) = batches if len(batches) == 1 else (None,)
-    who = " and ".join(ids) if len(ids) <= MOST_NAMED else count(len(ids), "benchmark")
+    own = [id_ for id_ in ids if id_ != EVERY]
+    who = " and ".join(ids) if len(ids) <= MOST_NAMED else count(len(own), "benchmark")
+    who += f" and of {EVERY} together" if len(own) < len(ids) > MOST_NAMED else ""
     return f"{title if only is None else f'batch-{only} {title}'} of {who}"

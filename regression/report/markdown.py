@@ -9,7 +9,7 @@ from regression.explain.kernels import Explanation
 from regression.explain.layers import Layers
 from regression.report.content import MOVED, Content
 from regression.report.coverage import where
-from regression.report.rows import Row, change_text
+from regression.report.rows import Row, change_text, folded, shared_sentences
 from regression.text import LONGEST_NAME, code, count, fit, flattened, microseconds, plain
 
 MOST_ROWS = 20
@@ -97,12 +97,15 @@ def _rows(rows: Sequence[Row]) -> str:
         return ""
     out = ["| verdict | benchmark | metric | baseline | now | change | detectable |"]
     out += ["| --- | --- | --- | ---: | ---: | ---: | ---: |"]
-    for row in rows[:MOST_ROWS]:
+    told, shared = folded(rows)
+    for row in told[:MOST_ROWS]:
         amounts = [row.baseline_text, row.now_text, row.change_text, row.detectable_text]
         title = f"{row.title}: {fit(row.named, LONGEST_DETAIL)}" if row.named else row.title
         cells = [f"**{row.verdict}** ({row.reason})", code(row.benchmark), plain(title), *amounts]
         out.append(f"| {' | '.join(cells)} |")
-    return "\n".join([*out, *(["", f"{len(rows) - MOST_ROWS} more not shown."] if len(rows) > MOST_ROWS else [])])
+    more = [f"{len(told) - MOST_ROWS} more not shown."] if len(told) > MOST_ROWS else []
+    more += [f"{plain(said)}." for said in shared_sentences(shared)]
+    return "\n".join([*out, *([""] if more else []), *more])
 
 
 def _groups(content: Content) -> str:
@@ -141,14 +144,14 @@ def _speedups(content: Content) -> str:
 
 
 def _kernels(content: Content) -> str:
-    """Of what has a verdict that says that it changed."""
-    if not content.moved:
+    """Of what has a verdict that says that it changed, and that kernels may explain."""
+    if not content.explained:
         return ""
     out = ["Kernels behind the changes:"]
-    shown = content.changed[: min(content.moved, MOST_EXPLAINED)]
+    shown = content.changed[: min(content.explained, MOST_EXPLAINED)]
     out += [explanation_text(one.explanation).rstrip() for one in shown]
-    if content.moved > MOST_EXPLAINED:
-        out.append(f"{content.moved - MOST_EXPLAINED} more benchmarks changed.")
+    if content.explained > MOST_EXPLAINED:
+        out.append(f"{content.explained - MOST_EXPLAINED} more benchmarks changed.")
     return "\n\n".join(out)
 
 

@@ -12,7 +12,7 @@ from regression.report.coverage import where
 from regression.report.explained import Explained, add_filters, explained
 from regression.report.figures import Picture
 from regression.report.measured import Served, SpeedUp
-from regression.report.rows import Row, change_text
+from regression.report.rows import Row, change_text, folded, shared_sentences
 from regression.report.templating import environment
 
 # More would make a page that nobody reads to its end, and larger than a mail server takes.
@@ -44,9 +44,12 @@ def html(content: Content) -> str:
     templates.globals |= {"most_rows": MOST_ROWS, "most_groups": MOST_GROUPS, "most_notes": MOST_NOTES}
     articles = [_article(one) for one in content.changed[: min(content.moved, MOST_CHANGED)]]
     pictures, others = _speedups(content)
+    loud, shared = folded([row for row in content.rows if row.failed or row.accepted or row.verdict in MOVED])
     return templates.get_template("report.html.j2").render(
         content=content,
-        loud=[row for row in content.rows if row.failed or row.accepted or row.verdict in MOVED],
+        loud=loud,
+        shared=shared,
+        told_of_shared=list(shared_sentences(shared)),
         folded=_folded(content),
         detectable=DETECTABLE,
         speedups=pictures,
@@ -101,13 +104,12 @@ def _served(content: Content) -> list[Picture]:
     by_model: dict[str, list[Served]] = {}
     for one in content.served:
         by_model.setdefault(one.model, []).append(one)
-    found = []
+    found: list[tuple[str, list[Served]]] = []
     for model, points in by_model.items():
         sizes = Counter(point.variant for point in points)
         several = [point for point in points if sizes[point.variant] > 1]
-        if several:
-            found.append(figures.served(model, several, content.colours))
-    return found[:MOST_SERVED]
+        found += [(model, several)] if several else []
+    return [figures.served(model, several, content.colours) for model, several in found[:MOST_SERVED]]
 
 
 def _sheet(png: bytes | None) -> str:

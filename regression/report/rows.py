@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from regression.judge.verdict import EVERY, Judgement, Reason, Verdict
 from regression.metrics import METRICS, Kind, Metric
-from regression.text import change, difference, measure
+from regression.text import change, count, difference, listed, measure
 
 # Worst first.
 ORDER = (
@@ -20,6 +21,8 @@ ORDER = (
     Verdict.NEW,
     Verdict.SAME,
 )
+# A part of kernel time changed as the whole did where they differ by less than this part of what could be detected.
+ALIKE = 0.1
 ALL_METRICS = "all metrics"
 QUIET = (Reason.INSIDE_NOISE, Reason.BY_OPERATORS, Reason.NOISY, Reason.NO_BASELINE, Reason.SEEN_BEFORE)
 
@@ -92,6 +95,12 @@ class Row:
         return f"{self.title} {self.verdict} ({self.moved})"
 
     @property
+    def told(self) -> str:
+        """The details of the reason, of a count with the change itself."""
+        counted = self.verdict is Verdict.CHANGED or (self.verdict is Verdict.UNSURE and self.metric.kind is Kind.COUNT)
+        return "; ".join(filter(None, (self.moved if counted and self.baseline is not None else "", self.detail)))
+
+    @property
     def named(self) -> str:
         """Of a count that changed what is new, gone or more often: `cudaMalloc 0 -> 1`, which no number says."""
         return self.detail if self.verdict is Verdict.CHANGED else ""
@@ -103,9 +112,7 @@ class Row:
             return ""
         if self.reason is Reason.NEGLIGIBLE and not self.detail:
             return "negligible: outside the noise, too small to matter"
-        moved = self.moved if self.verdict is Verdict.CHANGED and self.baseline is not None else ""
-        said = "; ".join(part for part in (moved, self.detail) if part)
-        return f"{self.reason}: {said}" if said else self.reason
+        return f"{self.reason}: {self.told}" if self.told else self.reason
 
 
 def change_text(metric: Metric, before: float | None, now: float | None) -> str:
@@ -149,6 +156,50 @@ def rows(judgements: Iterable[Judgement], metrics: Sequence[Metric] = METRICS) -
         )
         found.append(row)
     return tuple(found)
+
+
+def folded(ordered: Sequence[Row]) -> tuple[list[Row], list[Row]]:
+    """Rows that moved, without those that say nothing more; and those whose change all benchmarks share.
+
+    The row of a part of kernel time that changed as the whole did goes into the whole's remark. A change that lies
+    within its detectable change of what all benchmarks show together is no finding of its own.
+    """
+    wholes = {(row.benchmark, row.metric.key): row for row in ordered}
+    common = {(row.metric.key, row.verdict): row for row in ordered if row.benchmark == EVERY}
+    parts: dict[tuple[str, str], list[str]] = {}
+    told: list[Row] = []
+    shared: list[Row] = []
+    for row in ordered:
+        whole = wholes.get((row.benchmark, row.metric.part_of))
+        if whole and (whole.verdict, whole.reason) == (row.verdict, row.reason) and _alike(row, whole, ALIKE):
+            parts.setdefault((row.benchmark, whole.metric.key), []).append(row.title)
+            continue
+        every = common.get((row.metric.key, row.verdict))
+        (shared if every and every is not row and _alike(row, every) else told).append(row)
+    return [_with_parts(row, parts.get((row.benchmark, row.metric.key), ())) for row in told], shared
+
+
+def _alike(row: Row, other: Row, part: float = 1.0) -> bool:
+    """Whether two changes differ by no more than a part of what could be detected."""
+    if not (row.ratio and other.ratio and row.detectable_ratio):
+        return False
+    return abs(math.log(row.ratio / other.ratio)) <= part * math.log(row.detectable_ratio)
+
+
+def _with_parts(row: Row, titles: Sequence[str]) -> Row:
+    said = f"{listed(titles)} likewise" if titles else ""
+    return replace(row, detail="; ".join(filter(None, (row.detail, said))))
+
+
+def shared_sentences(shared: Iterable[Row]) -> Iterable[str]:
+    """For each metric and verdict how many benchmarks changed as all of them did together, and by how much."""
+    found: dict[tuple[str, str], list[Row]] = {}
+    for row in shared:
+        found.setdefault((row.title, row.word), []).append(row)
+    for (title, word), alike in found.items():
+        changes = [row.change_text for row in sorted(alike, key=lambda row: row.ratio or 1.0)]
+        span = " to ".join(dict.fromkeys((changes[0], changes[-1])))
+        yield f"{count(len(alike), 'benchmark')} {word} in {title} as all together are, by {span}"
 
 
 def _rank(item: Judgement) -> tuple[bool, int, bool, bool, float]:

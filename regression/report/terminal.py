@@ -11,11 +11,12 @@ from regression.explain.operators import OperatorChange
 from regression.report.content import DETECTABLE, MOVED, Changed, Content
 from regression.report.coverage import where
 from regression.report.groups import span
-from regression.report.rows import Row
+from regression.report.rows import Row, folded, shared_sentences
 from regression.text import WIDTH, count, escaped, fit, flattened, microseconds, wrapped
 
 HEADINGS = ("benchmark", "metric", "baseline", "now", "change", "detectable", "verdict")
 MOST_EXPLAINED = 10
+MOST_ALIKE = 2
 MOST_LINES = 5
 MOST_OPERATORS = 2
 NARROWEST_KIND = 11
@@ -34,10 +35,10 @@ def text(content: Content) -> str:
     Lines have at most 100 columns, longer paths aside.
     """
     out = [*wrapped(content.answer, WIDTH), *_what_failed(content), *_past(content)]
-    moved = [row for row in content.rows if not row.failed and (row.verdict in MOVED or row.accepted)]
-    if moved:
-        out += ["", *_rows(moved[:MOST_ROWS]), *_more(len(moved) - MOST_ROWS, "row"), *_refresh(content)]
-    out += _kernels(content.changed[: min(content.moved, MOST_EXPLAINED)], content.moved)
+    others = [row for row in content.rows if not row.failed and (row.verdict in MOVED or row.accepted)]
+    if others:
+        out += ["", *_told(others), *_refresh(content)]
+    out += _kernels(_worth_explaining(content), content.explained)
     out += ["", *_lines(_header(content)), *_lines(_differences(content)), "", *_groups(content)]
     out += [*_lines(_folded(content)), *_lines(_folded_notes(content))]
     return "\n".join([*out, content.summary])
@@ -55,9 +56,16 @@ def every_row(content: Content) -> str:
         *_refresh(content),
         "",
         *table(content),
+        *_shown(content),
         *_kernels(content.changed[:MOST_EXPLAINED], len(content.changed)),
     ]
     return "\n".join([*out, *([""] if content.changed else []), content.summary])
+
+
+def _shown(content: Content) -> list[str]:
+    """Two lines or so for each benchmark with what is measured of it and not judged."""
+    lines = _lines(f"{benchmark}: {said}" for benchmark, said in content.shown)
+    return ["", "Shown, and not judged:", *lines] if lines else []
 
 
 def table(content: Content, width: int = WIDTH) -> list[str]:
@@ -72,13 +80,18 @@ def _rows(rows: Sequence[Row], width: int = WIDTH) -> list[str]:
     cells = [_cells(row) for row in rows]
     widths = [max(map(len, column)) for column in zip(HEADINGS, *cells, strict=True)]
     widths[0] = max(min(widths[0], width - sum(widths[1:]) - 2 * (len(widths) - 1)), len(HEADINGS[0]))
+    names = {row.benchmark for row in rows}
+    # Names that no longer differ when they are cut stand above their rows.
+    above = len({_shortened(name, widths[0]) for name in names}) < len(names)
+    widths[0] = len(HEADINGS[0]) if above else widths[0]
     out = [_line(HEADINGS, widths), "-" * min(width, sum(widths) + 2 * (len(widths) - 1))]
     before = ""
     for row, told in zip(rows, cells, strict=True):
         # The metrics of one benchmark that is SAME follow each other; its name once is enough.
-        repeated = row.same and row.benchmark == before
-        before = row.benchmark if row.same else ""
-        out.append(_line(("", *told[1:]) if repeated else told, widths))
+        repeated = row.benchmark == before and (above or row.same)
+        before = row.benchmark if above or row.same else ""
+        out += [row.benchmark] if above and not repeated else []
+        out.append(_line(("", *told[1:]) if above or repeated else told, widths))
         out += wrapped(row.remark, width, "    ")
     return out
 
@@ -86,11 +99,27 @@ def _rows(rows: Sequence[Row], width: int = WIDTH) -> list[str]:
 def _what_failed(content: Content) -> list[str]:
     """The rows that fail, wrong labels, and the command that repeats just that."""
     failed = [row for row in content.rows if row.failed]
-    out = ["", *_rows(failed[:MOST_ROWS]), *_more(len(failed) - MOST_ROWS, "row")] if failed else []
+    out = ["", *_told(failed)] if failed else []
     wrong = list(_wrong_labels(content))
     if wrong:
         out += ["", *_lines(wrong[:MOST_NOTES]), *_more(len(wrong) - MOST_NOTES, "benchmark")]
     return out + _command(content)
+
+
+def _told(rows: Sequence[Row]) -> list[str]:
+    """The first rows, and a line for what benchmarks share with all others."""
+    told, shared = folded(rows)
+    out = [*_rows(told[:MOST_ROWS]), *_more(len(told) - MOST_ROWS, "row")]
+    return [*out, *_lines(f"{said}; -v prints all" for said in shared_sentences(shared))]
+
+
+def _worth_explaining(content: Content) -> list[Changed]:
+    """Benchmarks that kernels may explain; of what all share two are enough."""
+    told, _ = folded([row for row in content.rows if row.failed or row.verdict in MOVED])
+    own = {row.benchmark for row in told}
+    places = range(content.explained)
+    chosen = [place for place in places if content.changed_ids[place] in own] or list(places[:MOST_ALIKE])
+    return [content.changed[place] for place in chosen[:MOST_EXPLAINED]]
 
 
 def _past(content: Content) -> list[str]:
@@ -129,12 +158,15 @@ def _kernels(changed: Sequence[Changed], number: int) -> list[str]:
     """At most five lines for each of these benchmarks, which are the first of a number that changed."""
     out: list[str] = []
     unexplained: dict[str, list[str]] = {}
+    alike = [one.explanation for one in changed if one.explanation.same and not one.explanation.missing]
     for one in changed:
         told = one.explanation
         if told.missing and not told.layers:
             unexplained.setdefault(told.missing, []).append(told.benchmark)
-        else:
+        elif told not in alike or len(alike) == 1:
             out += ["", *explanation_lines(told)]
+    if len(alike) > 1:
+        out += ["", *wrapped(f"{', '.join(told.benchmark for told in alike)}: their kernel times are the same", WIDTH)]
     for why, benchmarks in unexplained.items():
         out += ["", *wrapped(f"{', '.join(benchmarks)}: {why}", WIDTH)]
     more = number - len(changed)
@@ -155,29 +187,29 @@ def _groups(content: Content) -> Iterable[str]:
         said = f"{one.title:<{titles}}  {one.size:>{sizes}} {one.told}"
         whole = f"{said:<{titles + sizes + verdicts + 3}}  {detects}".rstrip()
         # The columns are worth a line, and not a second one.
-        yield from [whole] if len(whole) <= WIDTH else _unbroken(f"{said}  {detects}".rstrip())
+        yield from [whole] if len(whole) <= WIDTH else wrapped(f"{said}  {detects}".rstrip(), WIDTH)
     yield from _more(len(content.groups) - MOST_GROUPS, "model and batch size", "models and batch sizes")
 
 
-def _unbroken(text: str) -> list[str]:
-    """Wrapped, with no amount apart from its sign."""
-    return [line.replace("\u00a0", " ") for line in wrapped(text.replace(" %", "\u00a0%"), WIDTH)]
-
-
 def _folded(content: Content) -> Iterable[str]:
-    """One line for each verdict, reason and metric of what could not have shown a regression."""
+    """One line for each verdict, reason and metric of what could not have shown a regression.
+
+    Metrics of which the same is said of the same benchmarks share a line.
+    """
     found: dict[tuple[str, str], dict[str, list[Row]]] = {}
     for row in content.coverage.unsettled:
         found.setdefault((row.word, row.reason), {}).setdefault(row.title, []).append(row)
     for (word, reason), metrics in found.items():
-        for rows in (
-            metrics.values() if len(metrics) <= MOST_METRICS else [[row for of in metrics.values() for row in of]]
-        ):
+        alike: dict[object, list[Row]] = {}
+        for rows in metrics.values():
+            same = frozenset((row.benchmark, row.told) for row in rows) if len(metrics) <= MOST_METRICS else ""
+            alike.setdefault(same, []).extend(rows)
+        for rows in alike.values():
             said = f"{word} ({reason}): {where(rows, content.places)}"
             ratios = [row.detectable_ratio for row in rows if row.detectable_ratio is not None]
             if ratios and len(metrics) <= MOST_METRICS:
                 said += f"; detects {span(min(ratios), max(ratios))}"
-            details = {row.detail for row in rows} - {""}
+            details = {row.told for row in rows} - {""}
             yield f"{said}; {details.pop()}" if len(details) == 1 else said
 
 
@@ -198,10 +230,8 @@ def _folded_notes(content: Content) -> Iterable[str]:
     yield from _more(len(content.yardsticks) - MOST_NOTES, "benchmark with a yardstick", "benchmarks with a yardstick")
     yield from content.notes[:MOST_NOTES]
     yield from _more(len(content.notes) - MOST_NOTES, "note")
-    # The run that is judged lies among the stored runs as a rule.
-    others = [item for item in content.left_out if item.path != content.path]
-    yield from (f"left out: {item}" for item in others[:MOST_NOTES])
-    yield from _more(len(others) - MOST_NOTES, "left out", "left out")
+    yield from (f"left out: {item}" for item in content.unusable[:MOST_NOTES])
+    yield from _more(len(content.unusable) - MOST_NOTES, "left out", "left out")
 
 
 def _more(number: int, noun: str, nouns: str = "") -> list[str]:

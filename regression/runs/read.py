@@ -15,7 +15,7 @@ from typing import Any
 from common.identity import identity
 from common.schema import QUESTIONS, RENAMED, SCHEMA, version
 from common.stored import mapping
-from regression.metrics import LARGEST_VALUE, METRICS, SMALLEST_VALUE, Kind, Metric, lookup, named_counts
+from regression.metrics import LARGEST_VALUE, METRICS, SMALLEST_VALUE, Kind, Metric, lookup
 from regression.runs.kernel_table import kernel_table
 from regression.runs.operator_table import Lists, StoredOperator, operator_table
 from regression.runs.run import Benchmark, Confirmation, ImageLabel, Label, LeftOut, Run, UnusableRun
@@ -195,7 +195,7 @@ def _benchmark(
             values[metric.key] = number
             if metric.alike:
                 alike[metric.key] = tuple(escaped(str(lookup(record, path))) for path in metric.alike)
-            if metric.kind is Kind.COUNT and (named := named_counts(raw)) is not None:
+            if (named := metric.parts(record)) is not None:
                 parts[metric.key] = named
         elif raw is not None and metric.judged and not (metric.empty_is_none and raw == []):
             path, what = metric.path, raw

@@ -2,7 +2,7 @@
 
 import pytest
 
-from regression.text import change, difference, escaped, flattened, measure, microseconds
+from regression.text import change, difference, escaped, flattened, listed, measure, microseconds, wrapped
 
 
 @pytest.mark.parametrize(
@@ -66,3 +66,13 @@ def test_an_escaped_name_loses_nothing_and_a_flattened_one_reads_well() -> None:
     name = "a \t b\n\x1b[31mc"
     assert escaped(name) == r"a \t b\n\x1b[31mc"
     assert flattened(name) == "a b [31mc"
+
+
+def test_a_line_does_not_end_between_an_amount_and_its_sign() -> None:
+    text = "detects 0.47 %; not measured again"
+    assert wrapped(text, 13) == ["detects", "    0.47 %;", "    not", "    measured", "    again"]
+
+
+@pytest.mark.parametrize("words, text", [("A", "A"), ("AB", "A and B"), ("ABC", "A, B and C")])
+def test_words_are_listed_as_a_sentence_has_them(words: str, text: str) -> None:
+    assert listed(list(words)) == text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from regression.judge.choices import OtherChoice, learn, match, other_choices
+from regression.judge.choices import OtherChoice, exchanged, learn, match, other_choices
 from regression.judge.judge import judge
 from regression.judge.verdict import Judgement, Reason, Report, Verdict
 from regression.metrics import METRICS, with_min_changes
@@ -179,6 +180,16 @@ def test_kernels_that_do_not_vary_make_the_parts_equal_to_the_whole():
     assert of(report, "selection").ratio == pytest.approx(1)
 
 
+def test_a_bad_baseline_run_is_named_once_and_not_for_every_part():
+    machine = Machine(restless=False)
+    slow = dict.fromkeys(range(CONVOLUTIONS + OTHERS), 1.01)
+    ids = [f"net-{variant}-b1" for variant in "abcdef"]
+    runs = [machine.run(f"{n}.json", machine.operators(slow if n == 2 else None)) for n in range(6)]
+    runs = [dataclasses.replace(r, benchmarks=dict.fromkeys(ids, r.benchmarks[ID])) for r in runs]
+    named = [note for note in judge(runs[5], runs[:5]).notes if "replace it" in note]
+    assert len(named) == 1 and "2.json" in named[0] and " in kernel time" in named[0]
+
+
 def test_a_costly_new_choice_is_named_with_operator_and_kernels():
     """A kernel of 5 times the time at ten places, of a model whose choices are otherwise the same."""
     machine = Machine(restless=False, noise=0.0005)
@@ -265,3 +276,24 @@ def test_unchanged_nights_fail_no_more_often_than_they_may():
         rows = [machine.operators() for _ in range(3)]
         failed += machine.judged(*rows[1:], now=rows[0]).failed
     assert failed <= 6
+
+
+ENGINE = ("conv", "mul", "conv", "fc") * 30
+
+
+@pytest.mark.parametrize(
+    "before, now, said",
+    [
+        (("old",), ("new",), "old -> new"),
+        (("old", "copy"), ("new", "copy"), "old -> new"),
+        (ENGINE, (*ENGINE, "spin"), "also spin"),
+        (ENGINE, (*ENGINE, "spin", "spin"), "also 2 x spin"),
+        ((*ENGINE, "spin"), ENGINE, "no longer spin"),
+        (ENGINE, ENGINE[::-1], "the same kernels in another order"),
+        ((), ("new",), "nothing -> new"),
+        (("old",), (), "old -> nothing"),
+        (tuple("abcde"), tuple("vwxyz"), "a + b + c + 2 more -> v + w + x + 2 more"),
+    ],
+)
+def test_only_the_kernels_that_came_and_went_are_named(before, now, said):
+    assert exchanged(before, now, str) == said

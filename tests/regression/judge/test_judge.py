@@ -224,7 +224,7 @@ def test_more_scatter_than_expected_widens_the_limits_and_says_so(recorder: Reco
     baselines = recorder.baselines(ids=ids)
     quiet, wild = (judge(recorder.run(ids=ids, noise=noise), baselines) for noise in (0.0003, 0.002))
     assert not any("scatter" in note for note in quiet.notes)
-    (note,) = [note for note in wild.notes if "kernel times of this run scatter" in note]
+    (note,) = [note for note in wild.notes if note.startswith("In kernel time the benchmarks of this run scatter")]
     factor = float(note.partition("scatter ")[2].partition(" times")[0])
     assert factor > 1.5 and f"limits are {factor} times as wide" in note
     detectable = [math.log(of(report).detectable_ratio or 0) for report in (quiet, wild)]

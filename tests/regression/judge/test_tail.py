@@ -51,3 +51,15 @@ def test_a_tail_that_scatters_hides_a_growth(recorded):
 def test_two_runs_do_not_say_how_a_tail_scatters(recorded):
     baselines = [recorded() for _ in range(2)]
     assert not warnings(recorded(name="now/1_x.json", factors={IDS[2]: 9.0}, day=2), baselines)
+
+
+def test_a_tail_is_no_news_where_the_whole_latency_became_slower(recorded, recorder):
+    baselines = [recorded() for _ in range(5)]
+    (document,) = [recorder.document(day=2)]
+    for benchmark in document["benchmarks"]:
+        benchmark["stats"] = {name: 2.0 * value for name, value in benchmark["stats"].items() if value}
+        benchmark["extra_info"]["latency_quantiles_s"] = np.linspace(0.9, 1.2, 101) * benchmark["stats"]["median"]
+        benchmark["extra_info"]["latency_quantiles_s"] = benchmark["extra_info"]["latency_quantiles_s"].tolist()
+    report = judge(read(recorder.store(document, "now/1_x.json")), baselines)
+    slower = {item.benchmark for item in report.judgements if item.metric == "latency" and item.failed}
+    assert slower >= set(IDS) and not any("99 % quantile" in note for note in report.notes)

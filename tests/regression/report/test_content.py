@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from regression import report as room
-from regression.judge.verdict import EVERY, Judgement, Reason, Verdict
+from regression.judge.verdict import EVERY, Judgement, Reason, Shown, Verdict
 from regression.metrics import METRICS, Kind, Metric
 from regression.report import json as json_form
 from regression.report import markdown, page, terminal
@@ -97,10 +97,62 @@ def test_many_counts_do_not_hide_that_times_are_blind(case):
     assert with_counts((labelled, baselines, past), *counts, labels=()).status == "passed"
 
 
+def test_kernels_are_not_explained_for_what_changed_beside_the_same_kernel_time(case):
+    """As an API call does; -v and the page still show it."""
+    same = reported.judgement(SAME, "kernel_time", Verdict.SAME, Reason.INSIDE_NOISE, 0.012, 0.012)
+    slow = reported.judgement(SLOW, "kernel_time", Verdict.SLOWER, Reason.CONFIRMED, 0.005, 0.00506)
+    told = with_counts(case, same, slow, counted(SAME, 0, 1), labels=(), shown=())
+    assert (told.changed_ids, told.moved, told.explained) == ((SLOW, SAME), 2, 1)
+    assert f"{SAME}: its kernel time is the same" in terminal.every_row(told)
+    assert "its kernel time is the same" not in terminal.text(told) + markdown.text(told)
+    assert f"{SLOW}: +" in terminal.text(told)
+
+
+def test_a_count_on_which_processes_disagree_says_what_it_was_and_is(case):
+    """Otherwise `again 1, 0` has nothing to be compared with."""
+    unsure = dataclasses.replace(counted(SAME, 0, 1, Reason.DISAGREED, Verdict.UNSURE), detail="again 1, 0")
+    told = with_counts(case, unsure, labels=())
+    said = " ".join(terminal.text(told).split())
+    assert f"UNSURE (disagreed): batch-128 synchronisations of {SAME}; 0 -> 1; again 1, 0 " in said
+    assert "    disagreed: 0 -> 1; again 1, 0" in terminal.every_row(told).splitlines()
+
+
+def test_what_all_benchmarks_share_is_no_benchmark(case):
+    names = (SAME, SLOW, FAST, "all benchmarks")
+    rows = [reported.judgement(name, "latency", Verdict.UNSURE, Reason.DISTURBED, 0.01, 0.01) for name in names]
+    said = terminal.text(with_counts(case, *rows, labels=()))
+    assert "UNSURE (disturbed): latency of 3 benchmarks and of all benchmarks together" in said
+
+
+def test_several_benchmarks_with_the_same_kernel_time_share_a_line(case):
+    kernels = [
+        reported.judgement(n, "kernel_time", Verdict.SAME, Reason.INSIDE_NOISE, 0.012, 0.012) for n in (SAME, SLOW)
+    ]
+    slower = [reported.judgement(n, "latency", Verdict.SLOWER, Reason.CONFIRMED, 0.0125, 0.02) for n in (SAME, SLOW)]
+    out = terminal.text(with_counts(case, *kernels, *slower, labels=(), shown=()))
+    assert " ".join(out.split()).count(f"{SAME}, {SLOW}: their kernel times are the same") == 1
+    assert "its kernel time is the same" not in out
+
+
 def test_several_changed_counts_are_one_sentence(case):
     told = with_counts(case, counted(SAME, 0, 1), counted(SLOW, 4, 2), labels=())
     assert told.answer == "2 benchmarks have changed counts (synchronisations)."
     assert told.look_first.startswith(f"Look first at synchronisations of {SAME}, 0 -> 1")
+
+
+def test_metrics_of_the_same_benchmarks_are_named_together(case):
+    """In the headline, and where the reason is given if nothing else is said of either."""
+    times = [
+        reported.judgement(SLOW, metric, Verdict.UNSURE, Reason.DISAGREED, 0.005, 0.00503, "first +0.60 %")
+        for metric in ("kernel_time", "same_kernels")
+    ]
+    told = with_counts(case, *times, counted(SAME, 4, 4, Reason.SEEN_BEFORE, Verdict.SAME), labels=())
+    assert f"2 undecided (batch-128 kernel time and same kernels of {SLOW})" in told.answer
+    (line,) = [line for line in terminal.text(told).splitlines() if line.startswith("UNSURE")]
+    assert line.startswith(f"UNSURE (disagreed): batch-128 kernel time and same kernels of {SLOW}")
+    other = dataclasses.replace(times[1], benchmark=SAME)
+    told = with_counts(case, times[0], other, labels=())
+    assert f"batch-128 kernel time of {SLOW}, batch-128 same kernels of {SAME}" in told.answer
 
 
 def test_a_change_that_does_not_fail_is_counted_in_the_answer(case):
@@ -194,3 +246,12 @@ def test_the_history_speaks_of_the_whole_and_not_again_of_its_part() -> None:
     assert past_of(history, [whole, part]) == ((whole, "a drift of kernel_time"),)
     assert past_of(history, [part]) == ((part, "a drift of same_kernels"),)
     assert past_of(None, [whole]) == ()
+
+
+def test_what_is_not_judged_is_shown_where_every_row_is(case):
+    """An API call can become slower without becoming more."""
+    shown = (Shown(benchmark=SAME, metric="api_time", baseline=0.0004, now=0.0008),)
+    told = with_counts(case, counted(SAME, 4, 4, Reason.SEEN_BEFORE, Verdict.SAME), labels=(), shown=shown)
+    said = f"{SAME}: API time 400.00 us -> 800.00 us (+100.0 %)"
+    assert said in terminal.every_row(told) and "API time" not in terminal.text(told)
+    assert "API time 400.00" in page.html(told)

@@ -62,7 +62,7 @@ RIGHT = "and right: labels agree in 4 of 4 benchmarks"
             f"{SLOW} is slower; 1 of the other measurements could not have shown a regression"
             f" (batch-128 latency of {SAME}).",
         ),
-        ([EVERYTHING, SLOWER], f"all benchmarks together are slower, {SLOW} is slower."),
+        ([EVERYTHING, SLOWER], f"all benchmarks together are slower (kernel time +1.00 %), {SLOW} is slower."),
         ([SAME_AGAIN], f"No regression in 1 measurement; {RIGHT}."),
         ([SAME_AGAIN, FAST_SAME], f"No regression in 2 measurements; {RIGHT}."),
         (

@@ -5,10 +5,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+from regression.judge.judge import ITSELF
 from regression.judge.verdict import Judgement, Reason, Report, Verdict
 from regression.report import json as json_form
-from regression.report import terminal
+from regression.report import markdown, page, terminal
 from regression.report.content import Content, content
+from regression.report.rows import folded, rows
 from regression.runs.environment import Difference
 from regression.runs.run import Benchmark, Label, LeftOut, Run
 
@@ -279,7 +281,7 @@ def test_a_shift_of_all_benchmarks_fails_and_repeats_everything() -> None:
     told = dataclasses.replace(report(), judgements=(same("model-eager-b1"), shifted), labels=())
     run = dataclasses.replace(run_of(dataclasses.replace(told, judgements=told.judgements[:1])))
     said = content(told, run)
-    assert said.answer == "all benchmarks together are slower."
+    assert said.answer == "all benchmarks together are slower (kernel time +1.00 %)."
     assert "  pytest benchmarks/ --benchmark-compare" in terminal.text(said).splitlines()
 
 
@@ -322,3 +324,55 @@ def test_a_passing_report_says_so() -> None:
     passing = dataclasses.replace(report(), judgements=report().judgements[:3], labels=())
     assert printed(passing).splitlines()[-1] == "incomplete: 1 accepted, 2 SAME"
     assert printed(dataclasses.replace(passing, judgements=())).endswith("\nincomplete: nothing to judge")
+
+
+def slower(benchmark: str, ratio: float, metric: str = "kernel_time") -> Judgement:
+    return same(benchmark, metric, verdict=Verdict.SLOWER, reason=Reason.CONFIRMED, ratio=ratio, detail="again")
+
+
+def test_a_part_that_changed_as_the_whole_stands_in_the_remark_of_the_whole() -> None:
+    """With another change, or for another reason, it has a row of its own."""
+    alike = [slower("model-a-b1", 1.0100), slower("model-a-b1", 1.0103, "same_kernels")]
+    apart = [slower("model-b-b1", 1.0100), slower("model-b-b1", 1.02, "same_kernels")]
+    told, shared = folded(rows([*alike, *apart]))
+    assert not shared
+    assert sorted((row.benchmark, row.title, row.remark) for row in told) == [
+        ("model-a-b1", "kernel time", "confirmed: again; same kernels likewise"),
+        ("model-b-b1", "kernel time", "confirmed: again"),
+        ("model-b-b1", "same kernels", "confirmed: again"),
+    ]
+
+
+def test_what_benchmarks_share_is_one_line_and_what_is_their_own_has_rows() -> None:
+    ids = [f"model-v{number}-b1" for number in range(6)]
+    shifted = [slower("all benchmarks", 1.01), *(slower(id_, 1.009 + number / 2000) for number, id_ in enumerate(ids))]
+    own = slower("model-own-b1", 1.03)
+    told = dataclasses.replace(report(), judgements=(*shifted, own), labels=())
+    said = content(told, run_of(dataclasses.replace(told, judgements=(*shifted[1:], own))))
+    for text in (terminal.text(said), markdown.text(said), page.html(said)):
+        assert "6 benchmarks SLOWER in kernel time as all together are, by +0.90 % to +1.15 %" in text.replace("\\", "")
+        assert "own-b1" in text
+
+    def in_rows(text: str) -> list[str]:
+        return [line.split()[0] for line in text.splitlines()[:-1] if line.endswith(" SLOWER")]
+
+    assert in_rows(terminal.text(said)) == ["all", "model-own-b1"]
+    assert in_rows(terminal.every_row(said)) == ["all", "model-own-b1", *reversed(ids)]
+
+
+def test_names_that_would_be_cut_to_the_same_stand_above_their_rows() -> None:
+    ids = [f"tf_efficientnet_lite0-{kind}-fp32-b128" for kind in ("eager", "torchscript")]
+    told = [same(id_, metric) for id_ in ids for metric in ("kernel_time", "left_to_pytorch")]
+    lines = terminal.table(content(dataclasses.replace(report(), judgements=tuple(told)), run_of(report())), 100)
+    assert max(map(len, lines)) <= 100
+    (first, second) = (lines.index(id_) for id_ in ids)
+    assert second - first == 3 and all(lines[first + n].startswith(" ") for n in (1, 2))
+    wide = terminal.table(content(dataclasses.replace(report(), judgements=tuple(told)), run_of(report())), 140)
+    assert any(line.startswith(f"{ids[0]}  ") for line in wide)
+
+
+def test_what_is_malformed_in_the_run_itself_is_said_and_that_it_is_no_baseline_is_not() -> None:
+    path = report().run
+    told = dataclasses.replace(report(), left_out=(LeftOut(path, ITSELF), LeftOut(path, "`launches` is -1; left out.")))
+    out = terminal.text(content(told, run_of(told)))
+    assert out.count("left out: now/0042_nightly.json:") == 1 and "`launches` is -1" in out

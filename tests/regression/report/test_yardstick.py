@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fixtures.variants.table import VARIANTS
 from proof.simulated_runs import benchmark, run, save
 from regression.judge.judge import judge
-from regression.report import content, markdown, page, terminal
+from regression.report import content, figures, markdown, page, terminal
 from regression.report import json as json_form
 from regression.report.measured import served, yardsticks
 from regression.runs.read import read
@@ -75,3 +76,19 @@ def test_what_one_caller_gets_is_the_batch_over_its_latency(measured: Run) -> No
 def test_a_plot_needs_two_batch_sizes(tmp_path: Path) -> None:
     alone = read(save(tmp_path, run([benchmark(COMPILED.format(1), 0.0005, 0.001)], 0), "0001_run"))
     assert "latency and throughput of one caller" not in page.html(content.content(judge(alone, []), alone))
+
+
+def test_no_plot_is_drawn_that_no_page_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page of 1,000 benchmarks has hundreds of models, and a plot takes a tenth of a second."""
+    ids = [f"model{number}-tensorrt-fp16-b{size}" for number in range(page.MOST_SERVED + 3) for size in (1, 128)]
+    many = read(save(tmp_path, run([benchmark(id_, 0.0005, 0.001) for id_ in ids], 0), "0001_run"))
+    drawn: list[str] = []
+    draw = figures.served
+
+    def served_and_noted(model: str, *rest: Any) -> figures.Picture:
+        drawn.append(model)
+        return draw(model, *rest)
+
+    monkeypatch.setattr(figures, "served", served_and_noted)
+    page.html(content.content(judge(many, []), many))
+    assert len(drawn) == page.MOST_SERVED
