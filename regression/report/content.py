@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -34,10 +34,11 @@ from regression.report.measured import (
     yardsticks,
 )
 from regression.report.repeat import COMPARE, command, refresh
-from regression.report.rows import Row, rows
+from regression.report.rows import Row, change_text, rows
 from regression.runs import environment
 from regression.runs.environment import Difference
 from regression.runs.run import Label, LeftOut, Run
+from regression.text import measure
 
 if TYPE_CHECKING:
     # What finds change points takes a while to import, and most judging does not need it.
@@ -111,6 +112,8 @@ class Content:
     """One line with the number of each verdict."""
     rows: tuple[Row, ...]
     """Worst first; see `rows.rows`."""
+    shown: tuple[tuple[str, str], ...]
+    """What is measured and not judged: a benchmark, and its metrics with baseline, value and change."""
     changed: Sequence[Changed]
     """Benchmarks that became slower or faster, then those of which a shown count is another; the largest change first.
 
@@ -212,6 +215,7 @@ def content(
         ),
         summary=summary(report, status),
         rows=ordered,
+        shown=tuple(_shown(report, metrics)),
         changed=changed,
         moved=sum(id_ in moved for id_ in names),
         changed_ids=tuple(names),
@@ -254,6 +258,18 @@ def content(
         report=report,
         page=page,
     )
+
+
+def _shown(report: Report, metrics: Sequence[Metric]) -> Iterable[tuple[str, str]]:
+    by_key = {metric.key: metric for metric in metrics}
+    found: dict[str, list[str]] = {}
+    for one in report.shown:
+        metric = by_key[one.metric]
+        before, now = (measure(value, one.baseline, metric.unit) for value in (one.baseline, one.now))
+        moved = change_text(metric, one.baseline, one.now)
+        found.setdefault(one.benchmark, []).append(f"{metric.title} {before} -> {now} ({moved})")
+    for benchmark, said in found.items():
+        yield benchmark, ", ".join(said)
 
 
 def _refresh(report: Report, run: Run, baselines: Sequence[Run], at: Mapping[str, Place]) -> str:

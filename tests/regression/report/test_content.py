@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from regression import report as room
-from regression.judge.verdict import EVERY, Judgement, Reason, Verdict
+from regression.judge.verdict import EVERY, Judgement, Reason, Shown, Verdict
 from regression.metrics import METRICS, Kind, Metric
 from regression.report import json as json_form
 from regression.report import markdown, page, terminal
@@ -246,3 +246,12 @@ def test_the_history_speaks_of_the_whole_and_not_again_of_its_part() -> None:
     assert past_of(history, [whole, part]) == ((whole, "a drift of kernel_time"),)
     assert past_of(history, [part]) == ((part, "a drift of same_kernels"),)
     assert past_of(None, [whole]) == ()
+
+
+def test_what_is_not_judged_is_shown_where_every_row_is(case):
+    """An API call can become slower without becoming more."""
+    shown = (Shown(benchmark=SAME, metric="api_time", baseline=0.0004, now=0.0008),)
+    told = with_counts(case, counted(SAME, 4, 4, Reason.SEEN_BEFORE, Verdict.SAME), labels=(), shown=shown)
+    said = f"{SAME}: API time 400.00 us -> 800.00 us (+100.0 %)"
+    assert said in terminal.every_row(told) and "API time" not in terminal.text(told)
+    assert "API time 400.00" in page.html(told)
