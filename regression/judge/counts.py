@@ -44,7 +44,10 @@ class Reference:
         Where the range is the reference, in those operators whose choice of kernels the baseline has seen.
         """
         key = metric.key
-        found, parts = now.parts.get(key), [seen for one in self.benchmarks if (seen := one.parts.get(key)) is not None]
+        # What is named by another mapping may have no names; what is stored by name always has.
+        unnamed: dict[str, int] | None = None if metric.named_by else {}
+        found = now.parts.get(key, unnamed)
+        parts = [seen for one in self.benchmarks if (seen := one.parts.get(key, unnamed)) is not None]
         if not self.exact:
             known = [benchmark.operators for benchmark in self.benchmarks if benchmark.operators]
             return other_calls(now.operators, known) if metric.in_operators and now.operators and known else []
@@ -161,7 +164,8 @@ def _verdict(
     named = reference.other_parts(now, metric)
     fails = _failing(metric, reference, value)
     # Parts that were all seen, if not in one run, are none of them new.
-    by_name = reference.exact and all(metric.key in one.parts for one in (now, *reference.benchmarks))
+    named_by_all = all(metric.key in one.parts for one in reference.benchmarks)
+    by_name = reference.exact and metric.key in now.parts and (named_by_all or not metric.named_by)
     if not named and not fails and (by_name or reference.has_seen(value, metric.margin)):
         return Verdict.SAME, Reason.SEEN_BEFORE, ""
     # What every baseline run has stands beside it.
