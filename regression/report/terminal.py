@@ -56,17 +56,10 @@ def every_row(content: Content) -> str:
         *_refresh(content),
         "",
         *table(content),
-        *_shown(content),
         *_kernels(content.changed[:MOST_EXPLAINED], len(content.changed)),
     ]
     out += _shown(content)
     return "\n".join([*out, *([""] if content.changed or content.shown else []), content.summary])
-
-
-def _shown(content: Content) -> list[str]:
-    """Two lines or so for each benchmark with what is measured of it and not judged."""
-    lines = _lines(f"{benchmark}: {said}" for benchmark, said in content.shown)
-    return ["", "Shown, and not judged:", *lines] if lines else []
 
 
 def _shown(content: Content) -> list[str]:
