@@ -74,7 +74,7 @@ def growth(runs: Sequence[Run]) -> Iterator[str]:
     for (id_, source), values in rows.items():
         ordered = sorted(values)
         yield (
-            f"{id_:52} {source:10} median {ordered[len(ordered) // 2]:8.2f}, largest {ordered[-1]:8.2f} bytes a call "
+            f"{id_:54} {source:9} median {ordered[len(ordered) // 2]:8.2f}, largest {ordered[-1]:8.2f} bytes a call "
             f"in {count(len(values), 'run')}"
         )
 

@@ -220,7 +220,6 @@ def _of_host_work(key: str, title: str, *alike: tuple[str, ...], **rules: Any) -
 # Guesses: nothing of it has been measured on a GPU yet (docs/method.md).
 OF_FIRST_REQUESTS = Spread(process=0.08, process_df=8, unseen=0.3, day=0.03, gpu=0.03)
 OF_PROCESS_MEMORY = Spread(process=0.01, process_df=8, unseen=0.05, day=0.005, gpu=0.01)
-
 OF_MIXTURES = Spread(process=0.02, process_df=3, unseen=0.1, day=0.01, gpu=0.01)
 
 
@@ -554,7 +553,7 @@ METRICS: tuple[Metric, ...] = (
         history_min_effect=0.5,
     ),
     _of_first_request("first_call", "first call", "first_call_s"),
-    _of_first_request("first_answer", "time to first answer", "first_answer_s"),
+    _of_first_request("first_answer", "first answer", "first_answer_s"),
     _of_process_memory("host_memory", "host memory", "host_peak_bytes"),
     _of_process_memory("gpu_memory", "GPU memory", "gpu_memory_bytes"),
     Metric(
@@ -563,6 +562,17 @@ METRICS: tuple[Metric, ...] = (
         path=("extra_info", "calls_until_steady"),
         kind=Kind.COUNT,
         of_questions=True,
+        history_noise=0.5,
+        history_min_effect=1.0,
+    ),
+    Metric(
+        key="import_time",
+        title="import time",
+        unit="s",
+        path=("extra_info", "import_s"),
+        of_questions=True,
+        history_noise=0.1,
+        history_min_effect=0.5,
     ),
     Metric(
         key="mixture_latency",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Sequence, Set
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
@@ -122,9 +122,11 @@ class _Judging:
         if self.additions.remeasured or self.interrupted:
             run = self._run()
         report = self._report(run)
-        suspected = list(dict.fromkeys(benchmark for benchmark, _ in suspects(report)))
+        found = suspects(report)
+        suspected = list(dict.fromkeys(benchmark for benchmark, _ in found))
         if suspected:
-            self._confirm(run, suspected, report.controls)
+            of_questions = {metric.key for metric in self.rules.metrics if metric.of_questions}
+            self._confirm(run, suspected, report.controls, {metric in of_questions for _, metric in found})
             run = self._run()
             report = self._report(run)
         self.additions.verdicts, self.additions.failures = verdicts(report), failures(report)
@@ -171,7 +173,9 @@ class _Judging:
         for attempt in range(1, REMEASURED + 1):
             if not disturbed:
                 return
-            measured = self._repeat(run, f"{len(disturbed)} disturbed, {attempt} of {REMEASURED}", "measuring again")
+            asked = {run.benchmarks[name].is_question for name in disturbed}
+            why = f"{len(disturbed)} disturbed, {attempt} of {REMEASURED}"
+            measured = self._repeat(run, why, "measuring again", asked)
             if measured is None:
                 return
             again = parse(measured, THIS_RUN, self.rules.metrics).benchmarks
@@ -181,26 +185,34 @@ class _Judging:
             ]
             disturbed = [name for name in disturbed if name not in calm]
 
-    def _confirm(self, run: Run, suspected: Sequence[str], controls: Sequence[str]) -> None:
+    def _confirm(self, run: Run, suspected: Sequence[str], controls: Sequence[str], asked: Set[bool]) -> None:
         kept = {*suspected, *controls, *(run.benchmarks if EVERY in suspected else ())}
         what = f"{len(suspected)} suspected and {len(controls)} controls"
         for number in range(1, CONFIRMATIONS + 1):
-            measured = self._repeat(run, f"{what}, {number} of {CONFIRMATIONS}", "confirming")
+            measured = self._repeat(run, f"{what}, {number} of {CONFIRMATIONS}", "confirming", asked)
             if measured is not None:
                 entry = rerun.confirmation(measured, controls, self.rules.metrics, kept)
                 disturbed = list(parse(measured, THIS_RUN, self.rules.metrics).disturbances)
                 entry |= {"disturbed": disturbed} if disturbed else {}
                 self.additions.confirmations.append((entry, measured["suite"]))
 
-    def _repeat(self, run: Run, why: str, stage: str) -> dict[str, Any] | None:
+    def _repeat(self, run: Run, why: str, stage: str, asked: Set[bool]) -> dict[str, Any] | None:
         """A fresh process with every benchmark that did not fail, whatever is suspected.
 
         Where an engine lies in the GPU's memory moves its kernel time, and it lies where it did only after the same
-        builds and calls (docs/measuring.md).
+        builds and calls (docs/measuring.md). Questions and benchmarks do without each other.
+
+        Args:
+            asked: whether it is for questions, for benchmarks, or for both.
         """
         if self.interrupted:
             return None
         benchmarks = (run.selected or frozenset()) - run.failed.keys() - run.skipped.keys()
+        questions = {id_ for id_ in benchmarks if id_ in run.benchmarks and run.benchmarks[id_].is_question}
+        if asked == {True}:
+            benchmarks &= questions
+        elif asked == {False}:
+            benchmarks -= questions
         with self.session.doing(f"repeating the session for {why}"):
             try:
                 return self.session.repeat(benchmarks, stage)

@@ -16,6 +16,8 @@ ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("common", "fixtures", "regression", "rehearsal", "proof", "benchmarks")
 # What a worker process without pytest runs.
 WITHOUT_PYTEST = (
+    "fixtures.building",
+    "fixtures.starting",
     "fixtures.variants",
     "fixtures.instruments",
     "fixtures.machine",

@@ -3,6 +3,7 @@ memory that each call keeps."""
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable
 
@@ -11,6 +12,7 @@ import torch
 from fixtures.machine.device import Device
 
 Call = Callable[[torch.Tensor], torch.Tensor]
+CALLS_OF_TENSOR = 16
 
 
 class Counted:
@@ -55,18 +57,30 @@ def counted(kind: str, times: int, call: Call, device: Device) -> Counted:
 
 def leaking(kind: str, size: int, call: Call, device: Device) -> Counted:
     """The variant `call` that keeps so many bytes of every call, of the host's memory or the GPU's."""
+    keep = {"leak": _of_the_host, "gpu-leak": _of_the_gpu}[kind](size, device)
     kept: list[object] = []
 
-    def keep() -> object:
-        if kind == "gpu-leak":
-            return torch.empty(size, dtype=torch.uint8, device=device.torch_device)
-        return os.urandom(size)
-
     def leaky(batch: torch.Tensor) -> torch.Tensor:
-        kept.append(keep())
+        kept.extend(keep())
         return call(batch)
 
     return Counted(leaky)
+
+
+def _of_the_host(size: int, device: Device) -> Callable[[], tuple[object, ...]]:
+    return lambda: (os.urandom(size),)
+
+
+def _of_the_gpu(size: int, device: Device) -> Callable[[], tuple[object, ...]]:
+    """Of several calls at once: a tensor takes half a KB of the host's memory, which must not leak by the call."""
+    calls = itertools.count()
+
+    def keep() -> tuple[object, ...]:
+        if next(calls) % CALLS_OF_TENSOR:
+            return ()
+        return (torch.empty(CALLS_OF_TENSOR * size, dtype=torch.uint8, device=device.torch_device),)
+
+    return keep
 
 
 def wrapped(call: Call) -> Call:

@@ -21,8 +21,9 @@ from fixtures.variants.variant import BuildInputs, Built, Variant
 from proof.inject.counted import Counted, counted, leaking
 from proof.inject.layout import NoSuchModule, in_channels_last
 from proof.inject.operator import SlowOperator
-from proof.inject.slowdown import COUNTED, LEAKS, NEEDS_CUDA, Asked
+from proof.inject.slowdown import COUNTED, LEAKS, NEEDS_CUDA, STARTING, Asked
 from proof.inject.spinning import SpinningKernel, TooShort
+from proof.inject.starting import command
 from proof.inject.waiting import HostWait, SpreadWait, leaves
 
 # The fixture that a test measures with, and in which measurement an injection then acts.
@@ -120,7 +121,7 @@ class Slowdown:
             NoSuchModule, TooShort, InvalidProfile: it cannot be.
         """
         key = inference.key
-        wanted = self.of(key)
+        wanted = [asked for asked in self.of(key) if asked.kind not in STARTING]
         if not wanted:
             return
         slowed: Slowed | None = getattr(inference.built, "slowed", None)
@@ -129,12 +130,19 @@ class Slowdown:
             slowed = Slowed(inference.built, parts)
         with torch.inference_mode():
             slowed.act_in(measurement)
-        entries = self.injected.setdefault(str(key), [])
         for asked in wanted:
-            entry: dict[str, Any] = {"kind": asked.kind, "asked": asked.text}
-            entry["size_s"] = slowed.parts[asked].size_s if asked in slowed.parts else None
-            entries[:] = [other for other in entries if other["kind"] != asked.kind]
-            entries.append(entry)
+            self._write_down(str(key), asked, slowed.parts[asked].size_s if asked in slowed.parts else None)
+
+    def start(self, key: Key, question: str) -> None:
+        """Write down what the process of a first request does itself (`proof.inject.starting`)."""
+        for asked in self.of(key):
+            if asked.kind in STARTING:
+                self._write_down(question, asked, asked.fixed_s)
+
+    def _write_down(self, id_: str, asked: Asked, size_s: float | None) -> None:
+        entries = self.injected.setdefault(id_, [])
+        entries[:] = [other for other in entries if other["kind"] != asked.kind]
+        entries.append({"kind": asked.kind, "asked": asked.text, "size_s": size_s})
 
     def _part(self, asked: Asked, inference: Inference) -> Part:
         built, batch = inference.built, inference.batch
@@ -174,6 +182,9 @@ def pytest_configure(config: pytest.Config) -> None:
             f"--slow: the kind {unable} needs a CUDA GPU; on a CPU slow the host down (eager-fp32:host=20%)"
         )
     slowdown = config.stash[SLOWDOWN] = Slowdown(asked, suite.device)
+    starting = [one for one in asked if one.kind in STARTING]
+    if starting:
+        suite.start_command = command(starting)
     before = dict(VARIANTS)
     config.add_cleanup(lambda: VARIANTS.update(before))
     VARIANTS.update({name: slowdown.wrap(variant) for name, variant in before.items()})
@@ -223,6 +234,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_runtest_call(item: pytest.Item) -> None:
     slowdown = item.config.stash.get(SLOWDOWN, None)
     fixtures: Mapping[str, Any] = getattr(item, "funcargs", {})
+    key = benchmark_key(item)
+    if slowdown is not None and key is not None and "first_request" in fixtures:
+        slowdown.start(key, item.callspec.id)  # type: ignore[attr-defined]
     measurement = next((MEASURES[name] for name in MEASURES if name in fixtures), None)
     if slowdown is None or measurement is None or "inference" not in fixtures:
         return

@@ -21,15 +21,19 @@ SCORED = {
     "synchronisation": "synchronisations",
     "copy": "host_device_copies",
     "wrapper": "python_calls",
+    "first": "first_call",
+    "context": "gpu_memory",
     "leak": "host_growth",
     "gpu-leak": "gpu_growth",
 }
 # Kinds that add a number of things to every call, and no time worth speaking of.
 COUNTED = ("launch", "synchronisation", "copy", "wrapper")
+# Kinds that act in the process of a first request, and not in the session's.
+STARTING = ("first", "context")
 # Kinds by which every call keeps so many bytes.
 LEAKS = ("leak", "gpu-leak")
 # What cannot be done to a CPU.
-NEEDS_CUDA = ("kernel", "operator", "launch", "synchronisation", "copy", "gpu-leak")
+NEEDS_CUDA = ("kernel", "operator", "launch", "synchronisation", "copy", "context", "gpu-leak")
 MOST_COUNTED = 1000
 SIZES = {"B": 1, "KB": 1 << 10, "MB": 1 << 20}
 LARGEST_LEAK = 64 << 20
@@ -55,10 +59,10 @@ class Asked:
         kind: a key of SCORED.
         text: the amount as it was written; of a layout and of an operator, with the path of the module.
         share: the amount as a fraction of kernel time or of latency.
-        fixed_s: the length of the kernel, where that was asked for instead.
+        fixed_s: the length of the kernel, where that was asked for instead, or of the sleep before the first call.
         module: the path of the module whose operator is slowed down.
         times: how many launches, synchronisations, copies or wrappers are added.
-        size_bytes: how much memory each call keeps.
+        size_bytes: of the GPU memory that a context takes more, or of the memory that each call keeps.
     """
 
     pattern: str
@@ -73,6 +77,8 @@ class Asked:
     @property
     def acts_in(self) -> str:
         """In which measurement it acts, and in no other, so that each metric has one cause; a layout acts always."""
+        if self.kind in STARTING:
+            return f"first_request: {self.kind}"
         return ACTS_IN.get(SCORED[self.kind], "kernel_time")
 
     @property
@@ -99,8 +105,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "what that is to be compared with. operator=MODULE+N%%: in eager variants the kernels of this module's "
         "operator take longer, by this share of the kernel time; operator=MODULE is what that is to be compared with. "
         "launch=N, synchronisation=N, copy=N, wrapper=N: each call launches so many kernels more, waits so often more "
-        "for the GPU, copies so often more to it, goes through so many Python functions more. leak=NKB, gpu-leak=NKB: "
-        "each call keeps so much memory of the host or of the GPU",
+        "for the GPU, copies so often more to it, goes through so many Python functions more. first=Ns: the first call "
+        "of a process sleeps so many seconds before. context=NGiB: a process holds so much more of the GPU's memory. "
+        "leak=NKB, gpu-leak=NKB: each call keeps so much memory of the host or of the GPU",
     )
 
 
@@ -134,6 +141,12 @@ def parse(text: str) -> Asked:
         if not 0 < times <= MOST_COUNTED:
             raise argparse.ArgumentTypeError(f"{amount!r} is not a number from 1 to {MOST_COUNTED}")
         return Asked(pattern, kind, str(times), times=times)
+    if kind == "first":
+        length_s = _number(amount, "s")
+        return Asked(pattern, kind, f"{length_s:g}s", fixed_s=length_s)
+    if kind == "context":
+        size_gib = _number(amount, "GiB")
+        return Asked(pattern, kind, f"{size_gib:g}GiB", size_bytes=round(size_gib * 2**30))
     if kind in LEAKS:
         return Asked(pattern, kind, amount, size_bytes=_bytes(amount))
     if kind == "kernel" and amount.endswith("us"):
@@ -156,6 +169,16 @@ def _share(text: str) -> float:
     if not share > 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not more than nothing")
     return share
+
+
+def _number(text: str, unit: str) -> float:
+    try:
+        number = float(text.removesuffix(unit)) if text.endswith(unit) else math.nan
+    except ValueError:
+        number = math.nan
+    if not 0 < number < MOST_COUNTED:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of {unit} from above 0 to {MOST_COUNTED}")
+    return number
 
 
 def _bytes(text: str) -> int:

@@ -178,8 +178,8 @@ def content(
     """
     judged = [baseline for baseline in baselines if baseline.path in report.baselines]
     ordered = rows(report.judgements, metrics)
-    known = {id_ for one in (run, *judged) for id_ in one.benchmarks}
-    # What all benchmarks share has no kernels of its own.
+    known = {id_ for one in (run, *judged) for id_ in one.measured}
+    # What all benchmarks share, and what a question was answered, has no kernels of its own.
     names = [id_ for id_ in explanation.changed(report, metrics) if id_ in known]
     moved = {row.benchmark for row in ordered if row.verdict in MOVED}
     names.sort(key=lambda id_: id_ not in moved)

@@ -1,6 +1,8 @@
 """Entries of `suite.questions`: read as benchmarks without a latency, judged, confirmed, missed only where asked."""
 
-from collections.abc import Callable, Mapping
+import copy
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import pytest
@@ -8,11 +10,14 @@ import pytest
 from regression import rerun
 from regression.history import night
 from regression.judge.judge import judge
+from regression.judge.limits import CONFIRMATIONS
 from regression.judge.verdict import Reason, Report, Verdict
 from regression.metrics import METRICS
 from regression.report.content import content
+from regression.runs.find import Stored
 from regression.runs.read import parse, read
 from regression.runs.run import Run
+from regression.session import Additions, Rules, judge_session
 from tests.regression.recorder import IDS, Recorder
 
 VARIANTS = ("eager-fp32", "torchscript-fp32", "tensorrt-fp16")
@@ -116,7 +121,7 @@ def test_a_baseline_without_any_answer_is_noted_once(now: Callable[..., Run], ne
     report = judge(now(), older)
     assert not of(report, FIRST)
     (note,) = [note for note in report.notes if "first call" in note]
-    assert note.startswith("No run of the baseline has first call, time to first answer, ")
+    assert note.startswith("No run of the baseline has first call, first answer, ")
 
 
 def test_a_question_that_is_new_among_others_is_new(recorder: Recorder, now: Callable[..., Run]) -> None:
@@ -148,6 +153,68 @@ def test_a_question_without_benchmarks_is_a_run(recorder: Recorder) -> None:
     run = read(recorder.store(document))
     assert set(run.benchmarks) == set(QUESTIONS)
     assert (FIRST, "first_call") in night.of(run).values
+
+
+class Session:
+    """A session whose repetitions measure what the session did, and note what they were asked for."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self._document, self.repeated = document, list[set[str]]()
+
+    def document(self) -> dict[str, Any]:
+        return copy.deepcopy(self._document)
+
+    def repeat(self, benchmarks: Collection[str], stage: str) -> dict[str, Any]:
+        self.repeated.append(set(benchmarks))
+        run = copy.deepcopy(self._document)
+        run["suite"]["questions"] = [one for one in run["suite"]["questions"] if one["param"] in benchmarks]
+        return run | {"benchmarks": [one for one in run["benchmarks"] if one["param"] in benchmarks]}
+
+    def doing(self, what: str) -> AbstractContextManager[None]:
+        return nullcontext()
+
+
+@pytest.mark.parametrize(
+    ("slower", "first_call", "repeated"),
+    [
+        ({}, {FIRST: 3.0}, set(QUESTIONS)),
+        ({IDS[0]: 1.1}, {}, set(IDS)),
+        ({IDS[0]: 1.1}, {FIRST: 3.0}, {*IDS, *QUESTIONS}),
+    ],
+    ids=["a question", "a benchmark", "both"],
+)
+def test_only_questions_are_asked_again_for_a_question(
+    recorder: Recorder,
+    baselines: list[Run],
+    slower: dict[str, float],
+    first_call: dict[str, float],
+    repeated: set[str],
+) -> None:
+    """The processes of first requests take minutes, and do nothing to a benchmark; nor does a benchmark to them."""
+    suite: dict[str, Any] = {"questions": questions(first_call), "selected": [*IDS, *QUESTIONS]}
+    session, rules = Session(recorder.document(slower, day=2, **suite)), Rules("fail", METRICS, (), (), 5)
+    outcome = judge_session(session, rules, Stored(tuple(baselines), (), ()), Additions())
+    assert session.repeated == [repeated] * CONFIRMATIONS
+    assert outcome.failed and {id_ for id_, _ in moved(outcome.report)} == {*slower, *first_call}
+
+
+def test_a_disturbed_question_is_asked_again(recorder: Recorder, baselines: list[Run]) -> None:
+    document, additions = asked(recorder), Additions()
+    session = Session(document)
+    disturbed = copy.deepcopy(document)
+    disturbed["suite"]["questions"][0]["extra_info"]["gpu_state"] = [{"throttle_reasons": ["hw_slowdown"]}]
+    disturbed["suite"]["questions"][0]["extra_info"]["first_call_s"] = 9.0
+
+    def now() -> dict[str, Any]:
+        found = copy.deepcopy(disturbed)
+        additions.add_to(found)
+        return found
+
+    session.document = now  # type: ignore[method-assign]
+    rules = Rules("fail", METRICS, (), (), 5)
+    outcome = judge_session(session, rules, Stored(tuple(baselines), (), ()), additions)
+    assert session.repeated == [set(QUESTIONS)] and not outcome.failed
+    assert outcome.run.benchmarks[FIRST].values["first_call"] == 0.5
 
 
 def test_a_confirmation_and_a_repetition_hold_questions(recorder: Recorder) -> None:

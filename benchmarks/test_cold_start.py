@@ -1,0 +1,9 @@
+"""What does a service feel before its first answer? One fresh process per variant, as a service starts."""
+
+import pytest
+
+
+@pytest.mark.question("cold-start")
+def test_first_request(first_request):
+    """A process that has just started answers its first request with numbers."""
+    assert first_request().finite
