@@ -234,7 +234,6 @@ def _of_host_work(key: str, title: str, *alike: tuple[str, ...], **rules: Any) -
 # Guesses: nothing of it has been measured on a GPU yet (docs/method.md).
 OF_FIRST_REQUESTS = Spread(process=0.08, process_df=8, unseen=0.3, day=0.03, gpu=0.03)
 OF_PROCESS_MEMORY = Spread(process=0.01, process_df=8, unseen=0.05, day=0.005, gpu=0.01)
-
 OF_LOADS = Spread(process=0.02, process_df=3, unseen=0.1, day=0.01, gpu=0.01)
 OF_MIXTURES = Spread(process=0.02, process_df=3, unseen=0.1, day=0.01, gpu=0.01)
 
