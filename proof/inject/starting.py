@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from common import output
 from fixtures.starting import server
 from proof.inject.slowdown import Asked, parse
 
@@ -56,4 +57,5 @@ def slowed_by(asked: Sequence[Asked]) -> Callable[..., Service]:
 
 
 if __name__ == "__main__":
-    main()
+    with output.reader_may_leave():
+        main()
