@@ -24,7 +24,6 @@ from common.numbers import significant
 
 ROOT = Path(__file__).resolve().parents[1]
 VARIANTS = ("eager-fp32", "torchscript-fp16", "tensorrt-fp16")
-BATCH_SIZES = (1, 128)
 MODEL = "efficientnet_b0"
 ALONE_S = 10.0
 LATENCY_S = 100.0
@@ -79,24 +78,14 @@ def collect(file: Path, device_name: str, command: Sequence[str]) -> dict[str, A
 
     from fixtures.instruments import kernel_time, profiles, visits
     from fixtures.instruments.latency import synchronised, warm_up
-    from fixtures.machine.device import resolve
-    from fixtures.models import images
-    from fixtures.options import add_options, read
-    from fixtures.pool import Key, VariantPool
+    from rehearsal.worker import Side
 
-    parser = argparse.ArgumentParser(add_help=False)
-    add_options(parser.add_argument)
-    options = read(parser.parse_args([f"--models={MODEL}", f"--device={device_name}"]))
-    device = resolve(device_name)
-    torch.backends.cudnn.benchmark = options.cudnn_benchmark
-    if device.is_cuda:
-        torch.cuda.set_device(device.torch_device)
-    variants = VARIANTS if device.is_cuda else VARIANTS[:1]
-    keys = {str(key): key for key in (Key(MODEL, name, size) for name in variants for size in BATCH_SIZES)}
+    asked = {"models": MODEL, "device": device_name, "variants": ",".join(VARIANTS), "batch-sizes": "1,128"}
+    side = Side([f"--{name}={value}" for name, value in asked.items()])  # what cannot run here, it leaves out
+    device = side.device
     looks = Looks(file, {"device": device.name, "command": list(command)})
     with torch.inference_mode(), torch.no_grad():
-        pool = VariantPool(device, options, images.find(images.SAMPLE_FOLDER), lambda text, ends: None)
-        inferences = {name: pool.get(key) for name, key in keys.items()}
+        inferences = {name: side.pool.get(key) for name, key in side.keys.items()}
         calls = {name: synchronised(inference.run, device) for name, inference in inferences.items()}
         counts = {}
         for name, call in calls.items():

@@ -231,87 +231,64 @@ def _of_host_work(key: str, title: str, *alike: tuple[str, ...], **rules: Any) -
     )
 
 
+def _of_question(key: str, title: str, *path: str, **rules: Any) -> Metric:
+    """A metric that entries of `suite.questions` alone have, and by which they are judged."""
+    return Metric(key=key, title=title, path=("extra_info", *path), judged=True, of_questions=True, **rules)
+
+
 # Guesses: nothing of it has been measured on a GPU yet (docs/method.md).
-OF_FIRST_REQUESTS = Spread(process=0.08, process_df=8, unseen=0.3, day=0.03, gpu=0.03)
-OF_PROCESS_MEMORY = Spread(process=0.01, process_df=8, unseen=0.05, day=0.005, gpu=0.01)
-OF_LOADS = Spread(process=0.02, process_df=3, unseen=0.1, day=0.01, gpu=0.01)
-OF_MIXTURES = Spread(process=0.02, process_df=3, unseen=0.1, day=0.01, gpu=0.01)
+FIRST_REQUEST: Mapping[str, Any] = {
+    "unit": "s",
+    "spread": Spread(process=0.08, process_df=8, unseen=0.3, day=0.03, gpu=0.03),
+    "min_effect": 0.25,
+    "worth_knowing": 1.0,
+    "share": 0.02,
+}
+PROCESS_MEMORY: Mapping[str, Any] = {
+    "unit": "B",
+    "spread": Spread(process=0.01, process_df=8, unseen=0.05, day=0.005, gpu=0.01),
+    "min_effect": 0.1,
+    "worth_knowing": 0.25,
+    "share": 0.01,
+    "optional": True,
+}
+SERVED = Spread(process=0.02, process_df=3, unseen=0.1, day=0.01, gpu=0.01)
+LOAD: Mapping[str, Any] = {"unit": "s", "spread": SERVED, "min_effect": 0.05, "worth_knowing": 0.25, "share": 0.005}
+MIXTURE: Mapping[str, Any] = {
+    "unit": "s",
+    "spread": SERVED,
+    "min_effect": 0.1,
+    "worth_knowing": 0.5,
+    "share": 0.02,
+    "excused_by": "host_calibration",
+}
 
 
 def _of_load(in_flight: int) -> tuple[Metric, Metric]:
     """What an image costs with so many requests in flight, and how long 99 % of the requests take, from `load`."""
-    at = ("extra_info", "in_flight", str(in_flight))
+    at = ("in_flight", str(in_flight))
     return (
-        Metric(
-            key=f"load_{in_flight}",
-            title=f"time per image, {in_flight} in flight",
-            unit="s",
-            path=(*at, "time_per_image_s"),
-            judged=True,
-            of_questions=True,
-            spread=OF_LOADS,
-            min_effect=0.05,
-            worth_knowing=0.25,
-            share=0.005,
-            history_min_effect=0.05,
-        ),
+        _of_question(f"load_{in_flight}", f"time per image, {in_flight} in flight", *at, "time_per_image_s", **LOAD),
         Metric(
             key=f"load_{in_flight}_p99",
             title=f"request p99, {in_flight} in flight",
             unit="s",
-            path=(*at, "request_p99_s"),
+            path=("extra_info", *at, "request_p99_s"),
             of_questions=True,
         ),
-    )
-
-
-def _of_first_request(key: str, title: str, field: str) -> Metric:
-    """A time of a process that starts, from the question `cold-start`."""
-    return Metric(
-        key=key,
-        title=title,
-        unit="s",
-        path=("extra_info", field),
-        judged=True,
-        of_questions=True,
-        spread=OF_FIRST_REQUESTS,
-        min_effect=0.25,
-        worth_knowing=1.0,
-        share=0.02,
-        history_min_effect=0.25,
-    )
-
-
-def _of_process_memory(key: str, title: str, field: str) -> Metric:
-    """Memory of a process that starts, from the question `cold-start`."""
-    return Metric(
-        key=key,
-        title=title,
-        unit="B",
-        path=("extra_info", field),
-        judged=True,
-        of_questions=True,
-        spread=OF_PROCESS_MEMORY,
-        min_effect=0.1,
-        worth_knowing=0.25,
-        share=0.01,
-        optional=True,
-        history_min_effect=0.1,
     )
 
 
 def _of_growth(side: str, title: str, min_growth: float, *, optional: bool = False) -> Metric:
     """Bytes per 1,000 calls, from the question `memory-growth`: unchanged code has 0."""
-    return Metric(
-        key=f"{side}_growth",
-        title=title,
+    return _of_question(
+        f"{side}_growth",
+        title,
+        f"{side}_growth_bytes",
         unit="B",
-        path=("extra_info", f"{side}_growth_bytes"),
         kind=Kind.COUNT,
-        judged=True,
         fails=Fails.MORE,
         min_growth=min_growth,
-        of_questions=True,
         optional=optional,
         history_noise=0.0003,
     )
@@ -596,10 +573,10 @@ METRICS: tuple[Metric, ...] = (
         history_noise=0.2,
         history_min_effect=0.5,
     ),
-    _of_first_request("first_call", "first call", "first_call_s"),
-    _of_first_request("first_answer", "first answer", "first_answer_s"),
-    _of_process_memory("host_memory", "host memory", "host_peak_bytes"),
-    _of_process_memory("gpu_memory", "GPU memory", "gpu_memory_bytes"),
+    _of_question("first_call", "first call", "first_call_s", **FIRST_REQUEST),
+    _of_question("first_answer", "first answer", "first_answer_s", **FIRST_REQUEST),
+    _of_question("host_memory", "host memory", "host_peak_bytes", **PROCESS_MEMORY),
+    _of_question("gpu_memory", "GPU memory", "gpu_memory_bytes", **PROCESS_MEMORY),
     Metric(
         key="calls_until_steady",
         title="calls until steady",
@@ -619,19 +596,7 @@ METRICS: tuple[Metric, ...] = (
         history_min_effect=0.5,
     ),
     *(metric for in_flight in (1, 2, 4) for metric in _of_load(in_flight)),
-    Metric(
-        key="mixture_latency",
-        title="mixture latency",
-        unit="s",
-        path=("extra_info", "mixture_latency_s"),
-        judged=True,
-        of_questions=True,
-        spread=OF_MIXTURES,
-        min_effect=0.1,
-        worth_knowing=0.5,
-        excused_by="host_calibration",
-        share=0.02,
-    ),
+    _of_question("mixture_latency", "mixture latency", "mixture_latency_s", **MIXTURE),
     Metric(
         key="mixture_over_alone",
         title="mixture over alone",

@@ -87,8 +87,8 @@ def plot(found: dict[float, dict[str, Reach]], file: Path) -> None:
     figure = Figure(figsize=(7, 3.5), layout="constrained")
     axes = figure.subplots()
     for name in next(iter(found.values())):
-        points = [(budget, one[name].found_percent) for budget, one in found.items()]
-        axes.plot(*zip(*((budget, value) for budget, value in points if value), strict=True), "o-", label=name)
+        points = [(budget, one[name].found_percent) for budget, one in found.items() if one[name].found_percent]
+        axes.plot(*zip(*points, strict=True), "o-", label=name)
     axes.set(xlabel="budget, minutes", ylabel="slowdown found in 95 % of rehearsals, %", xlim=(0, None), ylim=(0, None))
     axes.grid(alpha=0.3)
     axes.legend()

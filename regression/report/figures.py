@@ -122,8 +122,8 @@ def served(title: str, points: Sequence[Served], colours: Mapping[str, str]) -> 
             colour = _colour(line[0].precision, colours, theme)
             values = [1e3 * point.latency_s for point in line], [point.images_per_s for point in line]
             axes.plot(*values, marker=MARKERS[number % len(MARKERS)], color=colour, label=name, linewidth=1.2)
-            for point, *at in zip(line if number == 0 else [], *values, strict=False):
-                axes.annotate(str(point.batch_size), (at[0], at[1]), (-6, 3), textcoords="offset points", ha="right")
+            for point, x, y in zip(line, *values, strict=True) if number == 0 else ():
+                axes.annotate(str(point.batch_size), (x, y), (-6, 3), textcoords="offset points", ha="right")
         for axis, set_scale in ((axes.xaxis, axes.set_xscale), (axes.yaxis, axes.set_yscale)):
             set_scale("log")
             axis.set_major_locator(TICKER.LogLocator(subs=(1, 2, 5)))

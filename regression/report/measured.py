@@ -119,8 +119,8 @@ def speedups(run: Run, baselines: Sequence[Run]) -> tuple[SpeedUp, ...]:
 def yardsticks(run: Run) -> tuple[Yardstick, ...]:
     """Every benchmark whose variant names a yardstick that the run measured, too, in the run's order."""
     by_place = {
-        (params.get("model"), params.get("batch_size"), params.get("variant")): name
-        for name, params in ((name, benchmark.params) for name, benchmark in run.benchmarks.items())
+        tuple(benchmark.params.get(part) for part in ("model", "batch_size", "variant")): name
+        for name, benchmark in run.benchmarks.items()
     }
     found = []
     for name, benchmark in run.benchmarks.items():
