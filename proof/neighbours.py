@@ -30,35 +30,33 @@ LATENCY_S = 100.0
 WARM_UP_S = 0.1
 INFERENCES = 20
 ALONE, BESIDE = "alone", "beside"
-METRICS = {"latency": "ms", "host calibration": "ms", "kernel time": "us"}
-UNITS_S = {"ms": 1e-3, "us": 1e-6}
+METRICS = ("latency", "host calibration", "kernel time")
+STRETCH, VISITS = 60, (12, 30, 60)
 
 
 class Looks:
     """What was measured so far, kept in a file after every phase.
 
     Attributes:
-        looks: `{metric, benchmark, phase, number, at_s, value_s}` in the order of time; the number counts the phases.
+        phases: `{phase, looks: {metric: {benchmark: [seconds, ...]}}}` in the order of time.
     """
 
     def __init__(self, file: Path, head: Mapping[str, Any]) -> None:
-        self.looks: list[dict[str, Any]] = []
+        self.phases: list[dict[str, Any]] = []
         self._file, self._head = file, head
-        self._began = time.monotonic()
-        self._phase, self._number = "", 0
 
     def begin(self, phase: str) -> None:
         """Store what there is, and begin another phase."""
         self.store()
-        self._phase, self._number = phase, self._number + 1
+        self.phases.append({"phase": phase, "looks": {}})
 
     def add(self, metric: str, benchmark: str, value_s: float) -> None:
         """One look at one benchmark."""
-        at = {"phase": self._phase, "number": self._number, "at_s": round(time.monotonic() - self._began, 2)}
-        self.looks.append({"metric": metric, "benchmark": benchmark, **at, "value_s": significant(value_s, 8)})
+        of_metric = self.phases[-1]["looks"].setdefault(metric, {})
+        of_metric.setdefault(benchmark, []).append(significant(value_s, 6))
 
     def all(self) -> dict[str, Any]:
-        return {**self._head, "looks": self.looks}
+        return {**self._head, "phases": self.phases}
 
     def store(self) -> None:
         partial = self._file.with_name(self._file.name + ".part")
@@ -95,7 +93,7 @@ def collect(file: Path, device_name: str, command: Sequence[str]) -> dict[str, A
             counts[name] = visits.plan(device).calls(time.perf_counter() - began)
 
         def visit() -> None:
-            found, failed = visits.visit_in_turns(calls, counts, device, 1)
+            found, failed = visits.visit_in_turns(calls, counts, device, dict.fromkeys(calls, 1))
             for error in failed.values():
                 raise error
             for name, visited in found.items():
@@ -146,23 +144,43 @@ def _for(seconds: float) -> Callable[[], bool]:
 def lines(found: Mapping[str, Any]) -> list[str]:
     """A table: each metric of each benchmark alone and beside, and how far the phases alone lie apart by themselves."""
     printed = [f"{'':<18}{'':<38}{'alone':>10}{'beside':>11}{'change':>9}  alone, its phases"]
-    for metric, unit in METRICS.items():
-        for benchmark in dict.fromkeys(look["benchmark"] for look in found["looks"] if look["metric"] == metric):
-            of_phase: dict[tuple[str, int], list[float]] = {}
-            for look in found["looks"]:
-                if (look["metric"], look["benchmark"]) == (metric, benchmark):
-                    of_phase.setdefault((look["phase"], look["number"]), []).append(look["value_s"])
-            alone = [_estimate(metric, values) for (phase, _), values in of_phase.items() if phase == ALONE]
-            beside = [_estimate(metric, values) for (phase, _), values in of_phase.items() if phase == BESIDE]
+    for metric in METRICS:
+        for benchmark, phases in _of(found, metric).items():
+            alone = [_estimate(metric, values) for phase, values in phases if phase == ALONE]
+            beside = [_estimate(metric, values) for phase, values in phases if phase == BESIDE]
             if not alone or not beside:
                 continue
             one, other = float(np.mean(alone)), float(np.mean(beside))
-            scale = UNITS_S[unit]
             printed.append(
-                f"{metric:<18}{benchmark:<38}{one / scale:>7.4g} {unit}{other / scale:>8.4g} {unit}"
+                f"{metric:<18}{benchmark:<38}{one * 1e3:>7.4g} ms{other * 1e3:>8.4g} ms"
                 f"{other / one - 1:>+9.2%}  within {max(alone) / min(alone) - 1:.2%}"
             )
     return printed
+
+
+def lines_of_visits(found: Mapping[str, Any]) -> list[str]:
+    """A table: how far estimates from so many visits, spread over the same time, stray from stretch to stretch."""
+    printed = [f"{'latency from':<38}" + "".join(f"{count:>5} visits" for count in VISITS)]
+    for benchmark, phases in _of(found, "latency").items():
+        values = np.array(next((values for phase, values in phases if phase == BESIDE), ()))
+        stretches = [values[begin : begin + STRETCH] for begin in range(0, len(values) - STRETCH + 1, STRETCH)]
+        if len(stretches) < 2:
+            continue
+        strays = []
+        for count in VISITS:
+            taken = np.arange(count) * STRETCH // count
+            strays.append(np.std([np.log(_estimate("latency", stretch[taken])) for stretch in stretches], ddof=1))
+        printed.append(f"{benchmark:<38}" + "".join(f"{stray:>12.2%}" for stray in strays))
+    return printed
+
+
+def _of(found: Mapping[str, Any], metric: str) -> dict[str, list[tuple[str, list[float]]]]:
+    """The phases and values of each benchmark."""
+    of_benchmark: dict[str, list[tuple[str, list[float]]]] = {}
+    for phase in found["phases"]:
+        for benchmark, values_s in phase["looks"].get(metric, {}).items():
+            of_benchmark.setdefault(benchmark, []).append((phase["phase"], values_s))
+    return of_benchmark
 
 
 def _estimate(metric: str, values_s: Sequence[float]) -> float:
@@ -192,7 +210,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         except (OSError, ValueError) as error:
             print(f"python -m proof.neighbours: {options.file} cannot be read: {error}", file=sys.stderr)
             return 2
-    print(*lines(found), sep="\n")
+    print(*lines(found), "", *lines_of_visits(found), sep="\n")
     return 0
 
 
