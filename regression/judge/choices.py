@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -39,6 +39,7 @@ class OtherChoice:
     """
 
     operator: str
+    """As `titles` calls it."""
     before: tuple[str, ...]
     """What most baseline runs launched there; empty where the operator itself is new."""
     now: tuple[str, ...]
@@ -127,15 +128,29 @@ def _counted(kernels: Counter[str], short: Callable[[str], str]) -> str:
     return " + ".join([*said[:MOST_KERNELS], *more])
 
 
-def placed(operators: Operators) -> dict[Place, StoredOperator]:
-    """The operators that launch something, by their place."""
+def all_placed(operators: Operators) -> dict[Place, StoredOperator]:
+    """The operators by their place, also those that make API calls and launch nothing."""
     seen: Counter[str] = Counter()
     found = {}
     for operator in operators:
-        if operator.kernels:
-            found[operator.name, seen[operator.name]] = operator
+        found[operator.name, seen[operator.name]] = operator
         seen[operator.name] += 1
     return found
+
+
+def placed(operators: Operators) -> dict[Place, StoredOperator]:
+    """The operators that launch something, by their place."""
+    return {place: operator for place, operator in all_placed(operators).items() if operator.kernels}
+
+
+def titles(places: Iterable[Place]) -> dict[Place, str]:
+    """What reports call each operator: its name; where several have it, with its number in the order of execution.
+
+    The modules of TorchScript have no paths, so `aten::conv2d #17` is the 17th convolution.
+    """
+    places = list(places)
+    repeated = {name for name, number in places if number}
+    return {(name, number): f"{name} #{number + 1}" if name in repeated else name for name, number in places}
 
 
 def learn(baselines: Sequence[Operators]) -> Known:
@@ -196,14 +211,15 @@ def match(known: Known, operators: Operators) -> Matched:
 def other_choices(known: Known, operators: Operators) -> tuple[OtherChoice, ...]:
     """The operators whose kernels no baseline run has seen there, and those that are gone, the costliest first."""
     rows, speed = placed(operators), match(known, operators).speed
+    called = titles([*rows, *known.usual])
     found = []
     for place, row in rows.items():
         if (place, row.kernels) not in known.times_s:
             before, mean_s = known.usual.get(place, ((), 0.0))
-            found.append(OtherChoice(place[0], before, row.kernels, row.time_s / speed - mean_s))
+            found.append(OtherChoice(called[place], before, row.kernels, row.time_s / speed - mean_s))
     for place, (before, mean_s) in known.usual.items():
         if place not in rows:
-            found.append(OtherChoice(place[0], before, (), -mean_s))
+            found.append(OtherChoice(called[place], before, (), -mean_s))
     return tuple(sorted(found, key=lambda choice: -choice.cost_s))
 
 

@@ -92,6 +92,20 @@ def test_what_came_and_what_went():
     assert found[0][3].startswith("nothing -> ") and found[1][3].endswith(" -> nothing")
 
 
+@pytest.mark.parametrize("number", [1, 17, 40])
+def test_of_operators_of_one_name_the_one_that_changed_is_named(number):
+    """As in TorchScript, whose modules have no paths."""
+    same = [*[operator("aten::conv2d", 10)] * 40, operator("aten::add", 20, ADD)]
+    slower, chosen = list(same), list(same)
+    slower[number - 1] = operator("aten::conv2d", 13)
+    chosen[number - 1] = operator("aten::conv2d", 14, GEMM)
+    assert changes(*slower, baselines=[same] * 3) == [(f"aten::conv2d #{number}", "slower", 3, "same kernels")]
+    ((name, kind, change_us, _),) = changes(*chosen, baselines=[same] * 3)
+    assert (name, kind, change_us) == (f"aten::conv2d #{number}", "other kernels", 4)
+    ((name, kind, _, _),) = changes(*same[1:], baselines=[same] * 3)
+    assert (name, kind) == ("aten::conv2d #40", "gone"), "there are 39"
+
+
 def test_without_operators_nothing_is_said():
     assert operator_changes([(), ()], BASELINE, 0.0) == () == operator_changes([BASELINE], (), 0.0)
 
