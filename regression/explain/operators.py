@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from regression.explain.names import shorten
-from regression.judge.choices import exchanged, learn, placed, titles
+from regression.judge.choices import exchanged, learn, placed, titles, typical
 from regression.runs.operator_table import StoredOperator
 
 # Kinds of a change that is of the selection of kernels.
@@ -39,16 +39,20 @@ class OperatorChange:
 
 
 def operator_changes(
-    baselines: Sequence[Sequence[StoredOperator]], now: Sequence[StoredOperator], whole_s: float
+    baselines: Sequence[Sequence[StoredOperator]],
+    now: Sequence[StoredOperator],
+    whole_s: float,
+    trusted: Sequence[float] | None = None,
 ) -> tuple[OperatorChange, ...]:
     """The operators of a run against those of the baseline's runs, the largest change first; none where not known.
 
-    An operator is compared with the baseline's mean time for the kernels that it launches; where most runs launched
-    others, with the mean of all. `whole_s` is the change that the shares are of.
+    An operator is compared with the baseline's median time for the kernels that it launches; where most runs launched
+    others, with the mean of all choices' medians. `whole_s` is the change that the shares are of, `trusted` how much
+    the judge lets each baseline run count (all fully by default).
     """
     if not now or not any(baselines):
         return ()
-    known, rows = learn(baselines), placed(now)
+    known, rows = typical(learn(baselines), baselines, trusted), placed(now)
     called = titles([*rows, *known.usual])
     found = []
     for place, row in rows.items():

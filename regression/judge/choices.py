@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
+from regression.judge.common_shift import middle
 from regression.judge.noise import Floats
 from regression.metrics import ByOperator
 from regression.runs.operator_table import StoredOperator
@@ -29,6 +30,8 @@ LEAST_MATCHED = 0.5
 # Of those that an operator launches anew, or no longer, so many are named.
 MOST_KERNELS = 3
 STEPS, PRECISION = 50, 1e-10
+# Of a run that counts for nothing: its own choices still have a time, and decide nothing else.
+LEAST_WEIGHT = 1e-6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,13 +61,13 @@ class Known:
 
     Attributes:
         times_s: of every choice that a run made, at the speed of the mean run.
-        runs: how many runs made it.
+        runs: how many runs made it; those that count less make it a fraction.
         factors: (K,) how much slower than that each run is; NaN for a run without operators.
         totals_s: (K,) the sum over its operators.
     """
 
     times_s: Mapping[Choice, float]
-    runs: Mapping[Choice, int]
+    runs: Mapping[Choice, float]
     factors: Floats
     totals_s: Floats
 
@@ -161,17 +164,12 @@ def learn(baselines: Sequence[Operators]) -> Known:
     other by turns. The factors' logarithms have the mean 0, so where all choices are the same they are the deviations
     of the runs' sums from their mean.
     """
-    tables = [{(place, row.kernels): row.time_s for place, row in placed(operators).items()} for operators in baselines]
-    columns = {choice: number for number, choice in enumerate(dict.fromkeys(c for table in tables for c in table))}
-    present = np.zeros((len(tables), len(columns)), dtype=bool)
-    times_s = np.zeros(present.shape)
-    for row, table in enumerate(tables):
-        where = [columns[choice] for choice in table]
-        present[row, where], times_s[row, where] = True, list(table.values())
+    choices, found_s = _times_s(baselines)
+    present, times_s = np.isfinite(found_s), np.nan_to_num(found_s)
     recorded = present.any(axis=1)
     shared = present.sum(axis=0) > 1
-    factors = np.ones(len(tables))
-    means_s = np.zeros(len(columns))
+    factors = np.ones(len(baselines))
+    means_s = np.zeros(len(choices))
     for _ in range(STEPS):
         means_s = times_s.sum(axis=0) / np.maximum(present.T @ factors, 1e-300)
         expected_s = (present & shared) @ means_s
@@ -185,11 +183,41 @@ def learn(baselines: Sequence[Operators]) -> Known:
         if moved < PRECISION:
             break
     return Known(
-        dict(zip(columns, means_s.tolist(), strict=True)),
-        dict(zip(columns, present.sum(axis=0).tolist(), strict=True)),
+        dict(zip(choices, means_s.tolist(), strict=True)),
+        dict(zip(choices, present.sum(axis=0).tolist(), strict=True)),
         np.where(recorded, factors, np.nan),
         np.where(recorded, times_s.sum(axis=1), np.nan),
     )
+
+
+def typical(known: Known, baselines: Sequence[Operators], trusted: Sequence[float] | None = None) -> Known:
+    """What `learn` says, with medians over the runs in the place of means, so that no single run moves an operator.
+
+    Times are at the speed of the middle run.
+
+    Args:
+        known: what `learn` says of the baseline's runs.
+        trusted: how much each run counts, from 0 to 1 (`common_shift.trust`); all fully by default.
+    """
+    weight = np.maximum(np.ones(len(baselines)) if trusted is None else np.array(trusted, dtype=float), LEAST_WEIGHT)
+    choices, found_s = _times_s(baselines)
+    times_s = middle((found_s / known.factors[:, None]).T, weight) * middle(known.factors, weight)
+    runs = weight @ np.isfinite(found_s)
+    return dataclasses.replace(
+        known,
+        times_s=dict(zip(choices, times_s.tolist(), strict=True)),
+        runs=dict(zip(choices, runs.tolist(), strict=True)),
+    )
+
+
+def _times_s(baselines: Sequence[Operators]) -> tuple[list[Choice], Floats]:
+    """Every choice that some of K runs made, and what it took in each (K, choices); NaN where a run did not make it."""
+    tables = [{(place, row.kernels): row.time_s for place, row in placed(operators).items()} for operators in baselines]
+    columns = {choice: number for number, choice in enumerate(dict.fromkeys(c for table in tables for c in table))}
+    times_s = np.full((len(tables), len(columns)), np.nan)
+    for row, table in enumerate(tables):
+        times_s[row, [columns[choice] for choice in table]] = list(table.values())
+    return list(columns), times_s
 
 
 def match(known: Known, operators: Operators) -> Matched:
@@ -251,7 +279,8 @@ def compare(
         baselines: the benchmark in every baseline run, None where it has none.
         confirmations: those that count.
     """
-    known = learn([item.operators if item and not item.disturbances else () for item in baselines])
+    operators = [item.operators if item and not item.disturbances else () for item in baselines]
+    known = learn(operators)
     first = match(known, now.operators)
     again = [match(known, confirmation.operators.get(id_, ())) for confirmation in confirmations]
     # Relative to what the baseline takes for this run's choices, so that what is shown is in seconds.
@@ -271,5 +300,5 @@ def compare(
             ByOperator.SELECTION: np.log([one.total_s / one.factor if one.total_s else np.nan for one in again]),
         },
         share=first.share,
-        others=other_choices(known, now.operators),
+        others=other_choices(typical(known, operators), now.operators),
     )

@@ -95,6 +95,12 @@ def judge(
         tests=sum(len(tests.ids) for tests in all_tests),
         controls=tuple(_controls(judgements, {metric.key for metric in judged if metric.kind is Kind.CONTINUOUS})),
         deselected=run.deselected,
+        trusted={
+            tests.metric.key: {
+                baseline.path: part for baseline, part in zip(usable, tests.evidence.trusted.tolist(), strict=True)
+            }
+            for tests in of_benchmarks
+        },
     )
 
 

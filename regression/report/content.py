@@ -196,8 +196,9 @@ def content(
     timed = {row.benchmark for row in ordered if row.verdict in (Verdict.SLOWER, Verdict.FASTER)}
     beside = {id_ for id_ in same if id_ not in timed}
     names.sort(key=lambda id_: (id_ not in moved, id_ in beside))
+    trusted = explanation.trusted(report)
     changed = _Explained(
-        names, lambda id_: _changed(explanation.explanations([id_], run, judged, same)[0], run, judged)
+        names, lambda id_: _changed(explanation.explanations([id_], run, judged, same, trusted)[0], run, judged)
     )
     at = places(run, judged)
     covered = coverage(ordered, run, judged, report.labels)
