@@ -12,7 +12,6 @@ from typing import Any
 from common.stored import moment
 from regression.metrics import METRICS, Kind, Metric, lookup
 from regression.runs import environment
-from regression.runs import read as read_run
 from regression.runs import run as runs
 from regression.text import escaped
 
@@ -57,13 +56,8 @@ class Night:
         return metric.kind is not Kind.CONTINUOUS or benchmark not in self.disturbed
 
 
-def read(path: Path, metrics: Sequence[Metric] = METRICS) -> Night:
-    """One stored run. Raises runs.UnusableRun, whose message is a sentence that names the file and the field."""
-    return of(read_run.read(path, metrics), metrics)
-
-
 def of(run: runs.Run, metrics: Sequence[Metric] = METRICS) -> Night:
-    """A run that was read already; raises runs.UnusableRun as `read` does."""
+    """A run as a history needs it. Raises runs.UnusableRun, whose message is a sentence that names file and field."""
     when = moment(run.datetime)
     if when is None:
         raise runs.UnusableRun(run.path, "`datetime` is not a date and time, so it has no place in a history.")
