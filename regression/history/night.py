@@ -9,7 +9,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from common.stored import moment
+from common.stored import UNKNOWN_DEVICE, moment
 from regression.metrics import METRICS, Kind, Metric, lookup
 from regression.runs import environment
 from regression.runs import run as runs
@@ -71,7 +71,6 @@ def of(run: runs.Run, metrics: Sequence[Metric] = METRICS) -> Night:
     }
     alike = {_key(name, metric): how for name, found in run.benchmarks.items() for metric, how in found.alike.items()}
     alike |= {_key(name, metric): VISITS for name, found in run.benchmarks.items() for metric in found.visited}
-    slug = lookup(run.machine, ("gpu", "slug")) or run.machine.get("slug") or "unknown device"
     mig, policy = lookup(run.machine, ("gpu", "mig")), lookup(run.machine, ("settings", "precision_policy"))
     shortened = GPU.match(run.gpu)
     gpu = shortened.group() if shortened else escaped(run.gpu)
@@ -81,7 +80,7 @@ def of(run: runs.Run, metrics: Sequence[Metric] = METRICS) -> Night:
     return Night(
         file=run.path,
         when=when,
-        identity=(escaped(str(slug)), escaped(str(mig or "")), escaped(str(policy or ""))),
+        identity=(run.slug or UNKNOWN_DEVICE, escaped(str(mig or "")), escaped(str(policy or ""))),
         values=values,
         alike=alike,
         gpu=gpu,

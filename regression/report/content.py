@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from common import given
-from common.marks import kind_of
 from regression.explain import explanation
 from regression.explain.kernels import Explanation
 from regression.judge.judge import ITSELF
@@ -246,7 +245,7 @@ def content(
         baselines=report.baselines,
         path=run.path,
         gpu_name=str(lookup(run.machine, ("gpu", "name")) or ""),
-        gpu_slug=kind_of(run.machine)[0],
+        gpu_slug=run.slug,
         gpu_uuid=run.gpu,
         datetime=run.datetime,
         commit=run.commit,
