@@ -272,7 +272,7 @@ MIXTURE: Mapping[str, Any] = {
 }
 
 
-def _of_load(in_flight: int) -> tuple[Metric, Metric]:
+def _of_load(in_flight: int) -> tuple[Metric, ...]:
     """What an image costs with so many requests in flight, and how long 99 % of the requests take, from `load`."""
     at = ("in_flight", str(in_flight))
     return (
@@ -282,6 +282,13 @@ def _of_load(in_flight: int) -> tuple[Metric, Metric]:
             title=f"request p99, {in_flight} in flight",
             unit="s",
             path=("extra_info", *at, "request_p99_s"),
+            of_questions=True,
+        ),
+        Metric(
+            key=f"load_{in_flight}_energy",
+            title=f"energy per image, {in_flight} in flight",
+            unit="J",
+            path=("extra_info", *at, "energy_per_image_j"),
             of_questions=True,
         ),
     )
