@@ -372,6 +372,12 @@ def test_json_holds_every_judgement_with_all_its_numbers() -> None:
     }
 
 
+def test_json_says_how_much_each_baseline_run_counts() -> None:
+    counted = dataclasses.replace(report(), trusted={"kernel_time": {Path("a.json"): 1.0, Path("b.json"): 0.25}})
+    document = json.loads(json_form.text(content(counted, Run(path=counted.run))))
+    assert document["trusted"] == {"kernel_time": {"a.json": 1.0, "b.json": 0.25}}
+
+
 def test_a_passing_report_says_so() -> None:
     passing = dataclasses.replace(report(), judgements=report().judgements[:3], labels=())
     assert printed(passing).splitlines()[-1] == "incomplete: 1 accepted, 2 SAME"
