@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-SCHEMA = 2
+SCHEMA = 3
 """The `suite.schema` that is written; every schema from 1 to this one is read."""
 
 RENAMED: Mapping[int, Mapping[str, str]] = {1: {"host_pace_s": "host_calibration_s"}}

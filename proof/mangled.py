@@ -1,6 +1,7 @@
 """Mangled stored runs: no traceback and no verdict from a broken number. `python -m proof.mangled --runs 5000`.
 
-Each run begins as a real one of an H100 with its confirmations and five baseline runs. Some of these six files are
+Each run begins as a real one of an H100 with its confirmations and five baseline runs, half of them in the newest
+schema and half in the schema that measured it. Some of these six files are
 then mangled: numbers that are none, other structure, or bytes. They are read, judged, written in every form, and
 searched for lasting changes. A run is made of its number alone, so a failure can be repeated (`--first NUMBER`).
 """
@@ -23,6 +24,7 @@ from typing import Any
 
 from common import output
 from regression import rerun
+from regression.baseline.migrating import migrated
 from regression.history import series
 from regression.history.reader import Reader
 from regression.judge.judge import judge
@@ -64,7 +66,9 @@ def documents() -> list[str]:
     for again in others[:2]:
         rerun.add_confirmation(run, rerun.confirmation(again, ids, METRICS), again["suite"])
     run["suite"]["verdicts"] = {id_: {"latency": "SAME", "kernel_time": "UNSURE"} for id_ in ids}
-    return [json.dumps(document) for document in (run, *others[2:])]
+    # Every second one as today's schema stores it.
+    stored = [run, *others[2:]]
+    return [json.dumps(document if number % 2 else migrated(document)) for number, document in enumerate(stored)]
 
 
 def _noisy(document: dict[str, Any], hour: int, random_: random.Random) -> dict[str, Any]:

@@ -720,6 +720,13 @@ def is_count(raw: Any) -> bool:
     return type(raw) is int and 0 <= raw <= LARGEST_VALUE
 
 
+def positive_number(raw: Any) -> float | None:
+    """A stored value that is a positive number within reason, else None."""
+    if isinstance(raw, bool) or not isinstance(raw, (int, float)):
+        return None
+    return float(raw) if SMALLEST_VALUE <= raw <= LARGEST_VALUE else None
+
+
 def lookup(record: Mapping[str, Any], path: Iterable[str]) -> Any:
     """The value at `path` in nested mappings and lists, or None where the path ends early."""
     here: Any = record

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from common import processes
+from common.repeated import Repeated
 from common.schema import BY_NAME, OWN_PROCESSES, QUESTIONS, STORE
 from common.stored import mapping
 from regression.metrics import Metric, lookup
+from regression.runs.lists import Lists, in_full
 
 
 class NotMeasured(Exception):
@@ -113,7 +115,8 @@ def records(run: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def add_confirmation(document: dict[str, Any], entry: dict[str, Any], suite: Mapping[str, Any]) -> None:
     """Add a confirmation to a stored run, in place; `suite` is that of the process which found it."""
-    benchmarks = {id_: _pointing_into(document["suite"], fields, suite) for id_, fields in entry["benchmarks"].items()}
+    lists, repeated = Lists.of(suite), Repeated(document["suite"])
+    benchmarks = {id_: repeated.put(in_full(fields, lists)) for id_, fields in entry["benchmarks"].items()}
     document["suite"]["confirmations"].append(entry | {"benchmarks": benchmarks})
 
 
@@ -126,7 +129,8 @@ def replace_record(document: dict[str, Any], record: dict[str, Any], suite: Mapp
             none.
         suite: that process's `suite`, into whose lists the record's tables point.
     """
-    record = record | {"extra_info": _pointing_into(document["suite"], record["extra_info"], suite)}
+    fields = in_full(record["extra_info"], Lists.of(suite))
+    record = record | {"extra_info": Repeated(document["suite"]).put(fields)}
     asked = document["suite"].get(QUESTIONS, [])
     for number, first in enumerate(asked):
         if first["param"] == record["param"]:
@@ -137,40 +141,3 @@ def replace_record(document: dict[str, Any], record: dict[str, Any], suite: Mapp
                 stats = {name: value for name, value in record["stats"].items() if name != "data"}
                 record = record | {"stats": stats}
             document["benchmarks"][number] = record
-
-
-def _pointing_into(suite: dict[str, Any], fields: dict[str, Any], source: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a benchmark with their tables pointing into the lists of `suite`, which get what they lack."""
-    kernels, operators = fields.get("kernels"), fields.get("operators")
-    if kernels:
-        places = _places(suite, source, "kernels", kernels["kernel"])
-        fields = fields | {"kernels": kernels | {"kernel": places}}
-    if operators:
-        of_kernels = iter(_places(suite, source, "kernels", [place for row in operators["kernels"] for place in row]))
-        table = {
-            "operator": _places(suite, source, "operators", operators["operator"]),
-            "kernels": [[next(of_kernels) for _ in row] for row in operators["kernels"]],
-            "api_calls": _places(suite, source, "api_calls", operators["api_calls"]),
-        }
-        fields = fields | {"operators": operators | table}
-    host_work = fields.get("host_work")
-    if host_work and BY_NAME in host_work:
-        by_name = host_work[BY_NAME]
-        places = _places(suite, source, "host_work", list(by_name.values()))
-        fields = fields | {"host_work": host_work | {BY_NAME: dict(zip(by_name, places, strict=True))}}
-    return fields
-
-
-def _places(suite: dict[str, Any], source: Mapping[str, Any], name: str, places: Sequence[int]) -> list[int]:
-    """Where in a list of `suite` stands what stands at `places` of the same list of `source`."""
-    known: list[Any] = suite.setdefault(name, [])
-    index = {json.dumps(value, sort_keys=True): number for number, value in enumerate(known)}
-    found = []
-    for place in places:
-        value = source[name][place]
-        key = json.dumps(value, sort_keys=True)
-        if key not in index:
-            index[key] = len(known)
-            known.append(value)
-        found.append(index[key])
-    return found

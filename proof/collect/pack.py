@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from common import output
+from common.columns import columns, rows
 from proof.score.stored import ARCHIVE
 
 # Series and facts of a benchmark that only figures, tables and the history show.
@@ -29,9 +30,10 @@ def reduced(document: Mapping[str, Any]) -> dict[str, Any]:
 
 def _benchmark(record: Mapping[str, Any]) -> dict[str, Any]:
     extra_info = {name: value for name, value in record.get("extra_info", {}).items() if name not in SHOWN}
-    if extra_info.get("gpu_state"):
-        states = [{name: state.get(name) for name in DISTURBANCES} for state in extra_info["gpu_state"]]
-        extra_info["gpu_state"] = [state for number, state in enumerate(states) if state not in states[:number]]
+    if samples := extra_info.get("gpu_state"):
+        stored = samples if isinstance(samples, list) else rows(samples)
+        states = [{name: state.get(name) for name in DISTURBANCES} for state in stored]
+        extra_info["gpu_state"] = columns(state for number, state in enumerate(states) if state not in states[:number])
     stats = record.get("stats", {})
     return {name: record[name] for name in RECORD if name in record} | {
         "extra_info": extra_info,

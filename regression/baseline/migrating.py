@@ -1,19 +1,24 @@
-"""Rewrites a baseline's runs in the newest schema; what they cannot have, since nobody measured it, is named."""
+"""Rewrites a baseline's runs in the newest, most compact schema; what nobody measured is named."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from common import output
+from common.columns import columns
 from common.errors import UsageError
 from common.identity import identity
-from common.schema import RENAMED, RUN_ID, SCHEMA
+from common.repeated import LISTS, Repeated
+from common.schema import QUESTIONS, RENAMED, RUN_ID, SCHEMA
+from common.stored import mapping
 from regression.baseline.place import Stored, gpus, open_place
 from regression.metrics import METRICS
 from regression.project import baselines_folder
+from regression.runs.lists import Lists, in_full
 from regression.runs.read import parse
 from regression.runs.run import Run
 from regression.store import keys
@@ -49,7 +54,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def migrated(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The stored run in the newest schema, with the identity that it has; the rest is as it was."""
+    """The stored run in the newest schema, with the identity that it has; the rest is as it was.
+
+    Tables that are malformed stay as they are.
+    """
     suite = dict(document.get("suite") or {})
     schema = _schema(suite)
     names = {old: new for older in range(schema, SCHEMA) for old, new in RENAMED.get(older, {}).items()}
@@ -67,7 +75,53 @@ def migrated(document: Mapping[str, Any]) -> dict[str, Any]:
         {**record, "extra_info": renamed(record.get("extra_info"))} if isinstance(record, dict) else record
         for record in document.get("benchmarks") or []
     ]
+    return _compact({**document, "suite": suite, "benchmarks": benchmarks})
+
+
+def _compact(document: dict[str, Any]) -> dict[str, Any]:
+    """The run with what repeats in its lists, and with columns in the place of rows."""
+    suite = document["suite"]
+    lists, repeated = Lists.of(suite), Repeated()
+
+    def put(fields: Any) -> Any:
+        return repeated.put(in_full(_with_columns(fields), lists)) if isinstance(fields, dict) else fields
+
+    def record(one: Any) -> Any:
+        return {**one, "extra_info": put(one.get("extra_info"))} if isinstance(one, dict) else one
+
+    try:
+        benchmarks = [record(one) for one in document["benchmarks"]]
+        changed = {
+            "confirmations": [
+                {**one, "benchmarks": {id_: put(fields) for id_, fields in one["benchmarks"].items()}}
+                for one in suite["confirmations"]
+            ]
+        }
+        if isinstance(suite.get(QUESTIONS), list):
+            changed[QUESTIONS] = [record(one) for one in suite[QUESTIONS]]
+    except ValueError:
+        return document
+    labels = {id_: _with_columns(label) for id_, label in mapping(suite.get("labels")).items()}
+    rest = {name: value for name, value in suite.items() if name not in LISTS}
+    suite = {**rest, **changed, **({"labels": labels} if labels else {}), **repeated.lists()}
     return {**document, "suite": suite, "benchmarks": benchmarks}
+
+
+def _with_columns(fields: Any) -> Any:
+    """The fields of a benchmark or of its labels, with columns for the GPU's samples and for the pictures."""
+    if not isinstance(fields, dict):
+        return fields
+    tables: dict[str, list[Any]] = {}
+    if isinstance(samples := fields.get("gpu_state"), list):
+        tables["gpu_state"] = samples
+    if (images := mapping(fields.get("images"))) and not isinstance(images.get("image"), list):
+        tables["images"] = [{"image": file, **mapping(image)} for file, image in images.items()]
+    found = dict(fields)
+    for name, table in tables.items():
+        if all(isinstance(row, dict) for row in table):
+            with contextlib.suppress(ValueError):
+                found[name] = columns(table)
+    return found
 
 
 def lacking(baselines: Sequence[Run]) -> list[str]:

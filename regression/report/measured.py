@@ -182,14 +182,14 @@ def disagreements(run: Run) -> tuple[Disagreement, ...]:
     """Every photograph that some benchmark does not agree with the reference on."""
     return tuple(
         Disagreement(
-            benchmark=str(name),
-            photograph=str(file),
-            label=str(image.get("label")),
-            reference_label=str(image.get("reference_label")),
+            benchmark=name,
+            photograph=file,
+            label=str(image.label),
+            reference_label=str(image.reference_label),
         )
-        for name, result in _mappings(run.suite.get("labels"))
-        for file, image in _mappings(result.get("images"))
-        if image.get("agrees") is False
+        for name, label in run.labels.items()
+        for file, image in label.images.items()
+        if not image.agrees
     )
 
 

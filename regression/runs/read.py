@@ -12,16 +12,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from common.columns import rows
 from common.identity import identity
 from common.schema import BY_NAME, QUESTIONS, RENAMED, SCHEMA, version
 from common.stored import mapping
-from regression.metrics import LARGEST_VALUE, METRICS, SMALLEST_VALUE, Kind, Metric, lookup
+from regression.metrics import METRICS, Kind, Metric, lookup, positive_number
+from regression.runs.image_table import image_table
 from regression.runs.kernel_table import kernel_table
-from regression.runs.operator_table import Lists, StoredOperator, counts_by_name, operator_table
-from regression.runs.run import Benchmark, Confirmation, ImageLabel, Label, LeftOut, Run, UnusableRun
+from regression.runs.lists import Lists, counts_by_name, layer_names
+from regression.runs.operator_table import StoredOperator, operator_table
+from regression.runs.run import Benchmark, Confirmation, Label, LeftOut, Run, UnusableRun
 from regression.text import escaped, why
 
-# A stored run takes 0.4 MB; one of 100 MB was saved with every round of every benchmark, which judging never reads.
+# A stored run takes 0.3 MB; one of 100 MB was saved with every round of every benchmark, which judging never reads.
 LARGEST_FILE_BYTES = 32 * 2**20
 
 
@@ -32,9 +35,9 @@ DISTURBING = frozenset(
 
 # Of a benchmark and of a confirmation: the field of its table of operators.
 OPERATORS = "operators"
+# Of a benchmark: the field of the names of its engines' layers.
+LAYERS = "engine_layers"
 NUMBERS = {Kind.CONTINUOUS: "positive number", Kind.COUNT: "whole number", Kind.ERROR: "number from 0 on"}
-# Of a label: its class in any data set.
-LARGEST_CLASS = 10**9
 
 
 def read(path: Path, metrics: Sequence[Metric] = METRICS) -> Run:
@@ -103,7 +106,7 @@ def check_size(size: int, path: Path) -> None:
         raise UnusableRun(
             path,
             f"has {size / 2**20:.0f} MB, more than the {LARGEST_FILE_BYTES >> 20} MB that are read; "
-            "a stored run takes 0.4 MB: save it without --benchmark-save-data.",
+            "a stored run takes 0.3 MB: save it without --benchmark-save-data.",
         )
 
 
@@ -184,9 +187,9 @@ def _benchmark(
     absent: dict[str, str] = {}
     parts: dict[str, Mapping[str, int]] = {}
     alike: dict[str, tuple[str, ...]] = {}
-    extra_info = mapping(record.get("extra_info"))
+    extra_info = _in_full(id_, mapping(record.get("extra_info")), problems, lists)
+    record = {**record, "extra_info": extra_info}
     operators = _operators(id_, extra_info.get(OPERATORS), problems, lists)
-    record = _with_names(id_, record, problems, lists)
     for metric in metrics:
         if not metric.path:
             continue  # the labels of the run say it
@@ -225,13 +228,13 @@ def _benchmark(
         round_spread=_round_spread(mapping(record.get("stats"))),
         kernels=_kernels(extra_info, lists.kernels),
         operators=operators,
-        disturbances=_disturbances(extra_info.get("gpu_state")),
+        disturbances=_disturbances(id_, extra_info.get("gpu_state"), problems),
         extra_info=extra_info,
     )
 
 
 def _round_spread(stats: Mapping[str, Any]) -> float | None:
-    low, high = _number(stats.get("q1")), _number(stats.get("q3"))
+    low, high = positive_number(stats.get("q1")), positive_number(stats.get("q3"))
     if low is None or high is None or high < low:
         return None
     # The quartiles of a normal distribution lie 1.349 standard deviations apart.
@@ -246,18 +249,24 @@ def _operators(id_: str, stored: Any, problems: list[str], lists: Lists) -> tupl
         return ()
 
 
-def _with_names(id_: str, record: Mapping[str, Any], problems: list[str], lists: Lists) -> Mapping[str, Any]:
-    """The record with its host work by name instead of places in the run's list."""
-    extra_info = mapping(record.get("extra_info"))
-    host_work = mapping(extra_info.get("host_work"))
-    if BY_NAME not in host_work:
-        return record
+def _in_full(id_: str, fields: Mapping[str, Any], problems: list[str], lists: Lists) -> dict[str, Any]:
+    """A benchmark's fields with names instead of places in the run's lists, but for its kernels and operators."""
+    found = dict(fields)
+    host_work = mapping(fields.get("host_work"))
+    if BY_NAME in host_work:
+        try:
+            by_name = counts_by_name(host_work[BY_NAME], lists)
+        except ValueError as error:
+            problems.append(f"{id_}: the names of its host work are left out: {escaped(str(error))}.")
+            by_name = {}
+        found["host_work"] = {**host_work, BY_NAME: by_name}
     try:
-        by_name = counts_by_name(host_work[BY_NAME], lists)
+        if LAYERS in fields:
+            found[LAYERS] = layer_names(fields[LAYERS], lists)
     except ValueError as error:
-        problems.append(f"{id_}: the names of its host work are left out: {escaped(str(error))}.")
-        by_name = {}
-    return {**record, "extra_info": {**extra_info, "host_work": {**host_work, BY_NAME: by_name}}}
+        problems.append(f"{id_}: its engine layers are left out: {escaped(str(error))}.")
+        found[LAYERS] = None
+    return found
 
 
 def _sum_s(operators: Sequence[StoredOperator]) -> float | None:
@@ -272,13 +281,18 @@ def _kernels(extra_info: Mapping[str, Any], names: Sequence[str]) -> int | None:
     return hash(frozenset((kernel.name, kernel.launches) for kernel in table)) if table else None
 
 
-def _disturbances(samples: Any) -> tuple[str, ...]:
+def _disturbances(id_: str, samples: Any, problems: list[str]) -> tuple[str, ...]:
     found: set[str] = set()
-    for sample in samples if isinstance(samples, list) else []:
-        sample = mapping(sample)
+    try:
+        # older runs list the samples
+        stored = samples if isinstance(samples, list) else rows(samples or {})
+    except ValueError as error:
+        problems.append(f"{id_}: its `gpu_state` is left out: {error}.")
+        stored = []
+    for sample in map(mapping, stored):
         found |= DISTURBING & set(_texts(sample.get("throttle_reasons")) or ())
         others = sample.get("other_processes")
-        if _number(others) is not None or (isinstance(others, list) and others):
+        if positive_number(others) is not None or (isinstance(others, list) and others):
             found.add("another process on the GPU")
     return tuple(sorted(found))
 
@@ -290,35 +304,21 @@ def _labels(raw: Any, problems: list[str]) -> dict[str, Label]:
         passed, message, error = fields.get("passed"), fields.get("message"), fields.get("relative_error")
         if not isinstance(passed, bool):
             continue
-        stored = {escaped(file): _image_label(mapping(one)) for file, one in mapping(fields.get("images")).items()}
+        try:
+            stored = image_table(fields.get("images"))
+        except ValueError as problem:
+            problems.append(f"{escaped(id_)}: the labels of its pictures are left out: {problem}.")
+            stored = {}
         images = {file: image for file, image in stored.items() if image is not None}
         if len(images) < len(stored):
             wrong = next(file for file, image in stored.items() if image is None)
             problems.append(f"{escaped(id_)}: the label of {wrong} is malformed; left out.")
-        sound = _number(error) if error != 0 else 0.0
+        sound = positive_number(error) if error != 0 else 0.0
         if error is not None and sound is None:
             what = escaped(str(error)[:40])
             problems.append(f"{escaped(id_)}: the `relative_error` of its labels is {what}, not a number; left out.")
         labels[escaped(id_)] = Label(passed, escaped(message) if isinstance(message, str) else "", sound, images)
     return labels
-
-
-def _image_label(fields: Mapping[str, Any]) -> ImageLabel | None:
-    label, reference = (_class(fields.get(name)) for name in ("label", "reference_label"))
-    agrees = fields.get("agrees")
-    if label is None or reference is None or not isinstance(agrees, bool):
-        return None
-    near_tie = fields.get("near_tie")
-    if not isinstance(near_tie, bool):
-        near_tie = agrees if label != reference else None
-    probability = _number(fields.get("probability"))
-    return ImageLabel(
-        label, reference, agrees, near_tie, probability if probability is not None and probability <= 1 else None
-    )
-
-
-def _class(raw: Any) -> int | None:
-    return raw if type(raw) is int and 0 <= raw <= LARGEST_CLASS else None
 
 
 def _confirmations(
@@ -353,13 +353,6 @@ def _numbers(raw: Mapping[str, Any], metrics: Sequence[Metric]) -> dict[str, flo
     """Metric to number, of those that the metric may have."""
     numbers = {metric.key: metric.number(raw[metric.key]) for metric in metrics if metric.key in raw}
     return {key: number for key, number in numbers.items() if number is not None}
-
-
-def _number(raw: Any) -> float | None:
-    """A positive number within reason, or None."""
-    if isinstance(raw, bool) or not isinstance(raw, (int, float)):
-        return None
-    return float(raw) if SMALLEST_VALUE <= raw <= LARGEST_VALUE else None
 
 
 def _renamed(raw: Any, names: Mapping[str, str]) -> Mapping[str, Any]:

@@ -21,6 +21,7 @@ from fixtures.variants.variant import Variant
 from regression import rerun as fresh
 from regression import session
 from regression.metrics import METRICS
+from regression.runs.lists import Lists, in_full
 
 ID = "test_efficientnet-eager-fp32-b1"
 ONE = ("--variants=eager-fp32", "-k", "latency")
@@ -153,7 +154,7 @@ def test_a_disturbed_benchmark_is_measured_again_in_a_fresh_process(
     assert any(line.startswith("incomplete: 3 SAME") for line in verdict_lines(result))
     (night,) = pytester.path.glob("store/*/*_night.json")
     (benchmark,) = json.loads(night.read_text())["benchmarks"]
-    assert benchmark["extra_info"]["gpu_state"] == []
+    assert benchmark["extra_info"]["gpu_state"] == {}
 
 
 def test_what_stays_disturbed_is_measured_twice_more_and_then_unsure(
@@ -387,12 +388,8 @@ OTHER_SUITE: dict[str, Any] = {
 
 
 def pointed_to(suite: dict[str, Any], operators: dict[str, Any]) -> list[tuple[str, list[str], dict[str, int]]]:
-    return [
-        (suite["operators"][name], [suite["kernels"][kernel] for kernel in kernels], suite["api_calls"][calls])
-        for name, kernels, calls in zip(
-            operators["operator"], operators["kernels"], operators["api_calls"], strict=True
-        )
-    ]
+    table = in_full({"operators": operators}, Lists.of(suite))["operators"]
+    return list(zip(table["operator"], table["kernels"], table["api_calls"], strict=True))
 
 
 def test_a_benchmark_measured_again_replaces_its_record_and_keeps_its_kernels_and_operators():
@@ -409,6 +406,7 @@ def test_a_benchmark_measured_again_replaces_its_record_and_keeps_its_kernels_an
     assert document["suite"] == {
         "kernels": ["conv", "add", "gemm"],
         "operators": ["aten::conv2d", "aten::linear"],
+        "operator_sequences": [[1]],
         "api_calls": [{"cudaMalloc": 1}],
     }
     assert again["extra_info"]["kernels"]["kernel"] == [2, 0]

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from regression import rerun
+from regression.baseline.migrating import migrated
 from regression.judge.judge import judge
 from regression.judge.verdict import Judgement, Reason, Report, Verdict, suspects
 from regression.metrics import METRICS, OF_THE_MACHINE, Fails, Kind
@@ -342,7 +343,8 @@ def test_names_that_do_not_add_up_to_the_total_say_nothing(named: Named, names: 
 
 
 def test_a_benchmark_measured_again_brings_its_names(named: Named) -> None:
-    document, other = named.document({}), named.document({"python_calls": CALLED | {"timm.new": 20}})
+    changed = {"python_calls": CALLED | {"timm.new": 20}}
+    document, other = (migrated(named.document(names)) for names in ({}, changed))
     other["suite"]["host_work"].reverse()
     for item in other["benchmarks"]:
         places = item["extra_info"]["host_work"]["by_name"]

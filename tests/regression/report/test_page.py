@@ -100,17 +100,12 @@ def test_figures_have_captions_and_alternative_text_and_nothing_is_loaded(text):
 
 def test_names_are_text_wherever_they_come_from(tmp_path):
     this, baselines, (past,) = reported.stored(tmp_path, spin=INJECTION, commit=INJECTION)
-    labels = {
-        reported.FAST: {
-            "passed": False,
-            "message": INJECTION,
-            "images": {INJECTION: {"label": INJECTION, "agrees": False}},
-        }
-    }
+    image = runs.ImageLabel(1, 2, agrees=False)
+    labels = {reported.FAST: runs.Label(False, INJECTION, images={INJECTION: image})}
     machine = {**this.machine, INJECTION: INJECTION}
     this = dataclasses.replace(
         this,
-        suite={**this.suite, "labels": labels},
+        labels=labels,
         machine=machine,
         skipped={INJECTION: INJECTION},
         commit={"message": INJECTION, INJECTION: 1},

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regression.judge.judge import judge
-from regression.runs.operator_table import Lists, StoredOperator, operator_table
+from regression.runs.lists import Lists
+from regression.runs.operator_table import StoredOperator, operator_table
 from regression.runs.read import parse, read
 from tests.regression.recorder import IDS, Recorder
 
@@ -47,6 +48,8 @@ def test_a_table_is_read_in_the_order_of_execution():
         ({"time_ns": [1500, "1"]}, "not a number of nanoseconds"),
         ({"time_ns": [0, 0]}, "no time at all"),
         ({"time_ns": None}, "not the four lists"),
+        ({"operator": 7}, "place '7' of 'suite.operator_sequences', which has 0"),
+        ({"operator": "0"}, "not the four lists"),
     ],
 )
 def test_a_malformed_table_is_left_out_with_a_sentence(recorder: Recorder, change, said):

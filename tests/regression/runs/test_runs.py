@@ -130,8 +130,8 @@ def test_what_disturbs_a_benchmark(recorder: Recorder, state: Any, disturbances:
         ('{"benchmarks": [3]}', "`benchmarks[0]`"),
         ('{"benchmarks": [{}]}', "neither `param` nor `name`"),
         ('{"benchmarks": [{"name": "a"}, {"name": "a"}]}', "a 2 times"),
-        ('{"benchmarks": [{"name": "a"}], "suite": {"schema": 3}}', "`suite.schema` is 3"),
-        ('{"benchmarks": [{"name": "a"}], "suite": {"schema": 3.0}}', "written by a newer version"),
+        ('{"benchmarks": [{"name": "a"}], "suite": {"schema": 4}}', "`suite.schema` is 4"),
+        ('{"benchmarks": [{"name": "a"}], "suite": {"schema": 4.0}}', "written by a newer version"),
         ('{"benchmarks": [{"name": "a"}], "suite": {"schema": "2"}}', "`suite.schema` is '2' and no whole number"),
         ('{"benchmarks": [{"name": "a"}], "suite": {"schema": 1.5}}', "`suite.schema` is 1.5 and no whole number"),
         ('{"benchmarks": [{"name": "a"}], "suite": {"schema": true}}', "`suite.schema` is True and no whole number"),
@@ -360,7 +360,7 @@ def test_fields_of_an_older_schema_are_read_under_todays_names(recorder: Recorde
     old = read(recorder.store(document))
     assert old.benchmarks[ONE].values["host_calibration"] == 0.002
     assert old.confirmations[0].values[ONE] == {"host_calibration": 0.003, "latency": 0.001}
-    for todays in (2, 2.0):
+    for todays in (2, 2.0, 3):
         document["suite"]["schema"] = todays
         assert "host_calibration" not in read(recorder.store(document)).benchmarks[ONE].values
 
