@@ -366,12 +366,13 @@ class Saving:
         began = time.monotonic()
         if self._ended or not self._has_results() or (began < self._not_before and not now):
             return
-        # The end says what cannot be written.
-        with contextlib.suppress(output.UnwritableOutput):
-            reason = f"its process ended while {doing}"
-            if isinstance(self._json, LateFile):
+        reason = f"its process ended while {doing}"
+        # The end says what cannot be written; one file that cannot be is no reason to lose the other.
+        if isinstance(self._json, LateFile):
+            with contextlib.suppress(output.UnwritableOutput):
                 self._write_json(reason)
-            if self._name and self._folder is not None:
+        if self._name and self._folder is not None:
+            with contextlib.suppress(output.UnwritableOutput):
                 self._write_stored(reason)
         took_s = time.monotonic() - began
         self._not_before = began + took_s + max(CHECKPOINT_S, CHECKPOINT_SHARE * took_s)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from common import processes
 from common.schema import OWN_PROCESSES, QUESTIONS, STORE
 from common.stored import mapping
 from regression.metrics import Metric, lookup
+from regression.text import why
 
 
 class NotMeasured(Exception):
@@ -36,10 +38,10 @@ def measure(
     """The stored run of a fresh pytest process over these tests; `released` if this process holds nothing on the GPU.
 
     Raises:
-        NotMeasured: the process took more than `timeout_s`, or stored nothing.
+        NotMeasured: the process could not be started, took more than `timeout_s`, or stored nothing.
     """
-    with tempfile.TemporaryDirectory(prefix="measured-again-") as folder:
-        stored = Path(folder) / "run.json"
+    with _folder() as folder:
+        stored = folder / "run.json"
         command = [
             *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--rootdir={root}"),
             *(("-c", str(inifile)) if inifile else ()),
@@ -63,12 +65,29 @@ def measure(
             )
         except subprocess.TimeoutExpired:
             raise NotMeasured(f"the fresh process took more than {timeout_s:.0f} s") from None
+        except OSError as error:
+            raise _not_started(error) from None
         try:
             run: dict[str, Any] = json.loads(stored.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             last = next((line for line in reversed((ended.stdout + ended.stderr).splitlines()) if line.strip()), "")
             raise NotMeasured(f"the fresh process ended with status {ended.returncode}: {last[:200]}") from None
         return run
+
+
+@contextlib.contextmanager
+def _folder() -> Iterator[Path]:
+    """For what the fresh process stores; what a process that was ended leaves in it fails nothing."""
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="measured-again-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise _not_started(error) from None
+    with folder:
+        yield Path(folder.name)
+
+
+def _not_started(error: OSError) -> NotMeasured:
+    return NotMeasured(f"the fresh process could not be started: {why(error)}")
 
 
 def confirmation(

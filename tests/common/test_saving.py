@@ -135,6 +135,15 @@ def test_a_process_that_dies_leaves_what_it_had_measured(
         assert json.loads(path.read_text())["suite"]["interrupted"] == "its process ended while measuring"
 
 
+def test_a_process_that_dies_leaves_its_run_although_its_json_finds_no_room(
+    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    second = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    start("--benchmark-json=/dev/full", "--benchmark-save=night", second=second).communicate()
+    (stored,) = tmp_path.glob("store/*/0001_night.json")
+    assert names(stored) == ["test_first"]
+
+
 def limited() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 

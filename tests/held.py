@@ -1,0 +1,60 @@
+"""A plugin of the real sessions that tests start: it holds a fresh process, or fills the disk, at exactly one point.
+
+It asks the environment, which fresh processes inherit:
+
+HELD_FOLDER: where fresh processes say that they are there.
+HELD: which fresh process waits in its first test, for ever.
+DISTURBED: where it is set, the session finds its GPU slowed down, and its fresh processes do not.
+FULL: while a fresh process does this, such as `confirming`, the disk is full from its beginning on.
+NO_FOLDER: likewise, no temporary folder can be made.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def is_fresh(config: pytest.Config) -> bool:
+    return bool(config.getoption("judge") == "off")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if os.environ.get("DISTURBED") and not is_fresh(config):
+        from fixtures.machine.gpu_state import Sample
+        from fixtures.suite import Suite
+
+        hot = Sample(
+            sm_clock_mhz=345, temperature_c=91, power_w=400.0, throttle_reasons=("hw_slowdown",), other_processes=0
+        )
+        setattr(Suite, "samples", lambda self: [hot])  # noqa: B010
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> None:
+    if is_fresh(item.config):
+        folder = Path(os.environ["HELD_FOLDER"])
+        number = 1 + len(list(folder.iterdir()))
+        mine = folder / f"{os.getpid()}"
+        if not mine.exists():
+            mine.touch()
+            while number == int(os.environ.get("HELD", "0")):
+                signal.pause()
+
+
+@pytest.hookimpl(tryfirst=True, optionalhook=True)
+def pytest_judge_interruptible(config: pytest.Config, doing: str) -> None:
+    if doing == os.environ.get("FULL"):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+    if doing == os.environ.get("NO_FOLDER"):
+
+        def refuse(*arguments: Any, **options: Any) -> str:
+            raise OSError(28, "No space left on device", "/tmp")
+
+        tempfile.mkdtemp = refuse
