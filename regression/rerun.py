@@ -12,7 +12,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from common import processes
+from common import harness, processes
 from common.schema import OWN_PROCESSES, QUESTIONS, STORE
 from common.stored import mapping
 from regression.metrics import Metric, lookup
@@ -38,7 +38,7 @@ def measure(
     """The stored run of a fresh pytest process over these tests; `released` if this process holds nothing on the GPU.
 
     Raises:
-        NotMeasured: the process could not be started, took more than `timeout_s`, or stored nothing.
+        NotMeasured: the process could not be started, took more than `timeout_s`, or stored no whole run.
     """
     with _folder() as folder:
         stored = folder / "run.json"
@@ -72,6 +72,8 @@ def measure(
         except (OSError, ValueError):
             last = next((line for line in reversed((ended.stdout + ended.stderr).splitlines()) if line.strip()), "")
             raise NotMeasured(f"the fresh process ended with status {ended.returncode}: {last[:200]}") from None
+        if reason := harness.interrupted(run):
+            raise NotMeasured(f"the fresh process ended with status {ended.returncode}: {reason}")
         return run
 
 

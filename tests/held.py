@@ -1,9 +1,10 @@
-"""A plugin of the real sessions that tests start: it holds a fresh process, or fills the disk, at exactly one point.
+"""A plugin of the real sessions that tests start: at exactly one point it holds or kills a process, or fills the disk.
 
 It asks the environment, which fresh processes inherit:
 
 HELD_FOLDER: where fresh processes say that they are there.
 HELD: which fresh process waits in its first test, for ever.
+DIES: where it is set, fresh processes die in their second test.
 DISTURBED: where it is set, the session finds its GPU slowed down, and its fresh processes do not.
 FULL: while a fresh process does this, such as `confirming`, the disk is full from its beginning on.
 NO_FOLDER: likewise, no temporary folder can be made.
@@ -46,6 +47,8 @@ def pytest_runtest_call(item: pytest.Item) -> None:
             mine.touch()
             while number == int(os.environ.get("HELD", "0")):
                 signal.pause()
+        elif os.environ.get("DIES"):
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 @pytest.hookimpl(tryfirst=True, optionalhook=True)
@@ -57,4 +60,4 @@ def pytest_judge_interruptible(config: pytest.Config, doing: str) -> None:
         def refuse(*arguments: Any, **options: Any) -> str:
             raise OSError(28, "No space left on device", "/tmp")
 
-        tempfile.mkdtemp = refuse
+        setattr(tempfile, "mkdtemp", refuse)  # noqa: B010
