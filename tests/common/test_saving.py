@@ -114,7 +114,10 @@ def test_two_sessions_at_once_get_a_number_each(start: Callable[..., subprocess.
     assert [path.name for path in sorted(tmp_path.glob("store/*/*.json"))] == ["0001_night.json", "0002_night.json"]
 
 
-@pytest.mark.parametrize("arguments", [("--collect-only",), ("-k", "nothing"), ("--benchmark-skip",), ("no_such.py",)])
+@pytest.mark.parametrize(
+    "arguments",
+    [("--collect-only",), ("-k", "nothing"), ("--benchmark-skip",), ("--benchmark-disable",), ("no_such.py",)],
+)
 def test_where_nothing_runs_an_older_file_stays(
     start: Callable[..., subprocess.Popen[str]], tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
