@@ -107,13 +107,16 @@ def deliver_waiting(store: Store) -> list[str]:
     said: list[str] = []
     known = Known(store)
     for file in [*files(store.outbox / "runs"), *_left_behind(store)]:
-        with contextlib.suppress(WrongStore):
+        try:
             delivered = deliver(store, file, known)
-            if not delivered.key:
-                return [*said, delivered.said]
-            said.append(f"{EARLIER}{delivered.said}")
-            if store.outbox in file.parents:
-                file.unlink(missing_ok=True)
+        except WrongStore as problem:
+            said.append(f"left out: {problem}")
+            continue
+        if not delivered.key:
+            return [*said, delivered.said]
+        said.append(f"{EARLIER}{delivered.said}")
+        if store.outbox in file.parents:
+            file.unlink(missing_ok=True)
     for file in files(store.outbox / "objects"):
         key = file.relative_to(store.outbox / "objects").as_posix()
         with contextlib.suppress(FileExistsError):
