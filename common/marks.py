@@ -18,7 +18,7 @@ from typing import Any
 from common import output, stored
 from common.identity import identity
 from common.schema import BASELINE_FILE, MARKS, PERHAPS_BASELINE_FILE
-from common.stored import mapping
+from common.stored import mapping, slug_of
 
 SCHEMA = 1
 EXCLUDE, RESTORE, BASELINE, REFRESH = "exclude", "restore", "baseline", "refresh"
@@ -186,9 +186,8 @@ def entry_of(document: Mapping[str, Any], path: Path) -> Entry:
 def kind_of(machine: Mapping[str, Any]) -> tuple[str, str, str]:
     """Slug, MIG profile and precision policy of a run's `machine_info`."""
     gpu, settings = mapping(machine.get("gpu")), mapping(machine.get("settings"))
-    said = (gpu.get("slug") or machine.get("slug"), gpu.get("mig"), settings.get("precision_policy"))
-    slug, mig, policy = (str(value) if value else "" for value in said)
-    return slug, mig, policy
+    mig, policy = (str(value) if value else "" for value in (gpu.get("mig"), settings.get("precision_policy")))
+    return slug_of(machine), mig, policy
 
 
 def moment(text: Any) -> datetime.datetime:

@@ -24,6 +24,9 @@ INTERRUPTED = "interrupted"
 QUESTIONS = "questions"
 """The field of `suite` that lists what is asked of variants beside their latency, each as a benchmark without one."""
 
+BY_NAME = "by_name"
+"""The field of `host_work` with the place of each count's mapping of names in the run's list."""
+
 RUN_ID = "run_id"
 """The field of `suite` that tells the session's run from all others, the same in each of its copies."""
 

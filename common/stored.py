@@ -8,11 +8,19 @@ from types import MappingProxyType
 from typing import Any
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
+# What a GPU model or CPU without a slug is called.
+UNKNOWN_DEVICE = "unknown device"
 
 
 def mapping(value: object) -> Mapping[str, Any]:
     """The object that a field holds; empty where it holds something else."""
     return value if isinstance(value, dict) else EMPTY
+
+
+def slug_of(machine: Mapping[str, Any]) -> str:
+    """Slug of the GPU model, or of the CPU, that a run's `machine_info` tells of; empty where it tells of none."""
+    slug = mapping(machine.get("gpu")).get("slug") or machine.get("slug")
+    return str(slug) if slug else ""
 
 
 def moment(text: Any) -> datetime.datetime | None:

@@ -24,6 +24,7 @@ from typing import Any
 from common import output
 from regression import rerun
 from regression.history import series
+from regression.history.reader import Reader
 from regression.judge.judge import judge
 from regression.judge.verdict import Report, Verdict
 from regression.metrics import METRICS
@@ -210,8 +211,9 @@ def outcome(number: int, originals: Sequence[str], folder: Path) -> str:
 
 def _judged(folder: Path, *, moves: bool, with_page: bool) -> str:
     """Read, judge and report; `moves` says whether a sound value may have become another."""
-    stored = collect([folder])
-    past, _ = series.read(folder, known=stored.baselines)
+    reader = Reader()
+    stored = collect([folder], reader.run)
+    past, _ = series.read(folder, reader=reader)
     for found in series.trace(past):
         history_report.terminal_text(found)
     try:

@@ -169,9 +169,8 @@ def lines_of_visits(found: Mapping[str, Any]) -> list[str]:
         strays = []
         for count in VISITS:
             taken = np.arange(count) * STRETCH // count
-            strays.append(
-                np.std([np.log(_estimate("latency", stretch[taken].tolist())) for stretch in stretches], ddof=1)
-            )
+            estimates_s = [_estimate("latency", stretch[taken].tolist()) for stretch in stretches]
+            strays.append(np.std(np.log(estimates_s), ddof=1))
         printed.append(f"{benchmark:<38}" + "".join(f"{stray:>12.2%}" for stray in strays))
     return printed
 

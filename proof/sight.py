@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 KERNEL_TIMES = ("same_kernels", "kernel_time", "selection")
 MODULE = "blocks.2.0.conv_dw"
+# What proof.inject.counted.wrapped puts around a call, as stored runs name it.
+WRAPPER = "proof.inject.counted.wrapped.<locals>.wrapper"
 # Injected by so many times what the baseline claims to be detectable: at exactly that, one in twenty is missed.
 MARGIN = 1.3
 EVERYTHING = 0.01
@@ -20,11 +22,13 @@ class Rule:
         seen_in: metrics of which one must be SLOWER; of a count the one that must be CHANGED, by as much.
         named: part of the name that the report must give; empty where the metric says it all.
         moves: the other metrics that it moves besides, of the same benchmark.
+        named_in: of a count, the metric whose judgement must give the name.
     """
 
     seen_in: tuple[str, ...]
     named: str = ""
     moves: tuple[str, ...] = ()
+    named_in: str = "api_calls"
 
     @property
     def may_change(self) -> frozenset[str]:
@@ -39,8 +43,8 @@ RULES: Mapping[str, Rule] = {
     "host": Rule(("latency",)),
     "launch": Rule(("launches",), "LaunchKernel", (*KERNEL_TIMES, "api_calls")),
     "synchronisation": Rule(("synchronisations",), "Synchronize", (*KERNEL_TIMES, "api_calls")),
-    "copy": Rule(("host_device_copies",), "Memcpy", (*KERNEL_TIMES, "launches", "api_calls")),
-    "wrapper": Rule(("python_calls",), "", ("bytecodes",)),
+    "copy": Rule(("host_device_copies",), "Memcpy", (*KERNEL_TIMES, "launches", "api_calls", "copied_bytes")),
+    "wrapper": Rule(("python_calls",), WRAPPER, ("bytecodes",), "python_calls"),
 }
 
 

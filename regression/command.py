@@ -13,6 +13,7 @@ from common import option_types, output
 from common.errors import UsageError
 from common.schema import STORE
 from regression.history.night import once
+from regression.history.reader import Reader
 from regression.judge import two_speeds
 from regression.judge.accepted import ACCEPTED_FILE, Accepted, WrongAccepted, read_accepted
 from regression.judge.judge import comparable, judge
@@ -23,7 +24,6 @@ from regression.report import json, markdown, terminal, verdict_file
 from regression.report.content import Content, content
 from regression.runs.dates import from_the_future
 from regression.runs.find import collect, is_folder
-from regression.runs.read import read
 from regression.runs.run import Run, UnusableRun
 from regression.store import opening, reading
 from regression.store.keys import folder_of
@@ -56,13 +56,14 @@ def main(argv: Sequence[str]) -> int:
 
 def _judge(options: argparse.Namespace) -> int:
     metrics = with_min_changes(options.judge_min_change, METRICS)
-    run = read(options.run, metrics)
+    reader = Reader(metrics)
+    run = reader.run(options.run)
     store = None if options.baseline else _store(options, run)
     baseline = options.baseline or ([store.folder / _slug(run)] if store is not None else [])
     if not baseline:
         raise UsageError(f"name the baseline: --baseline FILE_OR_FOLDER, or --store URL, or the variable {STORE}.")
     accepted, wrong = _accepted(options.accepted, [*baseline, options.run])
-    stored = collect(baseline, metrics)
+    stored = collect(baseline, reader.run)
     report = judge(
         run,
         stored.baselines,
@@ -87,11 +88,11 @@ def _judge(options: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return UNUSABLE
-    past = recent(stored.history, run, options.judge_patience, stored.excluded)
+    past = recent(stored.history, run, options.judge_patience, stored.excluded, reader.run)
     found = unwatched(report, past, options.judge_patience)
     report = dataclasses.replace(report, notes=(*report.notes, *sentences(found, options.judge_patience)))
     wants_history = report.failed or options.report is not None or options.format in ("markdown", "json")
-    found_in = _history(run, store or _store(options, run), baseline, stored.baselines) if wants_history else None
+    found_in = _history(run, store or _store(options, run), baseline, reader) if wants_history else None
     link = options.report.name if options.report is not None else ""
     said = content(report, run, stored.baselines, metrics, history=found_in, page=link)
     if options.report is not None:
@@ -119,7 +120,7 @@ def _slug(run: Run) -> str:
     return folder_of({"machine_info": run.machine}).partition("/")[0]
 
 
-def _history(run: Run, store: Store | None, baseline: Sequence[Path], known: Sequence[Run]) -> History | None:
+def _history(run: Run, store: Store | None, baseline: Sequence[Path], reader: Reader) -> History | None:
     """The history that the run is part of: in the store, else in the folders given as baseline."""
     from regression.history import series
 
@@ -128,7 +129,7 @@ def _history(run: Run, store: Store | None, baseline: Sequence[Path], known: Seq
     folders = [folder for folder in baseline if is_folder(folder)]
     if not folders:
         return None
-    nights = [night for folder in folders for night in series.read(folder, known=known)[0]]
+    nights = [night for folder in folders for night in series.read(folder, reader=reader)[0]]
     return series.of(run, once(nights))
 
 

@@ -127,6 +127,8 @@ class Metric:
     """Of a count that is a part of a mapping of names to counts: where the stored benchmark has the mapping."""
     named_with: str = ""
     """What the names of that part have in them."""
+    explained_by: tuple[str, ...] = ()
+    """Of a count that is stored as a total: where the stored benchmark has it by name. The total alone is judged."""
     in_operators: bool = False
     """Of a count that is stored by name: whether every stored operator has it, too."""
     times: tuple[str, ...] = ()
@@ -182,10 +184,15 @@ class Metric:
             return self.number(fields.get(self.confirmed_as))
         return self.value({self.path[0]: fields}) if self.path else None
 
-    def parts(self, record: Mapping[str, Any]) -> dict[str, int] | None:
+    def parts(self, record: Mapping[str, Any]) -> Mapping[str, int] | None:
         """What a stored benchmark's count is of, name to count; None where it is not stored by name."""
         if self.kind is not Kind.COUNT:
             return None
+        if self.explained_by:
+            # of every benchmark of a run the same object: there are thousands of them, with hundreds of names
+            explained = lookup(record, self.explained_by)
+            known = isinstance(explained, dict) and sum(explained.values()) == lookup(record, self.path)
+            return explained if known else None
         if not self.named_by:
             return named_counts(lookup(record, self.path))
         named = named_counts(lookup(record, self.named_by)) or {}
@@ -214,6 +221,7 @@ class Metric:
 OF_ERRORS = Spread(process=0.05, process_df=8, unseen=0.12, day=0.01, gpu=0.01)
 INFERENCES = ("extra_info", "host_work", "inferences")
 COUNTED_WITH = ("extra_info", "host_work", "counted_with")
+BY_NAME = ("extra_info", "host_work", "by_name")
 
 
 def _of_host_work(key: str, title: str, *alike: tuple[str, ...], **rules: Any) -> Metric:
@@ -264,7 +272,7 @@ MIXTURE: Mapping[str, Any] = {
 }
 
 
-def _of_load(in_flight: int) -> tuple[Metric, Metric]:
+def _of_load(in_flight: int) -> tuple[Metric, ...]:
     """What an image costs with so many requests in flight, and how long 99 % of the requests take, from `load`."""
     at = ("in_flight", str(in_flight))
     return (
@@ -274,6 +282,13 @@ def _of_load(in_flight: int) -> tuple[Metric, Metric]:
             title=f"request p99, {in_flight} in flight",
             unit="s",
             path=("extra_info", *at, "request_p99_s"),
+            of_questions=True,
+        ),
+        Metric(
+            key=f"load_{in_flight}_energy",
+            title=f"energy per image, {in_flight} in flight",
+            unit="J",
+            path=("extra_info", *at, "energy_per_image_j"),
             of_questions=True,
         ),
     )
@@ -386,6 +401,16 @@ METRICS: tuple[Metric, ...] = (
         history_noise=0.0003,
     ),
     Metric(
+        key="copied_bytes",
+        title="copied bytes",
+        unit="B",
+        path=("extra_info", "copied_bytes"),
+        kind=Kind.COUNT,
+        judged=True,
+        optional=True,
+        history_noise=0.0003,
+    ),
+    Metric(
         key="recompilations",
         title="recompilations",
         path=("extra_info", "recompilations"),
@@ -431,6 +456,7 @@ METRICS: tuple[Metric, ...] = (
     _of_host_work(
         "aten_operators",
         "ATen operators",
+        explained_by=(*BY_NAME, "aten_operators"),
         fails=Fails.MORE,
         min_effect=0.05,
         fails_after_upgrade=False,
@@ -440,6 +466,7 @@ METRICS: tuple[Metric, ...] = (
         "python_calls",
         "Python calls",
         COUNTED_WITH,
+        explained_by=(*BY_NAME, "python_calls"),
         fails=Fails.MORE,
         min_effect=0.05,
         fails_after_upgrade=False,
@@ -449,6 +476,7 @@ METRICS: tuple[Metric, ...] = (
         "bytecodes",
         "bytecodes",
         COUNTED_WITH,
+        explained_by=(*BY_NAME, "bytecodes"),
         history_noise=0.0003,
         history_min_effect=0.001,
     ),

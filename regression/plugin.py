@@ -15,6 +15,7 @@ import pytest
 
 from common import harness, option_types, output
 from regression import hookspec, rerun
+from regression.history.reader import Reader
 from regression.judge import two_speeds
 from regression.judge.accepted import ACCEPTED_FILE, WrongAccepted, read_accepted
 from regression.judge.patience import DEFAULT_PATIENCE
@@ -96,6 +97,7 @@ class JudgePlugin:
     def __init__(self, rules: Rules, asked: bool | str, page: Path | None, verdict: Path | None) -> None:
         self.rules, self.asked, self.page, self.verdict = rules, asked, page, verdict
         self.additions = Additions()
+        self.reader = Reader(rules.metrics)
         self.said: Content | None = None
         self.began = time.monotonic()
 
@@ -132,6 +134,7 @@ class JudgePlugin:
                 config,
                 outcome,
                 self.rules,
+                self.reader,
                 saving.file if saving else None,
                 with_history=self.page is not None or outcome.report.failed,
                 with_sheet=self.page is not None,
@@ -175,9 +178,10 @@ class JudgePlugin:
         if reason or session.exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
             because = f" ({reason})" if reason else ""
             return None, self._not_judged(session, f"not judged: the session did not run to its end{because}")
-        stored = _stored(session.config, measured, self.rules.metrics, every_baseline=self.asked is True)
+        stored = _stored(session.config, measured, self.rules.metrics, self.reader, every_baseline=self.asked is True)
         try:
-            outcome = judge_session(JudgedSession(session, measured, self.began), self.rules, stored, self.additions)
+            judged = JudgedSession(session, measured, self.began)
+            outcome = judge_session(judged, self.rules, stored, self.additions, self.reader.run)
         except UnusableRun:
             return None, self._not_judged(session, "nothing to judge: this session selected no benchmark")
         if outcome.failed and session.exitstatus == pytest.ExitCode.OK:
@@ -270,38 +274,52 @@ class JudgedSession:
 
 
 def _stored(
-    config: pytest.Config, measured: harness.Measured, metrics: tuple[Metric, ...], *, every_baseline: bool
+    config: pytest.Config,
+    measured: harness.Measured,
+    metrics: tuple[Metric, ...],
+    reader: Reader,
+    *,
+    every_baseline: bool,
 ) -> Stored:
     """The baseline that `--benchmark-compare` names: bare, all runs saved as `baseline`; else what it matches."""
     compare, folder = harness.compare(config), harness.storage_folder(config)
     if not compare or folder is None:  # nothing to compare with, or Elasticsearch
         return Stored((), (), ())
-    found = collect([folder.resolve()], metrics)
+    found = collect([folder.resolve()], reader.run)
     if not every_baseline:
-        named = collect(measured.matching(str(compare)), metrics)
+        named = collect(measured.matching(str(compare)), reader.run)
         found = dataclasses.replace(named, history=found.history)
     return dataclasses.replace(found, notes=(*found.notes, *two_speeds.notes(found.baselines, metrics)))
 
 
 def _content(
-    config: pytest.Config, outcome: Outcome, rules: Rules, saved: Path | None, *, with_history: bool, with_sheet: bool
+    config: pytest.Config,
+    outcome: Outcome,
+    rules: Rules,
+    reader: Reader,
+    saved: Path | None,
+    *,
+    with_history: bool,
+    with_sheet: bool,
 ) -> Content:
     """The content of the report, with the history of the store, or else of the storage folder."""
     run = outcome.run if saved is None else dataclasses.replace(outcome.run, path=saved)
-    found = _history(config, run, outcome.baselines) if with_history else None
+    if saved is not None:
+        reader.keep(run)
+    found = _history(config, run, reader) if with_history else None
     sheet = config.hook.pytest_judge_label_sheet(config=config) if with_sheet else None
     return content(
         outcome.report, run, outcome.baselines, rules.metrics, history=found, label_sheet=sheet, compare=rules.compare
     )
 
 
-def _history(config: pytest.Config, run: Run, known: Sequence[Run]) -> History | None:
+def _history(config: pytest.Config, run: Run, reader: Reader) -> History | None:
     """The history that this run is part of, whether or not it was saved."""
     from regression.history import series
 
     nights, folder = past(config), harness.storage_folder(config)
     if nights is None:
-        nights = series.read(folder, known=known)[0] if folder is not None else []
+        nights = series.read(folder.resolve(), reader=reader)[0] if folder is not None else []
     return series.of(run, nights)
 
 

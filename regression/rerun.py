@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from common import harness, processes
-from common.schema import OWN_PROCESSES, QUESTIONS, STORE
+from common.schema import BY_NAME, OWN_PROCESSES, QUESTIONS, STORE
 from common.stored import mapping
 from regression.metrics import Metric, lookup
 from regression.text import why
@@ -97,8 +97,9 @@ def confirmation(
 ) -> dict[str, Any]:
     """What a stored run keeps of a fresh process, an entry of `suite.confirmations`.
 
-    Of each benchmark it keeps what is judged and can fail, and what excuses a judged metric. Operators point into the
-    lists of the process's own `suite`, until `add_confirmation` puts the entry into a stored run.
+    Of each benchmark it keeps what is judged and can fail, and what excuses a judged metric, but no host work by name.
+    Operators point into the lists of the process's own `suite`, until `add_confirmation` puts the entry into a stored
+    run.
 
     Args:
         of: ids of the benchmarks that it keeps, if not of all.
@@ -112,12 +113,18 @@ def confirmation(
         "controls": list(controls),
         "benchmarks": {
             record["param"]: {
-                field: value for field, path in paths.items() if (value := lookup(record, path)) is not None
+                field: _unnamed(value) if field == "host_work" else value
+                for field, path in paths.items()
+                if (value := lookup(record, path)) is not None
             }
             for record in records(run)
             if of is None or record["param"] in of
         },
     }
+
+
+def _unnamed(host_work: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in host_work.items() if name != BY_NAME}
 
 
 def records(run: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -167,6 +174,11 @@ def _pointing_into(suite: dict[str, Any], fields: dict[str, Any], source: Mappin
             "api_calls": _places(suite, source, "api_calls", operators["api_calls"]),
         }
         fields = fields | {"operators": operators | table}
+    host_work = fields.get("host_work")
+    if host_work and BY_NAME in host_work:
+        by_name = host_work[BY_NAME]
+        places = _places(suite, source, "host_work", list(by_name.values()))
+        fields = fields | {"host_work": host_work | {BY_NAME: dict(zip(by_name, places, strict=True))}}
     return fields
 
 

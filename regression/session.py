@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Sequence, Set
+from collections.abc import Callable, Collection, Sequence, Set
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,7 +20,7 @@ from regression.report.content import content
 from regression.report.repeat import COMPARE
 from regression.runs.dates import from_the_future
 from regression.runs.find import Stored
-from regression.runs.read import parse
+from regression.runs.read import parse, read
 from regression.runs.run import Run
 
 REMEASURED = 2
@@ -101,18 +101,25 @@ class Session(Protocol):
         """Say on the terminal which repetition is going on, how long it will take, and how long it took."""
 
 
-def judge_session(session: Session, rules: Rules, stored: Stored, additions: Additions) -> Outcome:
+def judge_session(
+    session: Session, rules: Rules, stored: Stored, additions: Additions, read: Callable[[Path], Run] = read
+) -> Outcome:
     """Judge what a session measured against stored runs; what the fresh processes found goes into `additions`.
+
+    Args:
+        read: reads a stored run's file.
 
     Raises:
         regression.runs.run.UnusableRun: the session has nothing that could be judged.
     """
-    return _Judging(session, rules, stored, additions).outcome()
+    return _Judging(session, rules, stored, additions, read).outcome()
 
 
 class _Judging:
-    def __init__(self, session: Session, rules: Rules, stored: Stored, additions: Additions) -> None:
-        self.session, self.rules, self.stored, self.additions = session, rules, stored, additions
+    def __init__(
+        self, session: Session, rules: Rules, stored: Stored, additions: Additions, read: Callable[[Path], Run]
+    ) -> None:
+        self.session, self.rules, self.stored, self.additions, self.read = session, rules, stored, additions, read
         self.notes: list[str] = []
         self.interrupted = False
 
@@ -131,7 +138,8 @@ class _Judging:
             report = self._report(run)
         self.additions.verdicts, self.additions.failures = verdicts(report), failures(report)
         patience = self.rules.patience
-        found = unwatched(report, recent(self.stored.history, run, patience, self.stored.excluded), patience)
+        past = recent(self.stored.history, run, patience, self.stored.excluded, self.read)
+        found = unwatched(report, past, patience)
         report = dataclasses.replace(report, notes=(*report.notes, *self.notes, *sentences(found, patience)))
         return self._told(report, run)
 

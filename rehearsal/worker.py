@@ -196,15 +196,7 @@ class Side:
         return self.pool.get(self.keys[benchmark])
 
     def _recorded(self, key: Key) -> dict[str, Any]:
-        recording = self.recording
-        return {
-            "extra_info": recording.extra_info[key],
-            "suite": {
-                "kernels": list(recording.kernel_names),
-                "operators": list(recording.operator_names),
-                "api_calls": [dict(calls) for calls in recording.api_calls],
-            },
-        }
+        return {"extra_info": self.recording.extra_info[key], "suite": self.recording.lists()}
 
     def _has_model(self, name: str, sizes: tuple[int | str, ...]) -> bool:
         try:

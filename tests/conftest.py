@@ -8,7 +8,7 @@ import importlib
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from hypothesis import settings
 
 from fixtures.instruments import latency
 from regression import rerun
+from regression.runs import read as stored_run
 from tests.inner_session import suite_arguments
 from tests.regression.recorder import Recorder
 
@@ -113,6 +114,20 @@ def stored_runs(pytester):
 @pytest.fixture
 def recorder(tmp_path: Path) -> Recorder:
     return Recorder(tmp_path / "storage" / "nvidia-h200")
+
+
+@pytest.fixture
+def files_read(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The files of stored runs that the judge or a history has read since, in their order."""
+    files: list[Path] = []
+    load = stored_run.load
+
+    def noted(path: Path) -> Mapping[str, Any]:
+        files.append(path)
+        return load(path)
+
+    monkeypatch.setattr(stored_run, "load", noted)
+    return files
 
 
 @pytest.fixture

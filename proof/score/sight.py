@@ -12,7 +12,7 @@ from pathlib import Path
 from common import output
 from proof.inject.slowdown import COUNTED, SCORED, is_reference
 from proof.score.stored import injected, is_unchanged, night, read_all, spinning_operators
-from proof.sight import KERNEL_TIMES, RULES
+from proof.sight import KERNEL_TIMES, RULES, Rule
 from proof.simulation import BASELINE_RUNS, judge_twice
 from regression.explain.explanation import explanations
 from regression.judge.limits import CONFIRMATIONS
@@ -165,7 +165,7 @@ def see(one: Injected, run: Run, baseline: Sequence[Run], report: Report) -> See
     known = [item.detectable_ratio - 1 for item in found if item.detectable_ratio is not None]
     return Seen(
         reported,
-        _named(one, rule.named, run, baseline, report),
+        _named(one, rule, run, baseline, report),
         min(known, default=None),
         size(one, run),
         "; ".join(f"{item.metric} {item.verdict} ({item.reason}) {item.detail}".strip() for item in found) or "nothing",
@@ -194,12 +194,12 @@ def _is_counted(item: Judgement, times: float) -> bool:
     return numbers and abs(item.now - item.baseline - times) < 0.5 * times  # type: ignore[operator]
 
 
-def _named(one: Injected, name: str, run: Run, baseline: Sequence[Run], report: Report) -> bool | None:
-    if not name or one.kind == EVERYTHING:
+def _named(one: Injected, rule: Rule, run: Run, baseline: Sequence[Run], report: Report) -> bool | None:
+    if not rule.named or one.kind == EVERYTHING:
         return None
     if one.kind in COUNTED:
-        calls = [item for item in report.judgements if (item.benchmark, item.metric) == (one.benchmark, "api_calls")]
-        return any(name in item.detail for item in calls)
+        where = one.benchmark, rule.named_in
+        return any(rule.named in item.detail for item in report.judgements if (item.benchmark, item.metric) == where)
     (told,) = explanations([one.benchmark], run, baseline)
     added = [item for item in told.operators if item.change_s > 0]
     if one.kind == "operator":

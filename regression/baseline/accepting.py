@@ -14,7 +14,6 @@ from typing import Any
 
 from common import output
 from common.errors import UsageError
-from common.marks import kind_of
 from common.stored import mapping
 from regression.baseline.place import open_place
 from regression.judge.accepted import LABELS, Accepted, WrongAccepted, parse_accepted
@@ -174,7 +173,7 @@ def _read(options: argparse.Namespace) -> tuple[list[Failure], str]:
         report = judge(judged, stored.baselines, left_out=stored.left_out)
         if not report.baselines:
             raise UsageError("no baseline is left to judge the run against; name the store that has one: --store.")
-        return list(_failures(report.judgements)), kind_of(judged.machine)[0]
+        return list(_failures(report.judgements)), judged.slug
     if not isinstance(document, dict) or not isinstance(document.get("failures"), dict):
         what = document.get("headline") if isinstance(document, dict) else None
         raise UsageError(

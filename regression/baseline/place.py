@@ -176,5 +176,5 @@ def folder_of(store: Store, run: Run) -> str:
         first = run.path.resolve().relative_to(store.folder.resolve()).parts[0]
     except ValueError:
         first = ""
-    slug = marks.kind_of(run.machine)[0]
+    slug = run.slug
     return slug if slug and (not first or store.folder.name == slug) else first or slug or UNKNOWN

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
 
 from regression.explain import layers
 from regression.explain.kernels import Change, Explanation, explain
 from regression.explain.operators import OperatorChange, operator_changes
 from regression.judge.verdict import EVERY, Report, Verdict
-from regression.metrics import METRICS, Kind, Metric
+from regression.metrics import METRICS, ByOperator, Kind, Metric
 from regression.runs.kernel_table import StoredKernel, kernel_table
 from regression.runs.run import Run
 from regression.text import MICROSECOND, microseconds
@@ -18,6 +19,8 @@ from regression.text import MICROSECOND, microseconds
 EXPLAINED = "kernel_time"
 # What kernel tables can explain.
 OF_KERNELS = frozenset({EXPLAINED, "launches", *(metric.key for metric in METRICS if metric.part_of == EXPLAINED)})
+# Of these a baseline run that counts less for the judge counts less here.
+TIMES = (EXPLAINED, *(metric.key for metric in METRICS if metric.by_operator is ByOperator.SAME_KERNELS))
 # Of the whole change, for an operator to be shown.
 LEAST_SHARE = 0.05
 
@@ -46,16 +49,31 @@ def _size(before: float | None, now: float | None) -> float:
 
 
 def explanations(
-    benchmarks: Iterable[str], run: Run, baselines: Sequence[Run], same: Collection[str] = ()
+    benchmarks: Iterable[str],
+    run: Run,
+    baselines: Sequence[Run],
+    same: Collection[str] = (),
+    trusted: Mapping[Path, float] | None = None,
 ) -> list[Explanation]:
     """The kernels behind the change of each of these benchmarks (see `changed`), in their order.
 
-    `baselines` are those that the run was judged against, `same` the benchmarks whose kernel time the judge calls so.
-    A malformed table is an explanation that says so.
+    `baselines` are those that the run was judged against, `same` the benchmarks whose kernel time the judge calls so,
+    and `trusted` how much it lets a baseline run count (fully where it does not say). A malformed table is an
+    explanation that says so.
     """
     return [
-        dataclasses.replace(_explanation(benchmark, run, baselines), same=benchmark in same) for benchmark in benchmarks
+        dataclasses.replace(_explanation(benchmark, run, baselines, trusted or {}), same=benchmark in same)
+        for benchmark in benchmarks
     ]
+
+
+def trusted(report: Report) -> dict[Path, float]:
+    """How much each baseline run counts for the judge in kernel time or that of the same kernels, the less of both."""
+    found: dict[Path, float] = {}
+    for metric in TIMES:
+        for path, part in report.trusted.get(metric, {}).items():
+            found[path] = min(part, found.get(path, 1.0))
+    return found
 
 
 def same_kernel_time(report: Report) -> set[str]:
@@ -67,9 +85,10 @@ def same_kernel_time(report: Report) -> set[str]:
     return {benchmark for benchmark, found in verdicts.items() if found == {Verdict.SAME}}
 
 
-def _explanation(benchmark: str, run: Run, baselines: Sequence[Run]) -> Explanation:
+def _explanation(benchmark: str, run: Run, baselines: Sequence[Run], trusted: Mapping[Path, float]) -> Explanation:
     measured = [baseline for baseline in baselines if benchmark in baseline.benchmarks]
-    told = _of_kernels(benchmark, run, measured)
+    counts_for = [trusted.get(baseline.path, 1.0) for baseline in measured]
+    told = _of_kernels(benchmark, run, measured, counts_for)
     if benchmark not in run.benchmarks:
         return told
     before = measured[told.compared].benchmarks[benchmark].extra_info if measured else {}
@@ -81,11 +100,12 @@ def _explanation(benchmark: str, run: Run, baselines: Sequence[Run]) -> Explanat
             [() if item.disturbances else item.operators for item in (run.benchmarks[benchmark] for run in measured)],
             now.operators,
             told.change_s,
+            counts_for,
         ),
     )
 
 
-def _of_kernels(benchmark: str, run: Run, measured: Sequence[Run]) -> Explanation:
+def _of_kernels(benchmark: str, run: Run, measured: Sequence[Run], trusted: Sequence[float]) -> Explanation:
     try:
         now = _table(benchmark, run)
         return explain(
@@ -94,6 +114,7 @@ def _of_kernels(benchmark: str, run: Run, measured: Sequence[Run]) -> Explanatio
             now,
             [baseline.benchmarks[benchmark].values.get(EXPLAINED) for baseline in measured],
             run.benchmarks[benchmark].values.get(EXPLAINED) if now else None,
+            trusted,
         )
     except ValueError as problem:
         return Explanation(benchmark, missing=f"Its kernels cannot be compared: {problem}.")

@@ -1,17 +1,21 @@
 """Which kernels account for a change of kernel time between stored runs of one benchmark.
 
 Against several baseline runs, the kernels are those of the one baseline run whose kernel time is nearest to the median
-of them all: a run that happened. An average over runs that chose other convolution kernels would list fractions of
-launches that no run ever made. `Explanation.seen_before` says how many baseline runs launched just what this one does.
+of them all, each weighed as the judge does: a run that happened. An average over runs that chose other convolution
+kernels would list fractions of launches that no run ever made. `Explanation.seen_before` says how many baseline runs
+launched just what this one does.
 """
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from regression.explain.layers import Layers
 from regression.explain.names import base_name, shorten
 from regression.explain.operators import OperatorChange
+from regression.judge.common_shift import middle
 from regression.runs.kernel_table import StoredKernel
 
 # Kernels that a library may pick for a convolution or a matrix product, and the layout changes that come with them.
@@ -96,11 +100,13 @@ def explain(
     now: tuple[StoredKernel, ...],
     baseline_s: Sequence[float | None] = (),
     now_s: float | None = None,
+    trusted: Sequence[float] | None = None,
 ) -> Explanation:
     """Compare this run's kernels with those of the baseline's runs, one table (see `kernel_table`) each.
 
     `baseline_s`, in the tables' order, and `now_s` are the stored kernel times in seconds; the change is between them,
-    and what the tables do not account for is a row of its own. Without them the tables' sums are compared.
+    and what the tables do not account for is a row of its own. Without them the tables' sums are compared. `trusted` is
+    how much the judge lets each baseline run count, all fully by default.
     """
     if not now:
         return Explanation(benchmark, missing="This run has no kernel table (a CPU, or an older version).")
@@ -112,9 +118,11 @@ def explain(
     ]
     if not usable:
         return Explanation(benchmark, missing="The baseline has no kernel table (a CPU, or an older version).")
-    ordered = sorted(total for _, total, _ in usable)
-    middle = (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
-    before, before_s, compared = min(usable, key=lambda run: abs(run[1] - middle))
+    weight = np.array([trusted[number] if trusted else 1.0 for _, _, number in usable])
+    # Where none of them counts, all are alike.
+    weight = weight if weight.any() else np.ones(len(usable))
+    typical_s = float(middle(np.array([total for _, total, _ in usable]), weight))
+    before, before_s, compared = min(usable, key=lambda run: abs(run[1] - typical_s))
     now_s = now_s if now_s else _sum(now)
     changes = _grouped(_changes(before, now))
     rest_s = now_s - before_s - sum(change.change_s for change in changes)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from regression.explain.names import shorten
-from regression.judge.choices import exchanged, learn, placed
+from regression.judge.choices import exchanged, learn, placed, titles, typical
 from regression.runs.operator_table import StoredOperator
 
 # Kinds of a change that is of the selection of kernels.
@@ -17,9 +17,10 @@ SELECTED = ("other kernels", "seen before")
 class OperatorChange:
     """What one operator adds to the change of an inference.
 
-    `kind` is `slower` or `faster` (the same kernels), `other kernels` (no baseline run launched them there),
-    `seen before` (other kernels than most runs, and as in one of them), `new` or `gone`. `kernels_before` and
-    `kernels_now` are full names, `said` tells them in short where they differ. Times are seconds per inference.
+    `operator` is what `titles` calls it. `kind` is `slower` or `faster` (the same kernels), `other kernels` (no
+    baseline run launched them there), `seen before` (other kernels than most runs, and as in one of them), `new` or
+    `gone`. `kernels_before` and `kernels_now` are full names, `said` tells them in short where they differ. Times are
+    seconds per inference.
     """
 
     operator: str
@@ -38,16 +39,21 @@ class OperatorChange:
 
 
 def operator_changes(
-    baselines: Sequence[Sequence[StoredOperator]], now: Sequence[StoredOperator], whole_s: float
+    baselines: Sequence[Sequence[StoredOperator]],
+    now: Sequence[StoredOperator],
+    whole_s: float,
+    trusted: Sequence[float] | None = None,
 ) -> tuple[OperatorChange, ...]:
     """The operators of a run against those of the baseline's runs, the largest change first; none where not known.
 
-    An operator is compared with the baseline's mean time for the kernels that it launches; where most runs launched
-    others, with the mean of all. `whole_s` is the change that the shares are of.
+    An operator is compared with the baseline's median time for the kernels that it launches; where most runs launched
+    others, with the mean of all choices' medians. `whole_s` is the change that the shares are of, `trusted` how much
+    the judge lets each baseline run count (all fully by default).
     """
     if not now or not any(baselines):
         return ()
-    known, rows = learn(baselines), placed(now)
+    known, rows = typical(learn(baselines), baselines, trusted), placed(now)
+    called = titles([*rows, *known.usual])
     found = []
     for place, row in rows.items():
         usual, mean_s = known.usual.get(place, ((), 0.0))
@@ -60,10 +66,10 @@ def operator_changes(
             kind, before_s = "seen before", mean_s
         else:
             kind = "slower" if row.time_s >= before_s else "faster"
-        found.append(OperatorChange(row.name, kind, before_s, row.time_s, usual, row.kernels))
+        found.append(OperatorChange(called[place], kind, before_s, row.time_s, usual, row.kernels))
     for place, (usual, mean_s) in known.usual.items():
         if place not in rows:
-            found.append(OperatorChange(place[0], "gone", mean_s, 0.0, usual, ()))
+            found.append(OperatorChange(called[place], "gone", mean_s, 0.0, usual, ()))
     short = shorten(name for one in found for name in (*one.kernels_before, *one.kernels_now))
     return tuple(
         replace(one, share=one.change_s / whole_s if whole_s else 0.0, said=_said(one, short))

@@ -13,7 +13,7 @@ from common import ci
 from common.identity import identity
 from common.marks import excluded
 from common.schema import INTERRUPTED, PERHAPS_BASELINE_FILE, RUN_FILE
-from common.stored import mapping, moment
+from common.stored import UNKNOWN_DEVICE, mapping, moment, slug_of
 from regression.metrics import lookup
 from regression.runs.find import walk
 from regression.runs.marks import read_marks
@@ -60,7 +60,7 @@ def of(document: Mapping[str, Any], path: Path) -> Night:
     when = moment(str(document.get("datetime")))
     if when is None:
         raise UnusableRun(path, "`datetime` is not a date and time, so it is no night of a fleet.")
-    slug = lookup(machine, ("gpu", "slug")) or machine.get("slug") or "unknown device"
+    slug = slug_of(machine) or UNKNOWN_DEVICE
     records = document.get("benchmarks")
     models: dict[str, str | None] = {}
     for record in records if isinstance(records, list) else []:
@@ -75,7 +75,7 @@ def of(document: Mapping[str, Any], path: Path) -> Night:
         models.setdefault(id_, None)
     return Night(
         when=when,
-        slug=fit(flattened(str(slug))),
+        slug=fit(flattened(slug)),
         gpu_name=fit(flattened(str(lookup(machine, ("gpu", "name")) or slug))),
         uuid=str(lookup(machine, ("gpu", "uuid")) or ""),
         capability=fit(flattened(str(lookup(machine, ("gpu", "compute_capability")) or "")), 12),

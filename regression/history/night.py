@@ -9,10 +9,9 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from common.stored import moment
+from common.stored import UNKNOWN_DEVICE, moment
 from regression.metrics import METRICS, Kind, Metric, lookup
 from regression.runs import environment
-from regression.runs import read as read_run
 from regression.runs import run as runs
 from regression.text import escaped
 
@@ -57,13 +56,8 @@ class Night:
         return metric.kind is not Kind.CONTINUOUS or benchmark not in self.disturbed
 
 
-def read(path: Path, metrics: Sequence[Metric] = METRICS) -> Night:
-    """One stored run. Raises runs.UnusableRun, whose message is a sentence that names the file and the field."""
-    return of(read_run.read(path, metrics), metrics)
-
-
 def of(run: runs.Run, metrics: Sequence[Metric] = METRICS) -> Night:
-    """A run that was read already; raises runs.UnusableRun as `read` does."""
+    """A run as a history needs it. Raises runs.UnusableRun, whose message is a sentence that names file and field."""
     when = moment(run.datetime)
     if when is None:
         raise runs.UnusableRun(run.path, "`datetime` is not a date and time, so it has no place in a history.")
@@ -77,7 +71,6 @@ def of(run: runs.Run, metrics: Sequence[Metric] = METRICS) -> Night:
     }
     alike = {_key(name, metric): how for name, found in run.benchmarks.items() for metric, how in found.alike.items()}
     alike |= {_key(name, metric): VISITS for name, found in run.benchmarks.items() for metric in found.visited}
-    slug = lookup(run.machine, ("gpu", "slug")) or run.machine.get("slug") or "unknown device"
     mig, policy = lookup(run.machine, ("gpu", "mig")), lookup(run.machine, ("settings", "precision_policy"))
     shortened = GPU.match(run.gpu)
     gpu = shortened.group() if shortened else escaped(run.gpu)
@@ -87,7 +80,7 @@ def of(run: runs.Run, metrics: Sequence[Metric] = METRICS) -> Night:
     return Night(
         file=run.path,
         when=when,
-        identity=(escaped(str(slug)), escaped(str(mig or "")), escaped(str(policy or ""))),
+        identity=(run.slug or UNKNOWN_DEVICE, escaped(str(mig or "")), escaped(str(policy or ""))),
         values=values,
         alike=alike,
         gpu=gpu,

@@ -14,6 +14,7 @@ from regression.history.event import SWAP, Event, History, Short, Swap, measured
 from regression.history.host import excused
 from regression.history.night import Night
 from regression.history.noise import FEWEST
+from regression.history.reader import Reader
 from regression.history.search import Found, search
 from regression.metrics import METRICS, OF_THE_MACHINE, Kind, Metric
 from regression.runs import run as runs
@@ -32,20 +33,20 @@ WORTH_KNOWING = 0.01
 
 
 def read(
-    folder: Path, metrics: Sequence[Metric] = METRICS, known: Iterable[runs.Run] = ()
+    folder: Path, metrics: Sequence[Metric] = METRICS, reader: Reader | None = None
 ) -> tuple[list[Night], list[str]]:
     """Every stored run in the folder, and a sentence for each file that is none and each folder that is closed.
 
-    `known` are runs that were read already: a long history takes seconds to read.
+    `reader` may have read some already: a long history takes seconds to read.
     """
-    by_path = {run.path: run for run in known if run.timed is None}
+    reader = reader or Reader(metrics)
     read_nights: list[Night] = []
     closed: list[LeftOut] = []
     said, left_out = read_marks([folder])
     out = excluded(said)
     for path in walk(folder, closed):
         try:
-            night = nights.of(by_path[path]) if path in by_path else nights.read(path, metrics)
+            night = reader.night(path)
             if night.run_id in out:
                 left_out.append(str(left_out_by(out[night.run_id], path)))
             else:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from common import given
+from common.stored import UNKNOWN_DEVICE
 from regression.incidents.cause import LABELS, SESSION, UNMEASURED, Failure, compiler
 from regression.metrics import METRICS, Kind, lookup
 from regression.report.groups import Place, places
@@ -129,7 +130,7 @@ def _job(folder: Path, name: str) -> Job:
         there = (folder / RUN).exists()
         reason = f"The stored run cannot be used: {escaped(error.reason)}" if there else NO_RUN
         return Job(name=name, said=" ".join(part for part in (headline and f"{headline}.", reason) if part))
-    gpu = _slug(run)
+    gpu = fit(flattened(run.slug)) or UNKNOWN_DEVICE
     judged = bool(run.verdicts) and any(word != "NEW" for found in run.verdicts.values() for word in found.values())
     if not judged or verdict.get("status") == "not judged":
         stop = f"the session was interrupted ({run.interrupted})" if run.interrupted else ""
@@ -286,11 +287,6 @@ def _change(metric: str, row: Mapping[str, Any]) -> str:
 def _compiler(run: Run, id_: str) -> str:
     benchmark = run.benchmarks.get(id_)
     return compiler(id_, benchmark.params.get("variant") if benchmark else None)
-
-
-def _slug(run: Run) -> str:
-    slug = lookup(run.machine, ("gpu", "slug")) or run.machine.get("slug")
-    return fit(flattened(str(slug))) if slug else "unknown device"
 
 
 def _number(raw: object) -> float | None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
+from regression.judge.common_shift import middle
 from regression.judge.noise import Floats
 from regression.metrics import ByOperator
 from regression.runs.operator_table import StoredOperator
@@ -29,6 +30,8 @@ LEAST_MATCHED = 0.5
 # Of those that an operator launches anew, or no longer, so many are named.
 MOST_KERNELS = 3
 STEPS, PRECISION = 50, 1e-10
+# Of a run that counts for nothing: its own choices still have a time, and decide nothing else.
+LEAST_WEIGHT = 1e-6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +42,7 @@ class OtherChoice:
     """
 
     operator: str
+    """As `titles` calls it."""
     before: tuple[str, ...]
     """What most baseline runs launched there; empty where the operator itself is new."""
     now: tuple[str, ...]
@@ -57,13 +61,13 @@ class Known:
 
     Attributes:
         times_s: of every choice that a run made, at the speed of the mean run.
-        runs: how many runs made it.
+        runs: how many runs made it; those that count less make it a fraction.
         factors: (K,) how much slower than that each run is; NaN for a run without operators.
         totals_s: (K,) the sum over its operators.
     """
 
     times_s: Mapping[Choice, float]
-    runs: Mapping[Choice, int]
+    runs: Mapping[Choice, float]
     factors: Floats
     totals_s: Floats
 
@@ -127,15 +131,29 @@ def _counted(kernels: Counter[str], short: Callable[[str], str]) -> str:
     return " + ".join([*said[:MOST_KERNELS], *more])
 
 
-def placed(operators: Operators) -> dict[Place, StoredOperator]:
-    """The operators that launch something, by their place."""
+def all_placed(operators: Operators) -> dict[Place, StoredOperator]:
+    """The operators by their place, also those that make API calls and launch nothing."""
     seen: Counter[str] = Counter()
     found = {}
     for operator in operators:
-        if operator.kernels:
-            found[operator.name, seen[operator.name]] = operator
+        found[operator.name, seen[operator.name]] = operator
         seen[operator.name] += 1
     return found
+
+
+def placed(operators: Operators) -> dict[Place, StoredOperator]:
+    """The operators that launch something, by their place."""
+    return {place: operator for place, operator in all_placed(operators).items() if operator.kernels}
+
+
+def titles(places: Iterable[Place]) -> dict[Place, str]:
+    """What reports call each operator: its name; where several have it, with its number in the order of execution.
+
+    The modules of TorchScript have no paths, so `aten::conv2d #17` is the 17th convolution.
+    """
+    places = list(places)
+    repeated = {name for name, number in places if number}
+    return {(name, number): f"{name} #{number + 1}" if name in repeated else name for name, number in places}
 
 
 def learn(baselines: Sequence[Operators]) -> Known:
@@ -146,17 +164,12 @@ def learn(baselines: Sequence[Operators]) -> Known:
     other by turns. The factors' logarithms have the mean 0, so where all choices are the same they are the deviations
     of the runs' sums from their mean.
     """
-    tables = [{(place, row.kernels): row.time_s for place, row in placed(operators).items()} for operators in baselines]
-    columns = {choice: number for number, choice in enumerate(dict.fromkeys(c for table in tables for c in table))}
-    present = np.zeros((len(tables), len(columns)), dtype=bool)
-    times_s = np.zeros(present.shape)
-    for row, table in enumerate(tables):
-        where = [columns[choice] for choice in table]
-        present[row, where], times_s[row, where] = True, list(table.values())
+    choices, found_s = _times_s(baselines)
+    present, times_s = np.isfinite(found_s), np.nan_to_num(found_s)
     recorded = present.any(axis=1)
     shared = present.sum(axis=0) > 1
-    factors = np.ones(len(tables))
-    means_s = np.zeros(len(columns))
+    factors = np.ones(len(baselines))
+    means_s = np.zeros(len(choices))
     for _ in range(STEPS):
         means_s = times_s.sum(axis=0) / np.maximum(present.T @ factors, 1e-300)
         expected_s = (present & shared) @ means_s
@@ -170,11 +183,41 @@ def learn(baselines: Sequence[Operators]) -> Known:
         if moved < PRECISION:
             break
     return Known(
-        dict(zip(columns, means_s.tolist(), strict=True)),
-        dict(zip(columns, present.sum(axis=0).tolist(), strict=True)),
+        dict(zip(choices, means_s.tolist(), strict=True)),
+        dict(zip(choices, present.sum(axis=0).tolist(), strict=True)),
         np.where(recorded, factors, np.nan),
         np.where(recorded, times_s.sum(axis=1), np.nan),
     )
+
+
+def typical(known: Known, baselines: Sequence[Operators], trusted: Sequence[float] | None = None) -> Known:
+    """What `learn` says, with medians over the runs in the place of means, so that no single run moves an operator.
+
+    Times are at the speed of the middle run.
+
+    Args:
+        known: what `learn` says of the baseline's runs.
+        trusted: how much each run counts, from 0 to 1 (`common_shift.trust`); all fully by default.
+    """
+    weight = np.maximum(np.ones(len(baselines)) if trusted is None else np.array(trusted, dtype=float), LEAST_WEIGHT)
+    choices, found_s = _times_s(baselines)
+    times_s = middle((found_s / known.factors[:, None]).T, weight) * middle(known.factors, weight)
+    runs = weight @ np.isfinite(found_s)
+    return dataclasses.replace(
+        known,
+        times_s=dict(zip(choices, times_s.tolist(), strict=True)),
+        runs=dict(zip(choices, runs.tolist(), strict=True)),
+    )
+
+
+def _times_s(baselines: Sequence[Operators]) -> tuple[list[Choice], Floats]:
+    """Every choice that some of K runs made, and what it took in each (K, choices); NaN where a run did not make it."""
+    tables = [{(place, row.kernels): row.time_s for place, row in placed(operators).items()} for operators in baselines]
+    columns = {choice: number for number, choice in enumerate(dict.fromkeys(c for table in tables for c in table))}
+    times_s = np.full((len(tables), len(columns)), np.nan)
+    for row, table in enumerate(tables):
+        times_s[row, [columns[choice] for choice in table]] = list(table.values())
+    return list(columns), times_s
 
 
 def match(known: Known, operators: Operators) -> Matched:
@@ -196,14 +239,15 @@ def match(known: Known, operators: Operators) -> Matched:
 def other_choices(known: Known, operators: Operators) -> tuple[OtherChoice, ...]:
     """The operators whose kernels no baseline run has seen there, and those that are gone, the costliest first."""
     rows, speed = placed(operators), match(known, operators).speed
+    called = titles([*rows, *known.usual])
     found = []
     for place, row in rows.items():
         if (place, row.kernels) not in known.times_s:
             before, mean_s = known.usual.get(place, ((), 0.0))
-            found.append(OtherChoice(place[0], before, row.kernels, row.time_s / speed - mean_s))
+            found.append(OtherChoice(called[place], before, row.kernels, row.time_s / speed - mean_s))
     for place, (before, mean_s) in known.usual.items():
         if place not in rows:
-            found.append(OtherChoice(place[0], before, (), -mean_s))
+            found.append(OtherChoice(called[place], before, (), -mean_s))
     return tuple(sorted(found, key=lambda choice: -choice.cost_s))
 
 
@@ -235,7 +279,8 @@ def compare(
         baselines: the benchmark in every baseline run, None where it has none.
         confirmations: those that count.
     """
-    known = learn([item.operators if item and not item.disturbances else () for item in baselines])
+    operators = [item.operators if item and not item.disturbances else () for item in baselines]
+    known = learn(operators)
     first = match(known, now.operators)
     again = [match(known, confirmation.operators.get(id_, ())) for confirmation in confirmations]
     # Relative to what the baseline takes for this run's choices, so that what is shown is in seconds.
@@ -255,5 +300,5 @@ def compare(
             ByOperator.SELECTION: np.log([one.total_s / one.factor if one.total_s else np.nan for one in again]),
         },
         share=first.share,
-        others=other_choices(known, now.operators),
+        others=other_choices(typical(known, operators), now.operators),
     )

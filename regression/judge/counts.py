@@ -45,7 +45,7 @@ class Reference:
         """
         key = metric.key
         # What is named by another mapping may have no names; what is stored by name always has.
-        unnamed: dict[str, int] | None = None if metric.named_by else {}
+        unnamed: dict[str, int] | None = None if metric.named_by or metric.explained_by else {}
         found = now.parts.get(key, unnamed)
         parts = [seen for one in self.benchmarks if (seen := one.parts.get(key, unnamed)) is not None]
         if not self.exact:
@@ -53,12 +53,14 @@ class Reference:
             return other_calls(now.operators, known) if metric.in_operators and now.operators and known else []
         if found is None or not parts or any(found == seen for seen in parts):
             return []
+        inferences = lookup(now.extra_info, metric.per[1:]) if metric.per else 1
         changes = []
         for name in dict.fromkeys([*found, *(name for seen in parts for name in seen)]):
             value, before = found.get(name, 0), {seen.get(name, 0) for seen in parts}
             if value not in before:
                 nearest = min(before, key=lambda other: (abs(other - value), other))
-                changes.append((-abs(value - nearest), name, f"{fit(escaped(name))} {nearest} -> {value}"))
+                was, is_now = (measure(number / inferences, None, "") for number in (nearest, value))
+                changes.append((-abs(value - nearest), name, f"{fit(escaped(name))} {was} -> {is_now}"))
         return [text for _, _, text in sorted(changes)]
 
 
@@ -166,7 +168,10 @@ def _verdict(
     # Parts that were all seen, if not in one run, are none of them new.
     named_by_all = all(metric.key in one.parts for one in reference.benchmarks)
     by_name = reference.exact and metric.key in now.parts and (named_by_all or not metric.named_by)
-    if not named and not fails and (by_name or reference.has_seen(value, metric.margin)):
+    seen = reference.has_seen(value, metric.margin)
+    if not metric.explained_by:
+        seen = not named and (by_name or seen)
+    if seen and not fails:
         return Verdict.SAME, Reason.SEEN_BEFORE, ""
     # What every baseline run has stands beside it.
     several = len(reference.values) > 1

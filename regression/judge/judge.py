@@ -6,7 +6,6 @@ import datetime
 import statistics
 from collections.abc import Container, Iterable, Mapping, Sequence
 
-from common.marks import kind_of
 from regression.judge import renamed
 from regression.judge.acceptance import Circumstances, accept
 from regression.judge.accepted import Accepted, stale
@@ -70,7 +69,7 @@ def judge(
     keys = {metric.key: number for number, metric in enumerate(judged)}
     judgements.sort(key=lambda item: (rank[item.benchmark], keys[item.metric]))
     day = today or _date(run)
-    gpu = kind_of(run.machine)[0]
+    gpu = run.slug
     part_of = {metric.key: metric.part_of for metric in judged}
     judgements, used = accept(judgements, accepted, Circumstances(day, gpu, _noise(all_tests), part_of))
     problems = [*run.problems, *(problem for baseline in usable for problem in baseline.problems)]
@@ -95,6 +94,12 @@ def judge(
         tests=sum(len(tests.ids) for tests in all_tests),
         controls=tuple(_controls(judgements, {metric.key for metric in judged if metric.kind is Kind.CONTINUOUS})),
         deselected=run.deselected,
+        trusted={
+            tests.metric.key: {
+                baseline.path: part for baseline, part in zip(usable, tests.evidence.trusted.tolist(), strict=True)
+            }
+            for tests in of_benchmarks
+        },
     )
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from regression.judge.choices import Operators, Place
+from regression.judge.choices import Operators, Place, all_placed, titles
 from regression.runs.operator_table import StoredOperator
 from regression.text import escaped, fit
 
@@ -21,7 +21,7 @@ def other_calls(now: Operators, baselines: Iterable[Operators]) -> list[str]:
     run has makes all its calls anew; one that every baseline run has and this one lacks makes none of them any more.
     """
     changes: defaultdict[tuple[str, int, int], list[str]] = defaultdict(list)
-    for name, calls, seen in _compared(_placed(now), [_placed(operators) for operators in baselines]):
+    for name, calls, seen in _compared(all_placed(now), [all_placed(operators) for operators in baselines]):
         for call in dict.fromkeys([*calls, *(call for one in seen for call in one)]):
             number, before = calls.get(call, 0), {one.get(call, 0) for one in seen}
             if number not in before:
@@ -34,24 +34,15 @@ def other_calls(now: Operators, baselines: Iterable[Operators]) -> list[str]:
 
 
 def _compared(now: Placed, baselines: Sequence[Placed]) -> Iterable[Compared]:
+    called = titles(place for placed in (now, *baselines) for place in placed)
     for place, operator in now.items():
         there = [seen for baseline in baselines if (seen := baseline.get(place)) is not None]
         alike = [seen.api_calls for seen in there if seen.kernels == operator.kernels]
         if alike or not there:
-            yield operator.name, operator.api_calls, alike or [{}]
+            yield called[place], operator.api_calls, alike or [{}]
     for place in dict.fromkeys(place for baseline in baselines for place in baseline):
         if place not in now and all(place in baseline for baseline in baselines):
-            yield place[0], {}, [baseline[place].api_calls for baseline in baselines]
-
-
-def _placed(operators: Operators) -> Placed:
-    """All operators by their place, also those that make API calls and launch nothing."""
-    seen: Counter[str] = Counter()
-    found = {}
-    for operator in operators:
-        found[operator.name, seen[operator.name]] = operator
-        seen[operator.name] += 1
-    return found
+            yield called[place], {}, [baseline[place].api_calls for baseline in baselines]
 
 
 def _operators(names: Sequence[str]) -> str:

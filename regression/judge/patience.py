@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from pathlib import Path
 
 from regression.judge.verdict import Report, Verdict
@@ -12,7 +12,13 @@ from regression.runs.run import Run, UnusableRun
 DEFAULT_PATIENCE = 5
 
 
-def recent(history: Sequence[Path], before: Run, count: int, excluded: Container[str] = ()) -> list[Run]:
+def recent(
+    history: Sequence[Path],
+    before: Run,
+    count: int,
+    excluded: Container[str] = (),
+    read: Callable[[Path], Run] = read,
+) -> list[Run]:
     """The latest `count` runs that carry verdicts and are older than `before`, newest first.
 
     `history` is in the order in which the runs were stored; what cannot be read was never a verdict. Copies of a

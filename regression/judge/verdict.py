@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 
@@ -112,6 +113,8 @@ class Report:
     tests: int = 0
     controls: tuple[str, ...] = ()
     """Benchmarks that came out SAME, against which confirmations are held."""
+    trusted: Mapping[str, Mapping[Path, float]] = dataclasses.field(default_factory=dict)
+    """Metric to how much its tests let each baseline run count, from 0 to 1."""
     deselected: int = 0
 
     @property

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from common import given
-from common.marks import kind_of
 from regression.explain import explanation
 from regression.explain.kernels import Explanation
 from regression.judge.judge import ITSELF
@@ -196,8 +195,9 @@ def content(
     timed = {row.benchmark for row in ordered if row.verdict in (Verdict.SLOWER, Verdict.FASTER)}
     beside = {id_ for id_ in same if id_ not in timed}
     names.sort(key=lambda id_: (id_ not in moved, id_ in beside))
+    trusted = explanation.trusted(report)
     changed = _Explained(
-        names, lambda id_: _changed(explanation.explanations([id_], run, judged, same)[0], run, judged)
+        names, lambda id_: _changed(explanation.explanations([id_], run, judged, same, trusted)[0], run, judged)
     )
     at = places(run, judged)
     covered = coverage(ordered, run, judged, report.labels)
@@ -245,7 +245,7 @@ def content(
         baselines=report.baselines,
         path=run.path,
         gpu_name=str(lookup(run.machine, ("gpu", "name")) or ""),
-        gpu_slug=kind_of(run.machine)[0],
+        gpu_slug=run.slug,
         gpu_uuid=run.gpu,
         datetime=run.datetime,
         commit=run.commit,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from regression.explain.explanation import counts, extremes, operators_worth_showing, sentence, worth_showing
@@ -25,6 +26,8 @@ MOST_ROWS = 20
 MOST_GROUPS = 16
 MOST_DIFFERENCES = 8
 MOST_NOTES = 5
+# Of what a history says: how many nights there are, or by how much something changed.
+NUMBERS = re.compile(r" \([^)]*\)")
 # More metrics with one reason share a line.
 MOST_METRICS = 3
 
@@ -52,7 +55,7 @@ def every_row(content: Content) -> str:
     out = [
         *wrapped(content.answer, WIDTH),
         *_command(content),
-        *_past(content),
+        *_every_past(content),
         *_refresh(content),
         "",
         *table(content),
@@ -123,9 +126,25 @@ def _worth_explaining(content: Content) -> list[Changed]:
 
 
 def _past(content: Content) -> list[str]:
-    """What the history says of this run's changes, the worst first."""
-    said = [f"{row.benchmark}: {row.against_baseline}; {said}" for row, said in content.past]
-    return ["", *_lines(said[:MOST_NOTES]), *_more(len(said) - MOST_NOTES, "change")] if said else []
+    """What the history says of this run's changes, the worst first. What it says of several shares a line."""
+    alike: dict[str, list[tuple[Row, str]]] = {}
+    for row, said in content.past:
+        alike.setdefault(NUMBERS.sub("", said), []).append((row, said))
+    lines = [
+        _of_one(*told[0])
+        if len(told) == 1
+        else f"{count(len(told), 'change')} ({where([row for row, _ in told], content.places)}): {said}"
+        for said, told in alike.items()
+    ]
+    return ["", *_lines(lines[:MOST_NOTES]), *_more(len(lines) - MOST_NOTES, "line")] if lines else []
+
+
+def _every_past(content: Content) -> list[str]:
+    return ["", *_lines(_of_one(*told) for told in content.past)] if content.past else []
+
+
+def _of_one(row: Row, said: str) -> str:
+    return f"{row.benchmark}: {row.against_baseline}; {said}"
 
 
 def _command(content: Content) -> list[str]:

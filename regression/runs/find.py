@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from common.marks import excluded, perhaps_baseline
 from common.schema import INDEX, MARKS, RUN_FILE
-from regression.metrics import METRICS, Metric
 from regression.runs.marks import left_out_by, limit, read_marks, settle
 from regression.runs.read import read
 from regression.runs.run import LeftOut, Run, UnusableRun
@@ -33,7 +32,7 @@ class Stored:
     """Identities of runs that marks leave out."""
 
 
-def collect(paths: Iterable[Path], metrics: Sequence[Metric] = METRICS) -> Stored:
+def collect(paths: Iterable[Path], read: Callable[[Path], Run] = read) -> Stored:
     """Stored runs under `paths`: a file is a baseline whatever its name, in a folder those saved as `baseline` are."""
     left_out: list[LeftOut] = []
     history: list[Path] = []
@@ -58,7 +57,7 @@ def collect(paths: Iterable[Path], metrics: Sequence[Metric] = METRICS) -> Store
             real = file.resolve()
             given[real] = by_name or given.get(real, False)
             if real not in runs:
-                runs[real] = read(file, metrics)
+                runs[real] = read(file)
         except UnusableRun as error:
             left_out.append(LeftOut(error.path, error.reason))
         except (OSError, RuntimeError, ValueError) as error:

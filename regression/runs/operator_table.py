@@ -26,21 +26,40 @@ class Lists:
     operators: Sequence[str] = ()
     kernels: Sequence[str] = ()
     api_calls: Sequence[Mapping[str, int]] = ()
+    host_work: Sequence[Mapping[str, int]] = ()
 
     @classmethod
     def of(cls, suite: Mapping[str, Any]) -> "Lists":
         """The lists of a stored run's `suite`; what is malformed there is empty, so that no table can point to it."""
-        operators, kernels, api_calls = (_list(suite.get(name)) for name in ("operators", "kernels", "api_calls"))
-        calls_are_counts = all(
-            isinstance(calls, dict) and all(is_count(count) for count in calls.values()) for calls in api_calls
-        )
+        operators, kernels = (_list(suite.get(name)) for name in ("operators", "kernels"))
         return cls(
-            [str(name) for name in operators], [str(name) for name in kernels], api_calls if calls_are_counts else ()
+            [str(name) for name in operators],
+            [str(name) for name in kernels],
+            *(_counts(suite.get(name)) for name in ("api_calls", "host_work")),
         )
 
 
 def _list(raw: Any) -> list[Any]:
     return raw if isinstance(raw, list) else []
+
+
+def _counts(raw: Any) -> list[Mapping[str, int]]:
+    found = _list(raw)
+    well_formed = all(isinstance(one, dict) and all(is_count(count) for count in one.values()) for one in found)
+    return found if well_formed else []
+
+
+def counts_by_name(stored: Any, lists: Lists) -> dict[str, Mapping[str, int]]:
+    """Of a benchmark's `host_work.by_name`, count to what it is of, name to number.
+
+    ValueError where it is malformed, with what is wrong with it.
+    """
+    if not isinstance(stored, dict):
+        raise ValueError(f"'host_work.by_name' is {str(stored)[:40]!r}, not an object")
+    return {
+        str(count): _at(lists.host_work, place, "suite.host_work", "host_work.by_name")
+        for count, place in stored.items()
+    }
 
 
 def operator_table(stored: Any, lists: Lists) -> tuple[StoredOperator, ...]:
@@ -71,7 +90,7 @@ def operator_table(stored: Any, lists: Lists) -> tuple[StoredOperator, ...]:
     return tuple(rows)
 
 
-def _at(known: Sequence[Any], place: Any, where: str) -> Any:
+def _at(known: Sequence[Any], place: Any, where: str, what: str = "operators") -> Any:
     if type(place) is not int or not 0 <= place < len(known):
-        raise ValueError(f"'operators' refers to place {str(place)[:40]!r} of '{where}', which has {len(known)}")
+        raise ValueError(f"{what!r} refers to place {str(place)[:40]!r} of '{where}', which has {len(known)}")
     return known[place]

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from common.identity import identity
-from common.schema import QUESTIONS, RENAMED, SCHEMA, version
+from common.schema import BY_NAME, QUESTIONS, RENAMED, SCHEMA, version
 from common.stored import mapping
 from regression.metrics import LARGEST_VALUE, METRICS, SMALLEST_VALUE, Kind, Metric, lookup
 from regression.runs.kernel_table import kernel_table
-from regression.runs.operator_table import Lists, StoredOperator, operator_table
+from regression.runs.operator_table import Lists, StoredOperator, counts_by_name, operator_table
 from regression.runs.run import Benchmark, Confirmation, ImageLabel, Label, LeftOut, Run, UnusableRun
 from regression.text import escaped, why
 
@@ -186,6 +186,7 @@ def _benchmark(
     alike: dict[str, tuple[str, ...]] = {}
     extra_info = mapping(record.get("extra_info"))
     operators = _operators(id_, extra_info.get(OPERATORS), problems, lists)
+    record = _with_names(id_, record, problems, lists)
     for metric in metrics:
         if not metric.path:
             continue  # the labels of the run say it
@@ -243,6 +244,20 @@ def _operators(id_: str, stored: Any, problems: list[str], lists: Lists) -> tupl
     except ValueError as error:
         problems.append(f"{id_}: its operators are left out: {escaped(str(error))}.")
         return ()
+
+
+def _with_names(id_: str, record: Mapping[str, Any], problems: list[str], lists: Lists) -> Mapping[str, Any]:
+    """The record with its host work by name instead of places in the run's list."""
+    extra_info = mapping(record.get("extra_info"))
+    host_work = mapping(extra_info.get("host_work"))
+    if BY_NAME not in host_work:
+        return record
+    try:
+        by_name = counts_by_name(host_work[BY_NAME], lists)
+    except ValueError as error:
+        problems.append(f"{id_}: the names of its host work are left out: {escaped(str(error))}.")
+        by_name = {}
+    return {**record, "extra_info": {**extra_info, "host_work": {**host_work, BY_NAME: by_name}}}
 
 
 def _sum_s(operators: Sequence[StoredOperator]) -> float | None:

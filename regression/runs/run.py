@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from common.schema import INTERRUPTED
+from common.stored import slug_of
 from regression.metrics import lookup
 from regression.runs.operator_table import StoredOperator
 from regression.text import escaped
@@ -142,6 +143,11 @@ class Run:
         """The GPU's UUID; empty on a CPU, whose GPUs are not told apart."""
         uuid = lookup(self.machine, ("gpu", "uuid"))
         return uuid if isinstance(uuid, str) else ""
+
+    @property
+    def slug(self) -> str:
+        """Of the GPU model or the CPU, such as `nvidia-h200`; empty where it is not known."""
+        return escaped(slug_of(self.machine))
 
     @property
     def gpu_model(self) -> str:

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from common.schema import INDEX, MARKS, PERHAPS_BASELINE_FILE, RUN_FILE
-from regression.metrics import lookup
+from common.stored import mapping, slug_of
 
 UNKNOWN = "unknown"
 
@@ -32,9 +32,8 @@ def is_mark(key: str) -> bool:
 
 def folder_of(document: Mapping[str, Any]) -> str:
     """The GPU's folder and the machine's in it, from what a stored run says of its machine."""
-    machine = document.get("machine_info")
-    slug = lookup(machine, ("gpu", "slug")) or lookup(machine, ("slug",)) if isinstance(machine, Mapping) else None
-    return f"{_safe(slug)}/{_machine_folder(machine if isinstance(machine, Mapping) else {})}"
+    machine = mapping(document.get("machine_info"))
+    return f"{_safe(slug_of(machine))}/{_machine_folder(machine)}"
 
 
 def key_of(folder: str, name: str, taken: Iterable[str], run: str, *, exclusive: bool) -> str:

@@ -260,6 +260,8 @@ def test_an_added_operator_and_synchronisation_are_found(make_run, device):
     fields, more_fields = before.fields(), after.fields()
     assert more_fields["synchronisations"] == fields["synchronisations"] + 1
     assert more_fields["host_device_copies"] == fields["host_device_copies"] + 1
+    added = sum(more_fields["copied_bytes"].values()) - sum(fields["copied_bytes"].values())
+    assert added == 1000 * extra.element_size()
 
 
 @pytest.mark.parametrize("variant", ["eager-fp16", "torchscript-fp16"])
@@ -273,6 +275,7 @@ def test_host_work_repeats_and_an_added_operator_is_counted(make_run, device, ca
     assert (first.inferences, first.driver_allocations) == (GPU_INFERENCES, 0)
     more = count_host_work(lambda: run().neg(), device)
     assert more.aten_operators - first.aten_operators == GPU_INFERENCES
+    assert dict(more.aten)["aten::neg"] == GPU_INFERENCES and "aten::neg" not in dict(first.aten)
     assert (more.allocator_requests or 0) - (first.allocator_requests or 0) == GPU_INFERENCES
     assert more.python.calls - first.python.calls == GPU_INFERENCES
 

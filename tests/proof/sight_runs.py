@@ -6,13 +6,14 @@ import json
 
 import numpy as np
 
-from proof.sight import BATCH_SIZES, MODULE, VARIANTS
+from proof.sight import BATCH_SIZES, MODULE, VARIANTS, WRAPPER
 from tests.proof.proof_runs import GEMM, SPIN
 
 MODEL = "efficientnet_b0"
 IDS = tuple(f"{MODEL}-{variant}-b{batch}" for variant in VARIANTS for batch in BATCH_SIZES)
 NAMES = [GEMM, SPIN, "void conv()"]
 CONV, HEAD, OUTSIDE = f"{MODULE} aten::conv2d", "classifier aten::linear", "outside every operator"
+RUN = "fixtures.pool.Inference.run"
 SHORTEST_S = 1e-6
 REFERENCES = {
     f"{MODEL}-eager-fp32-b{batch}": [{"kind": "operator", "asked": MODULE, "size_s": None}] for batch in BATCH_SIZES
@@ -40,7 +41,7 @@ class Runs:
                     "operators": [CONV, HEAD, OUTSIDE],
                     "injected": injected,
                 }
-                | {"api_calls": self._api_calls(does or {})},
+                | {"api_calls": self._api_calls(does or {}), "host_work": [{RUN: 81}, {RUN: 81, WRAPPER: 20}]},
                 "benchmarks": [
                     self._benchmark(number, id_, (does or {}).get(id_, {})) for number, id_ in enumerate(IDS)
                 ],
@@ -110,6 +111,7 @@ class Runs:
                     "python_calls": 81 + 20 * does.get("wrapper", 0),
                     "inferences": 20,
                     "counted_with": "sys.monitoring 3.12",
+                    "by_name": {"python_calls": does.get("wrapper", 0)},
                 },
             },
         }

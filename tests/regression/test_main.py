@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from common import marks
 from regression import __main__ as command
+from regression.runs.read import read
 from tests.regression.recorder import IDS, Recorder
 
 ONE = IDS[-1]
@@ -103,6 +105,25 @@ def test_the_page_and_the_markdown_carry_the_history_and_the_commit(
     assert "b" * 40 in text and text.index("not recorded") < text.index("b" * 40)
     assert "`commit`: `not recorded` -> `bbbbbbbbbbbb`" in out
     assert f"`{ONE}`" in out and out.endswith("report.html\n")
+
+
+def test_every_stored_run_is_read_once(
+    recorder: Recorder, baseline: Path, tmp_path: Path, files_read: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the judge and by the history, whatever the run is: of the baseline, judged, unjudged, or none."""
+    for day in range(3, 9):
+        verdicts = {ONE: {"kernel_time": "UNSURE"}} if day % 2 else {}
+        recorder.store(recorder.document(day=day, verdicts=verdicts), f"{day:04d}_nightly.json")
+    recorder.store("{", "0009_nightly.json")
+    marks.append(baseline, marks.REFRESH, [read(baseline / "0001_baseline.json").identity], benchmarks=[IDS[0]])
+    run = recorder.run({ONE: 1.02}, day=10).path
+    files_read.clear()
+    monkeypatch.chdir(tmp_path)
+    options = ["--baseline", str(baseline.relative_to(tmp_path)), "--report", "report.html"]
+    assert command.main([str(run), *options]) == 1
+    found = sorted(path.resolve() for path in files_read)
+    assert found == sorted(path for path in baseline.rglob("*.json") if path.parent.name != "marks")
+    assert f"{len(found) - 1} stored runs from" in (tmp_path / "report.html").read_text()
 
 
 def test_without_a_folder_there_is_no_history(recorder: Recorder, baseline: Path, tmp_path: Path) -> None:

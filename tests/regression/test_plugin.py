@@ -72,7 +72,9 @@ def verdict_lines(result):
     return lines[next(i for i, line in enumerate(lines) if line.startswith("---") and " verdict " in line) :]
 
 
-def test_slower_is_measured_again_stored_and_fails(run_suite, record_baseline, pytester, fresh_processes, monkeypatch):
+def test_slower_is_measured_again_stored_and_fails(
+    run_suite, record_baseline, pytester, fresh_processes, files_read, monkeypatch
+):
     for name, value in (("SERVER_URL", "https://github.com"), ("REPOSITORY", "owner/name"), ("RUN_ID", "42")):
         monkeypatch.setenv(f"GITHUB_{name}", value)
     record_baseline(scale=1 / 500)
@@ -80,6 +82,8 @@ def test_slower_is_measured_again_stored_and_fails(run_suite, record_baseline, p
     result = run_suite("--benchmark-compare", "--benchmark-save=night", *written, *ONE)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.assert_outcomes(passed=2)
+    read = [path.name for path in files_read]
+    assert sorted(read) == sorted(set(read)) and len(read) >= 6, "the judge and the history read a file once"
     for number in (1, 2):
         assert any(
             re.search(rf"for 1 suspected and 0 controls, {number} of 2, about \d+ s ... took \d+ s$", line)

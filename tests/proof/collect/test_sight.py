@@ -35,6 +35,8 @@ def test_real_sessions_on_the_cpu_are_stored_slowed_and_not_made_again(tmp_path,
     by_id = {one.kind: runs[-1].benchmarks[one.benchmark].values for one in found.values()}
     before = runs[0].benchmarks[found["wrapper"].benchmark].values["python_calls"]
     assert by_id["wrapper"]["python_calls"] == before + 1
+    names = runs[-1].benchmarks[found["wrapper"].benchmark].parts["python_calls"]
+    assert names[sight.WRAPPER] == names["fixtures.pool.Inference.run"] > 0
     size_s = found["host"].size_s
     assert size_s is not None and by_id["host"]["latency"] > size_s > 0
     untouched = runs[-1].benchmarks[found["host"].benchmark].values["python_calls"]

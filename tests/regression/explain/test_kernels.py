@@ -143,6 +143,12 @@ def test_the_baseline_run_in_the_middle_is_the_one_compared_with():
     assert explanation.changes[0].before_s == pytest.approx(20 * US)
 
 
+def test_a_baseline_run_that_does_not_count_is_not_the_one_compared_with():
+    runs = [replaced(BASE, Kernel(ADD, 9, time * US)) for time in (20, 21, 500, 510)]
+    explanation = explain("b", runs, replaced(BASE, Kernel(ADD, 9, 30 * US)), trusted=[1, 1, 0, 0])
+    assert explanation.compared == 0 and explanation.changes[0].before_s == pytest.approx(20 * US)
+
+
 def test_what_the_tables_do_not_account_for_is_a_row():
     explanation = explain("b", [BASE], BASE, [400 * US], 410 * US)
     assert explanation.changes[0].kind == "rest"

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from regression.explain.explanation import explanations, operators_worth_showing
+from regression.explain.explanation import explanations, operators_worth_showing, trusted
 from regression.explain.operators import operator_changes
+from regression.judge.choices import learn, other_choices, typical
 from regression.judge.judge import judge
 from regression.judge.verdict import Judgement, Reason, Report, Verdict
 from regression.report import json as json_form
@@ -92,6 +93,20 @@ def test_what_came_and_what_went():
     assert found[0][3].startswith("nothing -> ") and found[1][3].endswith(" -> nothing")
 
 
+@pytest.mark.parametrize("number", [1, 17, 40])
+def test_of_operators_of_one_name_the_one_that_changed_is_named(number):
+    """As in TorchScript, whose modules have no paths."""
+    same = [*[operator("aten::conv2d", 10)] * 40, operator("aten::add", 20, ADD)]
+    slower, chosen = list(same), list(same)
+    slower[number - 1] = operator("aten::conv2d", 13)
+    chosen[number - 1] = operator("aten::conv2d", 14, GEMM)
+    assert changes(*slower, baselines=[same] * 3) == [(f"aten::conv2d #{number}", "slower", 3, "same kernels")]
+    ((name, kind, change_us, _),) = changes(*chosen, baselines=[same] * 3)
+    assert (name, kind, change_us) == (f"aten::conv2d #{number}", "other kernels", 4)
+    ((name, kind, _, _),) = changes(*same[1:], baselines=[same] * 3)
+    assert (name, kind) == ("aten::conv2d #40", "gone"), "there are 39"
+
+
 def test_without_operators_nothing_is_said():
     assert operator_changes([(), ()], BASELINE, 0.0) == () == operator_changes([BASELINE], (), 0.0)
 
@@ -110,6 +125,58 @@ def test_an_explanation_names_the_operator(slower):
     (one,) = operators_worth_showing(told, 5)
     assert (one.operator, round(one.share, 6)) == ("blocks.3.0.conv_dw aten::conv2d", 1.0)
     assert operators_worth_showing(dataclasses.replace(told, operators=(one,) * 9), 5) == [one] * 5
+
+
+# Of a model: one large operator and nine small ones, and what is slower in one of five baseline runs.
+MODEL = [operator("head aten::conv2d", 400), *(operator(f"blocks.{n} aten::conv2d", 20 + n) for n in range(9))]
+EVERYTHING, LARGEST, ANOTHER = range(10), (0,), (5,)
+
+
+def scaled(factors: dict[int, float]) -> list[StoredOperator]:
+    return [dataclasses.replace(row, time_s=row.time_s * factors.get(n, 1)) for n, row in enumerate(MODEL)]
+
+
+@pytest.mark.parametrize("slow", [1.01, 1.2])
+@pytest.mark.parametrize("where", [EVERYTHING, LARGEST, ANOTHER])
+@pytest.mark.parametrize("bad", range(5))
+def test_a_bad_baseline_run_does_not_move_which_operator_is_named(slow, where, bad):
+    """An operator that takes 0.5 us more of 600 us, against five runs of which one is slow."""
+    before = [scaled(dict.fromkeys(where, slow) if number == bad else {}) for number in range(5)]
+    now = run("now.json", scaled({3: 1 + 0.5 / 22}), day=2)
+    (told,) = explanations([ID], now, [run(f"{number}.json", rows) for number, rows in enumerate(before)])
+    assert told.change_s == pytest.approx(0.5 * US)
+    (one,) = operators_worth_showing(told, 5)
+    assert (one.operator, one.kind) == ("blocks.2 aten::conv2d", "slower")
+    assert one.change_s == pytest.approx(0.5 * US) and one.share == pytest.approx(1)
+
+
+def many(name: str, rows: list[StoredOperator], day: int = 1) -> Run:
+    """The same of six benchmarks, which is enough for the judge to notice a bad run."""
+    found = run(name, rows, day)
+    ids = [f"net-{variant}-b128" for variant in "abcdef"]
+    measured = {id_: dataclasses.replace(found.benchmarks[ID], id=id_) for id_ in ids}
+    return dataclasses.replace(found, benchmarks=measured, selected=frozenset(ids))
+
+
+def test_runs_that_the_judge_distrusts_do_not_count_where_they_are_as_many_as_the_others():
+    """Two of five move a median a little; the judge lets neither count."""
+    levels = (1.0, 1.0005, 0.9995, 1.2, 1.21)
+    baselines = [many(f"{n}.json", scaled(dict.fromkeys(EVERYTHING, level))) for n, level in enumerate(levels)]
+    now = many("now.json", scaled({3: 1.05}), day=2)
+    report = judge(now, baselines)
+    assert [report.trusted["kernel_time"][run.path] for run in baselines] == [1, 1, 1, 0, 0]
+    (told,) = explanations(["net-a-b128"], now, baselines, trusted=trusted(report))
+    (one,) = operators_worth_showing(told, 5)
+    assert one.operator == "blocks.2 aten::conv2d" and one.before_s == pytest.approx(22 * US)
+
+
+def test_the_judge_names_what_a_new_choice_costs_beside_a_bad_run():
+    """The run is slow in just that operator, by as much as the other kernels cost."""
+    machine = [scaled({5: 3.0} if number == 2 else {}) for number in range(5)]
+    rows = [*MODEL[:5], operator(MODEL[5].name, 48, GEMM), *MODEL[6:]]
+    known = typical(learn(machine), machine)
+    ((named, cost_s),) = [(one.operator, one.cost_s) for one in other_choices(known, rows)]
+    assert named == MODEL[5].name and cost_s == pytest.approx(24 * US)
 
 
 def test_the_first_look_is_at_an_operator_of_the_part_that_is_slower():

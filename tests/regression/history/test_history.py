@@ -9,7 +9,7 @@ import pytest
 from common import marks
 from proof.simulated_runs import benchmark, run, save
 from regression.history import series
-from regression.history.night import read
+from regression.history.reader import Reader
 from regression.report import history
 from regression.runs.read import read as run_of
 
@@ -272,7 +272,7 @@ def test_the_history_of_a_latency_is_that_of_its_visits(tmp_path, capsys):
 
 def test_an_excluded_night_is_left_out_and_named(tmp_path, capsys):
     stored(tmp_path, 4)
-    night = read(tmp_path / "0002_nightly.json")
+    night = Reader().night(tmp_path / "0002_nightly.json")
     marks.append(tmp_path, "exclude", [night.run_id], why="the fan failed")
     nights, left_out = series.read(tmp_path)
     assert len(nights) == 3 and all(one.file != night.file for one in nights)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from regression.history.host import excused
-from regression.history.night import Night, as_json, from_json, read
+from regression.history.night import Night, as_json, from_json
+from regression.history.reader import Reader
 from regression.history.series import trace
 from tests.regression.recorder import IDS, Recorder
 
@@ -43,7 +44,7 @@ def test_too_few_neighbours_say_nothing(calibrations: list[float | None]) -> Non
 
 def test_latencies_of_a_disturbed_host_are_no_change(recorder: Recorder) -> None:
     """Four bad nights in forty."""
-    first = read(recorder.run().path)
+    first = Reader().night(recorder.run().path)
     random = np.random.default_rng(1)
     nights: list[Night] = []
     for number in range(40):

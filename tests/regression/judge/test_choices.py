@@ -12,6 +12,7 @@ import pytest
 
 from regression.judge.choices import OtherChoice, exchanged, learn, match, other_choices
 from regression.judge.judge import judge
+from regression.judge.operator_calls import other_calls
 from regression.judge.verdict import Judgement, Reason, Report, Verdict
 from regression.metrics import METRICS, with_min_changes
 from regression.runs.operator_table import StoredOperator
@@ -84,6 +85,18 @@ def test_other_choices_are_named_with_what_they_cost():
     now = [operator("a", "x", 55), operator("b", "w", 22), operator("c", "v", 11)]
     assert rounded(other_choices(learn(runs), now)) == [("c", (), ("v",), 10), ("b", ("y",), ("w",), 8)]
     assert rounded(other_choices(learn(runs), now[:1])) == [("b", ("y",), (), -12)]
+
+
+def test_of_operators_of_one_name_the_number_says_which_was_chosen_anew():
+    before = [operator("aten::conv2d", "x", 10)] * 40
+    now = [*before[:16], operator("aten::conv2d", "y", 15), *before[17:]]
+    assert rounded(other_choices(learn([before] * 3), now)) == [("aten::conv2d #17", ("x",), ("y",), 5)]
+
+
+def test_of_operators_of_one_name_the_number_says_which_makes_other_calls():
+    before = [StoredOperator("aten::conv2d", ("x",), 10 * US, {"cudaLaunchKernel": 1})] * 3
+    now = [before[0], dataclasses.replace(before[1], api_calls={"cudaLaunchKernel": 1, "cudaMalloc": 1}), before[2]]
+    assert other_calls(now, [before] * 2) == ["cudaMalloc 0 -> 1 in aten::conv2d #2"]
 
 
 class Machine:

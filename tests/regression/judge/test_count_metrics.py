@@ -21,6 +21,7 @@ EXTRA_INFO: Mapping[str, Any] = {
     "api_calls": CALLS,
     "synchronisations": 0,
     "host_device_copies": 0,
+    "copied_bytes": {"Memcpy HtoD (Pinned -> Device)": 4},
     "recompilations": 0,
     "host_growth_bytes": 0,
     "gpu_growth_bytes": 0,
@@ -132,6 +133,8 @@ LISTED = [
     ("bytecodes", host_work(bytecodes=2 * 1012812), {}),
     ("allocator_requests", host_work(allocator_requests=8000), {}),
     ("launches", {"launches": 550}, {}),
+    ("copied_bytes", {"copied_bytes": {"Memcpy HtoD (Pinned -> Device)": 602112}}, {}),
+    ("copied_bytes", {"copied_bytes": {}}, {}),
     ("host_growth", {"host_growth_bytes": 256_000}, {}),
     ("host_growth", {"host_growth_bytes": 0}, {"host_growth_bytes": 1_024_000}),
     ("gpu_growth", {"gpu_growth_bytes": 1_024_000}, {}),
@@ -223,6 +226,140 @@ def test_a_synchronisation_is_named_by_the_api_call_that_makes_it(store: Store) 
     told = of(store.judged(swapped, seen=[one]), "synchronisations")
     assert told.verdict is Verdict.CHANGED and not told.failed
     assert told.detail == "cudaDeviceSynchronize 0 -> 1, cudaStreamSynchronize 1 -> 0"
+
+
+CALLED = {"timm.layers.act.silu": 36000, "fixtures.pool.Inference.run": 20, "torch.nn.Module._call_impl": 3880}
+EXECUTED = {"timm.layers.act.silu": 1000000, "torch.nn.Module._call_impl": 12812}
+ATEN = {"aten::conv2d": 20000, "aten::linear": 160}
+
+
+class Named:
+    """Store whose runs have host work by name; what is judged is TENSORRT's."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def document(self, names: Mapping[str, Mapping[str, int]] | None, **options: Any) -> dict[str, Any]:
+        """`names` replaces counts by name; the totals follow. None takes all names away."""
+        counts = {"python_calls": CALLED, "bytecodes": EXECUTED, "aten_operators": ATEN, **(names or {})}
+        totals = {count: sum(one.values()) for count, one in counts.items()}
+        document = self.store.document(**options)
+        document["suite"]["host_work"] = list(counts.values())
+        for item in document["benchmarks"]:
+            places = {} if names is None else {"by_name": {count: place for place, count in enumerate(counts)}}
+            item["extra_info"] |= host_work(**totals, **places)
+        return document
+
+    def judged(self, now: Any, seen: Sequence[Any] = ({},) * 3, again: Sequence[Any] = ()) -> Report:
+        baselines = [read(self.store.recorder.store(self.document(names))) for names in seen]
+        document = self.document(now, day=2)
+        document["suite"]["confirmations"] = []
+        for names in again:
+            other = self.document(names)
+            rerun.add_confirmation(document, rerun.confirmation(other, (), METRICS), other["suite"])
+        return judge(read(self.store.recorder.store(document, "now/0099_nightly.json")), baselines)
+
+
+@pytest.fixture
+def named(store: Store) -> Named:
+    return Named(store)
+
+
+def test_what_python_and_aten_do_more_often_is_named_per_inference(named: Named) -> None:
+    wrapped = CALLED | {"proof.inject.counted.wrapped.<locals>.wrapper": 20}
+    found = of(named.judged({"python_calls": wrapped}), "python_calls")
+    assert (found.verdict, found.now) == (Verdict.CHANGED, 1996)
+    assert found.detail == "proof.inject.counted.wrapped.<locals>.wrapper 0 -> 1"
+    often = CALLED | {"torch.nn.Module._call_impl": 3890, "fixtures.pool.Inference.run": 0}
+    assert of(named.judged({"python_calls": often}), "python_calls").detail == (
+        "fixtures.pool.Inference.run 1 -> 0, torch.nn.Module._call_impl 194 -> 194.5"
+    )
+    executed = EXECUTED | {"torch.nn.Module._call_impl": 12832}
+    assert of(named.judged({"bytecodes": executed}), "bytecodes").detail == "torch.nn.Module._call_impl 640.6 -> 641.6"
+    cloned = {name: calls for name, calls in ATEN.items() if name != "aten::linear"} | {"aten::clone": 20}
+    assert of(named.judged({"aten_operators": cloned}), "aten_operators").detail == (
+        "aten::linear 8 -> 0, aten::clone 0 -> 1"
+    )
+
+
+def test_names_explain_and_the_total_is_judged(named: Named) -> None:
+    swapped = {"timm.layers.act.relu": 36000, "fixtures.pool.Inference.run": 20, "torch.nn.Module._call_impl": 3880}
+    report = named.judged({"python_calls": swapped})
+    assert of(report, "python_calls").verdict is Verdict.SAME and not report.failed
+    one, other = ({"python_calls": CALLED | {"a": number, "b": 20 - number}} for number in (5, 15))
+    new = {"python_calls": CALLED | {"a": 5, "b": 5}}
+    assert of(named.judged(new, (one, other)), "python_calls").verdict is Verdict.CHANGED
+
+
+def test_a_confirmed_change_is_named_and_confirmations_hold_no_names(named: Named) -> None:
+    more = {"python_calls": CALLED | {"timm.new": 4000}}
+    report = named.judged(more, again=(more, more))
+    assert of(report, "python_calls").reason is Reason.CONFIRMED and report.failed
+    assert of(report, "python_calls").detail == "timm.new 0 -> 200; again 2195, 2195"
+    other = named.document(more)
+    kept = rerun.confirmation(other, (), METRICS)["benchmarks"][TENSORRT]["host_work"]
+    assert kept["python_calls"] == 43900 and "by_name" not in kept
+
+
+def test_runs_without_names_are_judged_by_their_totals(named: Named) -> None:
+    more = {"python_calls": CALLED | {"timm.new": 40}}
+    without = of(named.judged(more, (None, None)), "python_calls")
+    assert (without.verdict, without.detail) == (Verdict.CHANGED, "")
+    assert of(named.judged(None, ({}, {})), "python_calls").verdict is Verdict.SAME
+    some = of(named.judged(more, (None, {}, None)), "python_calls")
+    assert some.detail == "timm.new 0 -> 2"
+
+
+@pytest.mark.parametrize(
+    ("by_name", "said"),
+    [
+        ({"python_calls": 3}, "refers to place '3' of 'suite.host_work', which has 3"),
+        ({"python_calls": True}, "refers to place 'True'"),
+        ({"python_calls": {"a": 1}}, "refers to place"),
+        ([0, 1], "is '[0, 1]', not an object"),
+        (None, "is 'None', not an object"),
+    ],
+)
+def test_malformed_names_are_left_out_with_a_sentence(named: Named, by_name: Any, said: str) -> None:
+    document = named.document({})
+    for item in document["benchmarks"]:
+        if item["param"] == TENSORRT:
+            item["extra_info"]["host_work"]["by_name"] = by_name
+    run = read(named.store.recorder.store(document))
+    (problem,) = map(str, run.problems)
+    assert f"{TENSORRT}: the names of its host work are left out: " in problem and said in problem
+    assert run.benchmarks[TENSORRT].values["python_calls"] == 1995
+    assert "python_calls" not in run.benchmarks[TENSORRT].parts and run.benchmarks[EAGER].parts["python_calls"]
+
+
+@pytest.mark.parametrize("names", [{"a": 39899}, {"a": -1, "b": 39901}, {"a": "39900"}, 7])
+def test_names_that_do_not_add_up_to_the_total_say_nothing(named: Named, names: Any) -> None:
+    document = named.document({})
+    document["suite"]["host_work"][0] = names
+    run = read(named.store.recorder.store(document))
+    assert "python_calls" not in run.benchmarks[TENSORRT].parts
+    assert run.benchmarks[TENSORRT].values["python_calls"] == 1995
+
+
+def test_a_benchmark_measured_again_brings_its_names(named: Named) -> None:
+    document, other = named.document({}), named.document({"python_calls": CALLED | {"timm.new": 20}})
+    other["suite"]["host_work"].reverse()
+    for item in other["benchmarks"]:
+        places = item["extra_info"]["host_work"]["by_name"]
+        item["extra_info"]["host_work"]["by_name"] = {count: 2 - place for count, place in places.items()}
+    record = next(item for item in other["benchmarks"] if item["param"] == TENSORRT)
+    rerun.replace_record(document, record, other["suite"])
+    run = read(named.store.recorder.store(document))
+    assert run.benchmarks[TENSORRT].parts["python_calls"] == CALLED | {"timm.new": 20}
+    assert run.benchmarks[TENSORRT].parts["aten_operators"] == ATEN == run.benchmarks[EAGER].parts["aten_operators"]
+    assert len(document["suite"]["host_work"]) == 4 and not run.problems
+
+
+def test_more_bytes_without_one_more_copy_are_listed_with_the_kind_of_copy(store: Store) -> None:
+    kind = "Memcpy HtoD (Pinned -> Device)"
+    found = of(store.judged({"copied_bytes": {kind: 8, "Memcpy DtoH (Device -> Pageable)": 4000}}), "copied_bytes")
+    assert (found.verdict, found.reason, found.now) == (Verdict.CHANGED, Reason.NEW_VALUE, 4008)
+    assert found.detail == f"Memcpy DtoH (Device -> Pageable) 0 -> 4000, {kind} 4 -> 8"
 
 
 def test_parts_that_were_seen_in_different_runs_are_not_new(store: Store) -> None:

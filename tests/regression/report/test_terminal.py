@@ -2,9 +2,13 @@
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from regression.__main__ import main
 from regression.judge.judge import ITSELF
 from regression.judge.verdict import Judgement, Reason, Report, Verdict
 from regression.report import json as json_form
@@ -229,6 +233,54 @@ def test_an_ordinary_night_of_the_full_matrix_is_short() -> None:
     assert max(map(len, lines)) <= 100
 
 
+def test_an_ordinary_night_of_real_runs_is_short(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 24 benchmarks, with another GPU, another commit and times that nobody could have judged."""
+    monkeypatch.chdir(Path(__file__).parents[3])
+    run = Path("baselines/nvidia-h200/Linux-CPython-3.12-64bit/0009_baseline.json")
+    assert main([str(run), "--baseline", "baselines/nvidia-h200", "--report", os.devnull]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) <= 25 and max(map(len, lines)) <= 100
+
+
+def with_past(*said: tuple[str, str]) -> Content:
+    """A night on which benchmarks changed, with what the history says of each."""
+    moved: dict[str, Any] = {"verdict": Verdict.CHANGED, "reason": Reason.NEW_VALUE}
+    judgements = tuple(same(benchmark, "peak_memory", **moved) for benchmark, _ in said)
+    told = told_of(dataclasses.replace(report(), judgements=judgements, labels=()))
+    past = tuple((next(row for row in told.rows if row.benchmark == one), text) for one, text in said)
+    return dataclasses.replace(told, past=past)
+
+
+FEW = "the history has too few nights to tell"
+
+
+def test_what_the_history_says_of_several_changes_is_one_line() -> None:
+    said = [(f"model-v{number}-b1", f"{FEW} ({number} of the {30 + number} needed)") for number in range(9)]
+    said += [("model-w-b1", "in the history a step on 2026-11-03 (+2.0 % in all)")]
+    content = with_past(*said)
+    lines = terminal.text(content).splitlines()
+    first = lines.index(f"9 changes (batch-1 peak memory of 9 benchmarks): {FEW}")
+    assert lines[first + 1].startswith("model-w-b1: peak memory CHANGED")
+    assert not any("needed)" in line for line in lines)
+    every = " ".join(terminal.every_row(content).split())
+    assert all(f"{text}" in every for _, text in said)
+
+
+def test_what_the_history_says_of_one_change_keeps_its_numbers() -> None:
+    content = with_past(("model-v-b1", f"{FEW} (7 of the 30 needed)"))
+    assert f"; {FEW} (7 of the 30 needed)" in " ".join(terminal.text(content).split())
+
+
+def test_different_pasts_have_lines_of_their_own_until_there_are_too_many() -> None:
+    steps = [(f"model-v{number}-b1", f"in the history a step on 2026-11-0{number} (+2 %)") for number in range(8)]
+    lines = terminal.text(with_past(*steps)).splitlines()
+    assert sum("in the history a step" in line for line in lines) == 5 and "and 3 more lines; -v prints all" in lines
+    every = " ".join(terminal.every_row(with_past(*steps)).split())
+    assert every.count("in the history a step") == 8 and "-v prints all" not in every
+
+
 def test_verbose_prints_every_row() -> None:
     told = told_of(ordinary())
     rows = [line for line in terminal.every_row(told).splitlines() if line.endswith(("SAME", "UNSURE"))]
@@ -318,6 +370,12 @@ def test_json_holds_every_judgement_with_all_its_numbers() -> None:
         "reason": "inside-noise",
         "detail": "",
     }
+
+
+def test_json_says_how_much_each_baseline_run_counts() -> None:
+    counted = dataclasses.replace(report(), trusted={"kernel_time": {Path("a.json"): 1.0, Path("b.json"): 0.25}})
+    document = json.loads(json_form.text(content(counted, Run(path=counted.run))))
+    assert document["trusted"] == {"kernel_time": {"a.json": 1.0, "b.json": 0.25}}
 
 
 def test_a_passing_report_says_so() -> None:

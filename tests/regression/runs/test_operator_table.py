@@ -92,6 +92,27 @@ def test_no_mangled_table_is_a_traceback(where, value):
     judge(run, [parse(document | {"datetime": "2026-02-01"}, Path("before.json"))])
 
 
+@given(where=st.sampled_from(["lists", "places", "host_work"]), value=ANYTHING)
+@settings(max_examples=60, deadline=None)
+def test_no_mangled_names_of_host_work_are_a_traceback_or_another_value(where, value):
+    stored = {
+        "lists": [{"module.run": 6}, {"aten::relu": 3}],
+        "places": {"python_calls": 0, "aten_operators": 1},
+    } | {where: value}
+    host_work = {"python_calls": 6, "aten_operators": 3, "inferences": 3, "counted_with": "sys.setprofile 3.11"}
+    fields = {"host_work": value if where == "host_work" else host_work | {"by_name": stored["places"]}}
+    record = {"param": "a-b1", "extra_info": fields, "stats": {"median": 1.0}}
+    document = {
+        "datetime": "2026-03-01",
+        "benchmarks": [record],
+        "suite": {"schema": 2, "host_work": stored["lists"]},
+    }
+    run = parse(json.loads(json.dumps(document)), Path("run.json"))
+    judge(run, [parse(document | {"datetime": "2026-02-01"}, Path("before.json"))])
+    if where != "host_work":
+        assert run.benchmarks["a-b1"].values["python_calls"] == 2
+
+
 def test_a_run_of_schema_1_has_no_operators(recorder: Recorder):
     run = read(recorder.store(recorder.document()))
     assert all(item.operators == () for item in run.benchmarks.values()) and not run.problems

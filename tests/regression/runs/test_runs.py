@@ -12,7 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from common import marks
+from common.stored import UNKNOWN_DEVICE
 from regression.explain import explanation
+from regression.fleet import night as fleet_night
+from regression.history import night
 from regression.judge.judge import judge
 from regression.judge.verdict import EVERY, Verdict
 from regression.report import json as json_form
@@ -22,9 +25,30 @@ from regression.runs.environment import differences
 from regression.runs.find import collect
 from regression.runs.read import LARGEST_FILE_BYTES, read
 from regression.runs.run import Run, UnusableRun
+from regression.store.keys import folder_of
 from tests.regression.recorder import IDS, Recorder
 
 ONE = IDS[0]
+
+
+@pytest.mark.parametrize(
+    "machine, slug",
+    [
+        ({"gpu": {"slug": "nvidia-h200"}, "slug": "of the host"}, "nvidia-h200"),
+        ({"gpu": None, "slug": "cpu-amd-epyc"}, "cpu-amd-epyc"),
+        ({"gpu": {"slug": ""}, "slug": 3}, "3"),
+        ({"gpu": ["slug"], "slug": None}, ""),
+        ({}, ""),
+        (None, ""),
+    ],
+)
+def test_every_reader_finds_the_same_device(recorder: Recorder, machine: Any, slug: str) -> None:
+    document = recorder.document() | {"machine_info": machine}
+    path = recorder.store(document)
+    run = read(path)
+    assert run.slug == marks.entry_of(document, path).of[0] == slug
+    assert night.of(run).identity[0] == fleet_night.of(document, path).slug == (slug or UNKNOWN_DEVICE)
+    assert folder_of(document).partition("/")[0] == (slug or "unknown")
 
 
 def test_a_stored_run_is_read_as_documented(recorder: Recorder) -> None:
