@@ -366,12 +366,13 @@ class Saving:
         began = time.monotonic()
         if self._ended or not self._has_results() or (began < self._not_before and not now):
             return
-        # The end says what cannot be written.
-        with contextlib.suppress(output.UnwritableOutput):
-            reason = f"its process ended while {doing}"
-            if isinstance(self._json, LateFile):
+        reason = f"its process ended while {doing}"
+        # The end says what cannot be written; one file that cannot be is no reason to lose the other.
+        if isinstance(self._json, LateFile):
+            with contextlib.suppress(output.UnwritableOutput):
                 self._write_json(reason)
-            if self._name and self._folder is not None:
+        if self._name and self._folder is not None:
+            with contextlib.suppress(output.UnwritableOutput):
                 self._write_stored(reason)
         took_s = time.monotonic() - began
         self._not_before = began + took_s + max(CHECKPOINT_S, CHECKPOINT_SHARE * took_s)
@@ -379,16 +380,15 @@ class Saving:
     def _finish(self) -> None:
         """Write the run as it is; in the place of `BenchmarkSession.handle_saving`."""
         self._ended = True
-        logger = self._session.logger
         if not (self._name or self._json):
             return
         if not self._session.benchmarks and not self._has_more():
             if not self._session.disabled:
-                logger.warning("Not saving anything, no benchmarks have been run!")
+                self._say("warning", "Not saving anything, no benchmarks have been run!")
             return
         reason = interrupted(self.measured.document())
         if reason and not self._has_results():
-            logger.info(f"Not saving anything, no benchmark was measured whole: {reason}")
+            self._say("info", f"Not saving anything, no benchmark was measured whole: {reason}")
             return
         if self._json:
             self._or_elsewhere("--benchmark-json", self._write_json, Path(self._json.name).name)
@@ -416,8 +416,13 @@ class Saving:
 
     def _report(self, problem: str) -> None:
         self.problems.append(problem)
-        self._session.logger.error(problem)
         fail(self._config)
+        self._say("error", problem)
+
+    def _say(self, kind: str, text: str, **options: Any) -> None:
+        """A log that finds no room is no reason to store less."""
+        with contextlib.suppress(OSError):
+            getattr(self._session.logger, kind)(text, **options)
 
     def _shown(self, reporter: Any) -> None:
         """pytest-benchmark's tables; its pictures and profiles may not find room."""
@@ -440,7 +445,7 @@ class Saving:
             self._json.close()
         output.write(Path(self._json.name), text)
         if not died:
-            self._session.logger.info(f"Wrote benchmark data in: {self._json.name}", purple=True)
+            self._say("info", f"Wrote benchmark data in: {self._json.name}", purple=True)
 
     def _write_stored(self, died: str = "") -> None:
         document = self._document(died, with_rounds=self._session.save_data)
@@ -454,7 +459,7 @@ class Saving:
         else:
             output.write(self.file, text)
         if not died:
-            self._session.logger.info(f"Saved benchmark data in: {self.file}")
+            self._say("info", f"Saved benchmark data in: {self.file}")
 
     def _created(self, storage: Any, text: str) -> Path:
         """The file of the next number; a session beside this one may take that number first."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 import tempfile
@@ -11,6 +12,10 @@ from pathlib import Path
 
 # What a process that dies while it writes may leave; no reader takes it for a run.
 PARTIAL = ".partial"
+# A disk, a quota and the largest file of a process.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# The exit status of a command whose output is not whole: 1 would be a regression.
+UNWRITTEN = 2
 
 
 class UnwritableOutput(ValueError):
@@ -110,12 +115,23 @@ def say(text: str) -> None:
 
 @contextlib.contextmanager
 def reader_may_leave() -> Iterator[None]:
-    """What prints here ends quietly once its reader has seen enough."""
+    """What prints here ends quietly once its reader has seen enough; where the disk is full, with a sentence and 2."""
     try:
         try:
             yield
         finally:
             sys.stdout.flush()
     except BrokenPipeError:
-        # Python would complain once more when it closes the stream.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_what_is_left()
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        _discard_what_is_left()
+        where = f"{error.filename} " if error.filename else "the output "
+        print(f"{where}cannot be written: {error.strerror}; free some space and repeat", file=sys.stderr)
+        sys.exit(UNWRITTEN)
+
+
+def _discard_what_is_left() -> None:
+    """Python would complain once more when it closes the stream."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

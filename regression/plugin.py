@@ -108,9 +108,13 @@ class JudgePlugin:
         # The last to be registered writes the last section.
         closing = functools.partial(self._closing, config, outcome, lines)
         config.pluginmanager.register(Closing(closing, harness.saving_of(config) if outcome is None else None))
-        result = yield
-        self._write(config, outcome, lines[0], int(session.exitstatus))
-        return result
+        try:
+            return (yield)
+        except OSError:  # the log finds no room; the files may
+            harness.fail(config)
+            raise
+        finally:
+            self._write(config, outcome, lines[0], int(session.exitstatus))
 
     def _closing(self, config: pytest.Config, outcome: Outcome | None, lines: Sequence[str]) -> Sequence[str]:
         """The lines of the terminal; where something fails, with what the history says of it."""
@@ -256,15 +260,17 @@ class JudgedSession:
     @contextlib.contextmanager
     def doing(self, what: str) -> Iterator[None]:
         reporter, began = self._session.config.pluginmanager.get_plugin("terminalreporter"), time.monotonic()
-        if reporter:
-            reporter.ensure_newline()
-            reporter.write(f"{what}, about {self._repetition_s:.0f} s ...", flush=True)
+        with contextlib.suppress(OSError):  # a log without room; so below
+            if reporter:
+                reporter.ensure_newline()
+                reporter.write(f"{what}, about {self._repetition_s:.0f} s ...", flush=True)
         try:
             yield
         finally:
             self._repetition_s = time.monotonic() - began
-            if reporter:
-                reporter.write(f" took {self._repetition_s:.0f} s\n", flush=True)
+            with contextlib.suppress(OSError):
+                if reporter:
+                    reporter.write(f" took {self._repetition_s:.0f} s\n", flush=True)
 
 
 def _stored(

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from common import processes
+from common import harness, processes
 from common.repeated import Repeated
 from common.schema import BY_NAME, OWN_PROCESSES, QUESTIONS, STORE
 from common.stored import mapping
 from regression.metrics import Metric, lookup
 from regression.runs.lists import Lists, in_full
+from regression.text import why
 
 
 class NotMeasured(Exception):
@@ -38,10 +40,10 @@ def measure(
     """The stored run of a fresh pytest process over these tests; `released` if this process holds nothing on the GPU.
 
     Raises:
-        NotMeasured: the process took more than `timeout_s`, or stored nothing.
+        NotMeasured: the process could not be started, took more than `timeout_s`, or stored no whole run.
     """
-    with tempfile.TemporaryDirectory(prefix="measured-again-") as folder:
-        stored = Path(folder) / "run.json"
+    with _folder() as folder:
+        stored = folder / "run.json"
         command = [
             *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--rootdir={root}"),
             *(("-c", str(inifile)) if inifile else ()),
@@ -65,12 +67,31 @@ def measure(
             )
         except subprocess.TimeoutExpired:
             raise NotMeasured(f"the fresh process took more than {timeout_s:.0f} s") from None
+        except OSError as error:
+            raise _not_started(error) from None
         try:
             run: dict[str, Any] = json.loads(stored.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             last = next((line for line in reversed((ended.stdout + ended.stderr).splitlines()) if line.strip()), "")
             raise NotMeasured(f"the fresh process ended with status {ended.returncode}: {last[:200]}") from None
+        if reason := harness.interrupted(run):
+            raise NotMeasured(f"the fresh process ended with status {ended.returncode}: {reason}")
         return run
+
+
+@contextlib.contextmanager
+def _folder() -> Iterator[Path]:
+    """For what the fresh process stores; what a process that was ended leaves in it fails nothing."""
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="measured-again-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise _not_started(error) from None
+    with folder:
+        yield Path(folder.name)
+
+
+def _not_started(error: OSError) -> NotMeasured:
+    return NotMeasured(f"the fresh process could not be started: {why(error)}")
 
 
 def confirmation(

@@ -106,13 +106,14 @@ def _detects(report: Report) -> Iterator[str]:
 
 def _runs(gpu: Gpu, odd: Mapping[str, str]) -> Iterator[str]:
     width = max(len(one.file.name) for one in gpu.runs)
+    seen: set[tuple[str, str]] = set()
     for one in gpu.runs:
+        state = _state(one, odd)
+        told = f"{state}; a copy, which counts once" if (one.run.identity, state) in seen else state
+        seen.add((one.run.identity, state))
         uuid = one.run.gpu.removeprefix("GPU-")[:8]
         when = one.run.datetime[:16].replace("T", " ") or "unknown"
-        line = (
-            f"  {escaped(one.file.name):<{width}}  {when:<16}  {uuid:<8}  {one.run.identity[:12]}  {_state(one, odd)}"
-        )
-        yield line.rstrip()
+        yield f"  {escaped(one.file.name):<{width}}  {when:<16}  {uuid:<8}  {one.run.identity[:12]:<12}  {told}"
 
 
 def _state(one: Stored, odd: Mapping[str, str]) -> str:

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from pathlib import Path
 from common import processes
 from common.errors import UsageError
 from common.identity import identity
+from common.output import UnwritableOutput
 from common.schema import CANDIDATE, PERHAPS_BASELINE_FILE
 from regression.baseline.place import Gpu, Kind, find
 from regression.project import ROOT
@@ -25,7 +27,7 @@ from regression.runs.run import Run, UnusableRun
 from regression.store import keys
 from regression.store.delivery import deliver
 from regression.store.store import Store
-from regression.text import count, escaped
+from regression.text import count, escaped, why
 
 USUAL_RUNS = 5
 TESTS_FAILED = 1
@@ -104,7 +106,12 @@ def named(kind: Kind) -> str:
 
 
 def _measured(store: Store, tests: str | None, arguments: Sequence[str]) -> Run:
-    with tempfile.TemporaryDirectory(prefix="baseline-candidate-") as folder:
+    try:
+        folder = tempfile.mkdtemp(prefix="baseline-candidate-")
+    except OSError as error:
+        raise UsageError(f"no temporary folder can be made: {why(error)}.") from None
+    with contextlib.ExitStack() as ending:
+        ending.callback(shutil.rmtree, folder, ignore_errors=True)
         what = [tests] if tests else [str(ROOT / "benchmarks"), "-c", str(ROOT / "pytest.ini"), f"--rootdir={ROOT}"]
         command = [sys.executable, "-m", "pytest", *what, f"--benchmark-save={CANDIDATE}"]
         command += [*arguments, f"--benchmark-storage=file://{folder}"]
@@ -113,7 +120,11 @@ def _measured(store: Store, tests: str | None, arguments: Sequence[str]) -> Run:
             status = process.wait()
             found = sorted(Path(folder).rglob("*.json"))
             # A signal waits for this, or the run would be gone with its folder.
-            run = _keep(store, found[-1]) if found else None
+            try:
+                run = _keep(store, found[-1]) if found else None
+            except UnwritableOutput as problem:
+                ending.pop_all()
+                raise UsageError(f"{problem}; the run stays in {escaped(found[-1])}.") from None
         if run is None:
             if interrupted:
                 raise KeyboardInterrupt
@@ -158,10 +169,7 @@ def _keep(store: Store, file: Path) -> Run:
     for known in sorted(store.folder.rglob("*.json")):
         if PERHAPS_BASELINE_FILE.fullmatch(known.name) and _is(known, run_id):
             return read(known)
-    with tempfile.TemporaryDirectory() as folder:
-        named = Path(folder) / f"{CANDIDATE}.json"
-        named.write_bytes(file.read_bytes())
-        delivered = deliver(store, named)
+    delivered = deliver(store, file, name=f"{CANDIDATE}.json")
     if not delivered.key:
         raise UsageError(delivered.said)
     key = delivered.key

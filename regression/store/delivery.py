@@ -35,17 +35,19 @@ class Known:
         return self._of_gpu[slug]
 
 
-def deliver(store: Store, file: Path, known: Known | None = None) -> Delivered:
+def deliver(store: Store, file: Path, known: Known | None = None, *, name: str = "") -> Delivered:
     """Append a stored run, once; where the store is away, it waits in the outbox.
 
     Args:
         known: of this store, where more than one run is delivered.
+        name: such as `baseline-candidate.json`, where the store is to call the run other than its file is called.
 
     Raises:
         WrongStore: the file is no stored run.
         common.output.UnwritableOutput: the store is away, and the outbox cannot be written.
     """
     data, document = _load(file)
+    name = name or file.name
     run = identity(document)
     inside = store.key_of(file)
     if inside and store.is_local:
@@ -53,9 +55,9 @@ def deliver(store: Store, file: Path, known: Known | None = None) -> Delivered:
     folder = str(PurePosixPath(inside).parent) if inside else keys.folder_of(document)
     try:
         there = (known or Known(store)).runs(folder.partition("/")[0])
-        key, new = _append(store, there, f"{folder}/{file.name}", run, data, whole=not harness.interrupted(document))
+        key, new = _append(store, there, f"{folder}/{name}", run, data, whole=not harness.interrupted(document))
     except StoreAway as problem:
-        kept = store.outbox / "runs" / keys.key_of(folder, file.name, (), run, exclusive=False)
+        kept = store.outbox / "runs" / keys.key_of(folder, name, (), run, exclusive=False)
         if kept != file:
             output.write(kept, data)
         return Delivered("", False, store.kept(kept, problem))
@@ -105,13 +107,16 @@ def deliver_waiting(store: Store) -> list[str]:
     said: list[str] = []
     known = Known(store)
     for file in [*files(store.outbox / "runs"), *_left_behind(store)]:
-        with contextlib.suppress(WrongStore):
+        try:
             delivered = deliver(store, file, known)
-            if not delivered.key:
-                return [*said, delivered.said]
-            said.append(f"{EARLIER}{delivered.said}")
-            if store.outbox in file.parents:
-                file.unlink(missing_ok=True)
+        except WrongStore as problem:
+            said.append(f"left out: {problem}")
+            continue
+        if not delivered.key:
+            return [*said, delivered.said]
+        said.append(f"{EARLIER}{delivered.said}")
+        if store.outbox in file.parents:
+            file.unlink(missing_ok=True)
     for file in files(store.outbox / "objects"):
         key = file.relative_to(store.outbox / "objects").as_posix()
         with contextlib.suppress(FileExistsError):

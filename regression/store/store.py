@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from common import output
+from common.identity import identity
+from common.stored import mapping
 from regression.store import keys, places
 from regression.store.objects import Folder, Object, Objects, StoreAway
 from regression.text import escaped
@@ -76,7 +78,7 @@ class Store:
         missing = [found for found in chosen if known.get(found.key) != found.tag or not self._local(found).exists()]
         with ThreadPoolExecutor(AT_ONCE) as pool:
             for found, data in zip(missing, pool.map(self._read_or_none, missing), strict=True):
-                if data is not None:
+                if data is not None and (found.key in known or not self._is_anothers(found, data)):
                     output.write(self._local(found), data)
                     known[found.key] = found.tag
         there = {found.key for found in listed}
@@ -89,6 +91,16 @@ class Store:
         with contextlib.suppress(FileNotFoundError):  # removed since it was listed
             return self.objects.read(found.key)
         return None
+
+    def _is_anothers(self, found: Object, data: bytes) -> bool:
+        """Whether in the object's place lies another run, such as one whose session was killed and never delivered it.
+
+        That run is nowhere else, and is delivered under a key of its own.
+        """
+        with contextlib.suppress(OSError, ValueError, RecursionError):
+            mine, theirs = json.loads(self._local(found).read_bytes()), json.loads(data)
+            return keys.is_run(found.key) and identity(mapping(mine)) != identity(mapping(theirs))
+        return False
 
     def _local(self, found: Object) -> Path:
         return self.folder / found.key

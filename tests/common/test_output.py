@@ -77,6 +77,16 @@ def test_a_reader_who_leaves_ends_the_command_quietly() -> None:
         assert process.wait() == 0
 
 
+@pytest.mark.parametrize("lines", [1, 100_000])
+def test_an_output_that_finds_no_room_is_a_sentence_and_no_regression(lines: int) -> None:
+    """Whether Python notices while it prints or at the end; 1 would be a regression."""
+    prints = PRINTS.replace("100_000", str(lines)).replace("exit(3)", "exit(1)")
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run([sys.executable, "-c", prints], stdout=full, stderr=subprocess.PIPE, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr == b"the output cannot be written: No space left on device; free some space and repeat\n"
+
+
 def test_every_command_lets_its_reader_leave() -> None:
     root = Path(__file__).parents[2]
     commands = [

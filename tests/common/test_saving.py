@@ -114,7 +114,10 @@ def test_two_sessions_at_once_get_a_number_each(start: Callable[..., subprocess.
     assert [path.name for path in sorted(tmp_path.glob("store/*/*.json"))] == ["0001_night.json", "0002_night.json"]
 
 
-@pytest.mark.parametrize("arguments", [("--collect-only",), ("-k", "nothing"), ("--benchmark-skip",), ("no_such.py",)])
+@pytest.mark.parametrize(
+    "arguments",
+    [("--collect-only",), ("-k", "nothing"), ("--benchmark-skip",), ("--benchmark-disable",), ("no_such.py",)],
+)
 def test_where_nothing_runs_an_older_file_stays(
     start: Callable[..., subprocess.Popen[str]], tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
@@ -133,6 +136,15 @@ def test_a_process_that_dies_leaves_what_it_had_measured(
     for path in (stored, tmp_path / "run.json"):
         assert names(path) == ["test_first"]
         assert json.loads(path.read_text())["suite"]["interrupted"] == "its process ended while measuring"
+
+
+def test_a_process_that_dies_leaves_its_run_although_its_json_finds_no_room(
+    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    second = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    start("--benchmark-json=/dev/full", "--benchmark-save=night", second=second).communicate()
+    (stored,) = tmp_path.glob("store/*/0001_night.json")
+    assert names(stored) == ["test_first"]
 
 
 def limited() -> None:

@@ -72,6 +72,14 @@ def test_the_odd_run_is_named(project: Recorder, call: Call) -> None:
     assert all(any(line.startswith(id_) for line in told.splitlines()) for id_ in IDS)
 
 
+def test_a_copy_is_told_from_its_run(project: Recorder, call: Call) -> None:
+    first, _ = project.baselines(2)
+    project.store(first.path.read_text(), "host-a/0009_baseline.json")
+    _, told, _ = call("list")
+    assert "2 runs of 9 benchmarks" in told and state(told, "0001") == "baseline"
+    assert state(told, "0009") == "baseline; a copy, which counts once"
+
+
 def test_a_store_without_a_baseline_says_so(project: Recorder, call: Call) -> None:
     project.store(project.document(), "0001_nightly.json")
     status, told, _ = call("list")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from common.schema import CANDIDATE
 from regression.baseline import measuring
 from regression.runs.find import collect
 from regression.runs.read import read
@@ -121,6 +122,33 @@ def test_ctrl_c_keeps_what_was_measured_and_says_how_to_go_on(tmp_path: Path, pr
     assert f"`python -m regression baseline record --from {first} ...`" in done.stderr
     assert "Traceback" not in done.stderr.partition("regression: ")[2]
     assert not list(Path("baselines").rglob("marks")) and len(collect([project.folder]).baselines) == 2
+
+
+def test_a_disk_that_is_full_once_a_run_is_measured_leaves_that_run_where_it_is(
+    tmp_path: Path, project: Recorder
+) -> None:
+    """The process that measured fills it for the one that keeps: neither the store nor the outbox has room."""
+    project.baselines(2)
+    full = (
+        "\n\ndef pytest_unconfigure():\n    import os, resource\n"
+        "    resource.prlimit(os.getppid(), resource.RLIMIT_FSIZE, (100, 100))\n"
+    )
+    (tmp_path / "conftest.py").write_text(CONFTEST + full)
+    (tmp_path / "pytest.ini").write_text(f"[pytest]\naddopts = -p common.harness\npythonpath = {ROOT}\n")
+    (tmp_path / "test_quick.py").write_text(BENCHMARKS)
+    (tmp_path / "tmp").mkdir()
+    command = [
+        *(sys.executable, "-m", "regression", "baseline", "record", "--runs", "2", "--tests", "test_quick.py"),
+        *("--store", "baselines", "--", "-p", "no:cacheprovider", "--benchmark-max-time=0.001"),
+    ]
+    places = {"HOME": str(tmp_path), "TMPDIR": str(tmp_path / "tmp"), "PATH": "/usr/bin:/bin"}
+    environment = {"PYTHONPATH": str(ROOT), "STORE": "baselines", **places}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "Traceback" not in done.stderr, done.stderr
+    (kept,) = (tmp_path / "tmp").rglob(f"*_{CANDIDATE}.json")
+    assert f"cannot be written: File too large; the run stays in {kept}. The old baseline is as it was." in done.stderr
+    assert sorted(json.loads(kept.read_text())["suite"]["selected"]) == ["quick-b1", "quick-b8"]
+    assert len(collect([project.folder]).baselines) == 2
 
 
 @pytest.mark.parametrize("sent", [[signal.SIGHUP], [signal.SIGINT, signal.SIGTERM]])

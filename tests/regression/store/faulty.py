@@ -36,8 +36,8 @@ def proxy(server: str) -> Iterator[tuple[Proxy, str]]:
 
         def do_GET(self) -> None:
             before.seen.append((self.command, self.path))
-            fault = before.fault(self.command, self.path)
             data = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            fault = before.fault(self.command, self.path)
             if fault == CUT:
                 self.close_connection = True
                 return
