@@ -112,15 +112,6 @@ def read(paths: Sequence[Path]) -> Recording:
     return first
 
 
-def is_of_processes(path: Path) -> bool:
-    """Whether a file holds batches of processes, and no rehearsal; one that cannot be read is none."""
-    try:
-        _read(path)
-    except UnusableRecord:
-        return False
-    return True
-
-
 def _read(path: Path) -> Recording:
     try:
         if path.stat().st_size > LARGEST_FILE_BYTES:

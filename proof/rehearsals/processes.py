@@ -156,9 +156,11 @@ class Batches:
 
         def take(name: str, benchmark: str, calls: int) -> Sequence[float]:
             try:
-                return self._ask(name, "turn", f"taking a turn of {benchmark}", benchmark=benchmark, calls=calls)
+                doing = f"taking a turn of {benchmark}"
+                times_s: list[float] = self._ask(name, "turn", doing, benchmark=benchmark, calls=calls)
             except NotAnswered as error:
                 raise SideEnded(name, f" cannot run {benchmark}: {error}") from None
+            return times_s
 
         while True:
             self._check()
@@ -194,7 +196,7 @@ class Batches:
         return answer
 
     def _each(self, name: str, benchmarks: Sequence[str], do: Callable[[str, str], None]) -> None:
-        """Do something with each benchmark of a process that is still there; where it fails, the process is left out."""
+        """Do something with each benchmark of a process; where that fails, the process is left out."""
         for benchmark in benchmarks:
             if name not in self._sides:
                 return
