@@ -76,10 +76,10 @@ class Arena:
             for name, process in batch.processes.items()
         }
 
-    def plan(self, budget_s: float) -> Plan | None:
+    def plan(self, budget_s: float, most_pairs: int = MOST_PAIRS) -> Plan | None:
         """As many pairs as a rehearsal of these benchmarks finds room for; None where they decide nothing."""
         apart_s = self._start_s() + sum(map(self._both_s, ("build", "count", "profile")))
-        for pairs in range(MOST_PAIRS, LEAST_PAIRS - 1, -1):
+        for pairs in range(min(MOST_PAIRS, most_pairs), LEAST_PAIRS - 1, -1):
             seconds = min(budget_s / pairs - apart_s, MOST_TURNS_S * len(self.benchmarks))
             if seconds >= LEAST_TURNS_S * len(self.benchmarks):
                 return Plan(pairs, max(LEAST_ROUNDS, int(seconds / self._both_s("turn"))))

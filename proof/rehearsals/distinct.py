@@ -19,6 +19,7 @@ import math
 import random
 import statistics
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -40,6 +41,9 @@ STEP: Mapping[str, float] = {LATENCY: 0.005, SAME_KERNELS: 0.0005}
 MOST_STEPS = 400
 CONFIDENCE = 0.95
 QUIET = (Verdict.SAME, Verdict.UNSURE)
+
+Drawn = tuple[Plan, list[Looks]]
+"""What a budget holds, and the rehearsals that were drawn of it."""
 
 
 class NothingToJudge(UsageError):
@@ -126,38 +130,42 @@ def report(recording: Recording, options: argparse.Namespace) -> Iterable[str]:
     yield from _injected(arena, options.times, draw)
 
 
-def _rehearsals(arena: Arena, budget_s: float, times: int, draw: random.Random) -> list[tuple[Plan, Looks]]:
-    """Drawn rehearsals with what each had; none where the budget decides nothing."""
-    plan = arena.plan(budget_s)
+def _rehearsals(arena: Arena, budget_s: float, times: int, draw: random.Random) -> Drawn | None:
+    """Drawn rehearsals with what each had; None where the budget decides nothing."""
+    plan = arena.plan(budget_s, len(unchanged_pairs(arena.batches, draw)))
     if plan is None:
-        return []
+        return None
     recorded = min(turns.rounds for batch in arena.batches for turns in batch.turns.values())
-    found = []
-    for _ in range(times):
-        pairs = unchanged_pairs(arena.batches, draw)[: plan.pairs]
-        found.append((Plan(len(pairs), min(plan.rounds, recorded)), arena.looks(pairs, plan.rounds)))
-    return found
+    had = Plan(plan.pairs, min(plan.rounds, recorded))
+    return had, [arena.looks(unchanged_pairs(arena.batches, draw)[: had.pairs], had.rounds) for _ in range(times)]
 
 
-def _unchanged(seen: Mapping[float, Sequence[tuple[Plan, Looks]]]) -> Iterable[str]:
+def _unchanged(seen: Mapping[float, Drawn | None]) -> Iterable[str]:
     yield ""
     yield "| budget | pairs | rounds | rehearsals | not SAME or UNSURE | latency: interval holds 0 | kernel time: |"
     yield "| --- | --- | --- | --- | --- | --- | --- |"
-    for minutes, rehearsals in seen.items():
-        if not rehearsals:
+    others: list[str] = []
+    for minutes, drawn in seen.items():
+        if drawn is None:
             yield f"| {minutes:g} min | decides nothing | | | | | |"
             continue
-        rows = [judged(looks) for _, looks in rehearsals]
-        plans = [plan for plan, _ in rehearsals]
-        wrong = sum(map(is_wrong, rows))
-        cells = [
-            _span(plan.pairs for plan in plans),
-            _span(plan.rounds for plan in plans),
-            str(len(rows)),
-            str(wrong),
-            *(_holding(rows, keys) for keys in ({LATENCY}, {SAME_KERNELS})),
-        ]
-        yield f"| {minutes:g} min | {' | '.join(cells)} |"
+        plan, looks = drawn
+        rows = [judged(one) for one in looks]
+        cells = [plan.pairs, plan.rounds, len(rows), sum(map(is_wrong, rows))]
+        held = [_holding(rows, keys) for keys in ({LATENCY}, {SAME_KERNELS})]
+        yield f"| {minutes:g} min | {' | '.join(map(str, [*cells, *held]))} |"
+        others += [f"- {minutes:g} min: {text}" for text in _wrong(rows)]
+    yield from ["", *others] if others else []
+
+
+def _wrong(rows: Iterable[Iterable[Row]]) -> list[str]:
+    """What was said though nothing differs, and how often."""
+    said = Counter(
+        (row.judgement.benchmark, row.judgement.metric, row.judgement.verdict)
+        for row in itertools.chain.from_iterable(rows)
+        if row.judgement.verdict not in QUIET
+    )
+    return [f"{name}, {key.replace('_', ' ')}: {number} x {verdict}" for (name, key, verdict), number in said.items()]
 
 
 def _span(numbers: Iterable[int]) -> str:
@@ -175,9 +183,7 @@ def _holding(rows: Iterable[Iterable[Row]], keys: set[str]) -> str:
     return f"{sum(said)} of {len(said)}" if said else "-"
 
 
-def _detected(
-    seen: Mapping[float, Sequence[tuple[Plan, Looks]]], names: Sequence[str], *, is_cuda: bool
-) -> Iterable[str]:
+def _detected(seen: Mapping[float, Drawn | None], names: Sequence[str], *, is_cuda: bool) -> Iterable[str]:
     yield ""
     yield f"Found in {FOUND:.0%} of the rehearsals, by a factor on the new side:"
     yield ""
@@ -185,7 +191,7 @@ def _detected(
     yield "| --- " * (2 + len(seen)) + "|"
     for name in names:
         for key in (LATENCY, SAME_KERNELS) if is_cuda else (LATENCY,):
-            found = [found_at([looks for _, looks in some], key, name) if some else None for some in seen.values()]
+            found = [found_at(drawn[1], key, name) if drawn else None for drawn in seen.values()]
             cells = ["-" if one is None else f"{one * 100:g} %" for one in found]
             yield f"| {name} | {key.replace('_', ' ')} | {' | '.join(cells)} |"
 
@@ -199,6 +205,7 @@ def _independent(arena: Arena, draw: random.Random) -> Iterable[str]:
         f"and UNSURE. So many bound the share of wrong rehearsals to {bound(wrong, len(rows)):.1%} "
         f"({CONFIDENCE:.0%} confidence)."
     )
+    yield from map("- {}".format, _wrong(rows))
 
 
 def _injected(arena: Arena, times: int, draw: random.Random) -> Iterable[str]:

@@ -34,8 +34,8 @@ from rehearsal.record import Turns
 from rehearsal.side import NotAnswered, Place, Side, SideEnded, UnusableSide, end_all
 
 SLOWED_WORKER = "proof.rehearsals.slowed_worker"
-# Kinds that slow down what a rehearsal measures.
-KINDS = ("host", "kernel", "operator", *COUNTED)
+# Kinds that slow down what a rehearsal measures, and that are compared with a process in which nothing is injected.
+KINDS = ("host", "kernel", *COUNTED)
 LEAST_PROCESSES = 2
 
 
@@ -85,6 +85,7 @@ class Batches:
                 recording = Recording(self._described(first), datetime.now(UTC).isoformat(timespec="seconds"))
             with locked(first.description["device"]["uuid"]):
                 self._measure(number, list(first.description["benchmarks"]))
+            self._side_by_side(lambda side: side.end(), list(self._sides.values()))
         finally:
             sides, self._sides = list(self._sides.values()), {}
             end_all(sides, at_once=True)
@@ -115,6 +116,8 @@ class Batches:
         self._side_by_side(start, self._places)
         self._sides = {place.name: self._sides[place.name] for place in self._places if place.name in self._sides}
         self._check()
+        if any(place.worker == SLOWED_WORKER for place in self._places) and not self._slowed():
+            raise NoProcess(f"no process can be slowed: {' '.join(dict.fromkeys(self._left_out))}")
 
     def _measure(self, number: int, benchmarks: Sequence[str]) -> None:
         engines = [name for name in benchmarks if _is_engine(self._benchmarks()[name]["variant"])]
@@ -128,6 +131,11 @@ class Batches:
         for name in turns.order(names, self._draw):
             self._shown(f"batch {number}: building {len(others)} benchmarks in {name}")
             self._each(name, others, self._build)
+        for name in self._slowed():
+            self._shown(f"batch {number}: slowing {name}")
+            self._each(name, benchmarks, self._slow)
+        for name in list(self._sides):
+            self._each(name, benchmarks, self._time)
         self._check()
         self._shown(f"batch {number}: {len(self._sides)} processes take turns at {len(benchmarks)} benchmarks")
         self._take_turns({name: turns.calls(max(self._latencies_s[name])) for name in benchmarks})
@@ -140,9 +148,8 @@ class Batches:
                 self._shown(f"batch {number}: kernel time of {benchmark}")
                 for name in turns.order(self._sides, self._draw):
                     self._each(name, [benchmark], self._kept("profile", "profiling"))
-        for name in list(self._sides):
-            if self._sides[name].place.worker == SLOWED_WORKER:
-                self._each(name, [""], self._slowed)
+        for name in self._slowed():
+            self._each(name, [""], self._say_slowed)
         self._check()
         self._batch.seconds = self._medians()
 
@@ -172,9 +179,13 @@ class Batches:
                 self._leave_out(error.side, str(error))
 
     def _build(self, name: str, benchmark: str) -> None:
-        answer = self._ask(name, "build", f"building {benchmark}", benchmark=benchmark)
-        self._latencies_s[benchmark].append(answer["latency_s"])
-        self._keep(name, benchmark, answer)
+        self._keep(name, benchmark, self._ask(name, "build", f"building {benchmark}", benchmark=benchmark))
+
+    def _time(self, name: str, benchmark: str) -> None:
+        """Find what a call takes; beside other builds that could not be known."""
+        doing = f"taking a turn of {benchmark}"
+        times_s = self._ask(name, "turn", doing, benchmark=benchmark, calls=turns.LEAST_CALLS)
+        self._latencies_s[benchmark].append(min(times_s))
 
     def _kept(self, request: str, doing: str) -> Callable[[str, str], None]:
         def ask(name: str, benchmark: str) -> None:
@@ -182,7 +193,13 @@ class Batches:
 
         return ask
 
-    def _slowed(self, name: str, _: str) -> None:
+    def _slowed(self) -> list[str]:
+        return [name for name, side in self._sides.items() if side.place.worker == SLOWED_WORKER]
+
+    def _slow(self, name: str, benchmark: str) -> None:
+        self._ask(name, "slow", f"calibrating what slows {benchmark}", benchmark=benchmark)
+
+    def _say_slowed(self, name: str, _: str) -> None:
         self._batch.processes[name].slowed = self._ask(name, "slowed", "saying what slows it")
 
     def _keep(self, name: str, benchmark: str, answer: Any) -> None:
@@ -209,7 +226,12 @@ class Batches:
 
     def _side_by_side(self, do: Callable[[Any], None], what: Collection[Any]) -> None:
         with ThreadPoolExecutor(max(1, len(what))) as threads:
-            list(threads.map(do, what))
+            try:
+                list(threads.map(do, what))
+            except BaseException:
+                # Threads wait for answers, which would come before Ctrl-C has an effect.
+                end_all(list(self._sides.values()), at_once=True)
+                raise
 
     def _leave_out(self, name: str, why: str) -> None:
         """End a process and forget what it measured."""
@@ -299,7 +321,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(f"a batch needs {LEAST_PROCESSES} processes that are not slowed, and there is one batch at least")
     for one in options.slow:
         if one.kind not in KINDS:
-            parser.error(f"--slow {one}: a rehearsal does not measure it; kinds are {', '.join(KINDS)}")
+            parser.error(f"--slow {one}: this kind is not for rehearsals; kinds are {', '.join(KINDS)}")
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return _record(options)
