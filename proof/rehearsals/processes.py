@@ -27,6 +27,7 @@ from common import option_types, output
 from common.errors import UsageError
 from proof.inject.slowdown import COUNTED, Asked, parse
 from proof.rehearsals.batches import Batch, Process, Recording
+from regression.text import count
 from rehearsal import turns
 from rehearsal.arguments import ROOT, duration
 from rehearsal.device_lock import locked
@@ -126,10 +127,12 @@ class Batches:
         names = list(self._sides)
         self._batch.processes = {name: Process() for name in names}
         if engines:
-            self._shown(f"batch {number}: building {len(engines)} engines in {len(names)} processes side by side")
+            self._shown(
+                f"batch {number}: building {count(len(engines), 'engine')} in {len(names)} processes side by side"
+            )
             self._side_by_side(lambda name: self._each(name, engines, self._build), names)
-        for name in turns.order(names, self._draw):
-            self._shown(f"batch {number}: building {len(others)} benchmarks in {name}")
+        for name in turns.order(names, self._draw) if others else ():
+            self._shown(f"batch {number}: building {count(len(others), 'benchmark')} in {name}")
             self._each(name, others, self._build)
         for name in self._slowed():
             self._shown(f"batch {number}: slowing {name}")
@@ -137,7 +140,7 @@ class Batches:
         for name in list(self._sides):
             self._each(name, benchmarks, self._time)
         self._check()
-        self._shown(f"batch {number}: {len(self._sides)} processes take turns at {len(benchmarks)} benchmarks")
+        self._shown(f"batch {number}: {len(self._sides)} processes take turns at {count(len(benchmarks), 'benchmark')}")
         self._take_turns({name: turns.calls(max(self._latencies_s[name])) for name in benchmarks})
         self._shown(f"batch {number}: counts")
         self._side_by_side(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -87,7 +88,8 @@ def test_real_processes_take_turns_and_one_is_really_slowed(tmp_path):
         ("--refuse=profile", "process-2 cannot measure"),
     ],
 )
-def test_a_process_that_breaks_is_left_out_and_the_batch_goes_on(quick, tmp_path, breaks, sentence):
+def test_a_process_that_breaks_is_left_out_and_the_batch_goes_on(quick, tmp_path, monkeypatch, breaks, sentence):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # of the device's lock
     file = tmp_path / "found.json"
     uuid = f"--cuda={tmp_path.name}"
     batches = Batches(quick(uuid, f"{uuid} {breaks}", uuid), 0.2, 2.0, lambda text: None)
