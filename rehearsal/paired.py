@@ -49,7 +49,7 @@ def continuous(record: Record, runs: Mapping[str, Sequence[Run]]) -> Iterable[tu
             and name in new.benchmarks
         ]
         if pairs:
-            yield from _kernel_times(name, pairs)
+            yield from kernel_differences(name, pairs)
 
 
 def latency_differences(found: Iterable[Turns]) -> Differences | None:
@@ -87,10 +87,13 @@ def latency_prior(record: Record, benchmark: str, runs: Mapping[str, Sequence[Ru
     return math.hypot(GPU_BOUND, waits * (HOST_BOUND_TENSORRT if variant.startswith("tensorrt") else HOST_BOUND))
 
 
-def _kernel_times(
+def kernel_differences(
     name: str, pairs: Sequence[tuple[Benchmark, Benchmark]]
 ) -> Iterable[tuple[str, str, Differences, float]]:
-    """The kernel time as a whole, and of the operators that launched kernels that the old side launched as well."""
+    """Metric, benchmark, its pairs and the prior, of the kernel time as a whole and of the same kernels.
+
+    The same kernels are the operators that launched kernels which the old side launched as well.
+    """
     old = statistics.fmean(benchmark.values[KERNEL_TIME] for benchmark, _ in pairs)
     rate = statistics.fmean(benchmark.values.get("launches", 0.0) for benchmark, _ in pairs) / old
     varies = len({benchmark.kernels for pair in pairs for benchmark in pair}) > 1

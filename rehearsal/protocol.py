@@ -16,14 +16,14 @@ NEEDED = ("torch", "timm", "torchvision", "numpy", "PIL", "pynvml")
 """Modules without which a side's checkout cannot be imported."""
 
 BEGIN = """
-import faulthandler, os, sys
+import faulthandler, importlib, os, sys
 begin = channel.receive()
 os.setsid()  # Ctrl-C is for the process that drives, which then ends its sides
 os.dup2(os.open(begin["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
 faulthandler.enable(file=2)
 sys.path[:] = [begin["checkout"], *(path for path in sys.path if path)]
 try:
-    from rehearsal import worker
+    worker = importlib.import_module(begin["worker"])
 except ImportError as error:
     channel.send({"error": f"{type(error).__name__}: {error}", "pid": os.getpid()})
 else:

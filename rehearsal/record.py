@@ -24,7 +24,7 @@ class UnusableRecord(UsageError):
 
 @dataclass
 class Turns:
-    """The turns of one benchmark in one pair, by side and round, in seconds.
+    """The turns of one benchmark in one pair, by side and round, in seconds; of more processes by their names.
 
     Attributes:
         calls: timed calls of a turn.
@@ -37,7 +37,7 @@ class Turns:
     median_s: dict[str, list[float]] = field(default_factory=lambda: {side: [] for side in SIDES})
 
     def add(self, found: Mapping[str, Sequence[float]]) -> None:
-        """Add a round: the seconds of each call of both sides' turns."""
+        """Add a round: the seconds of each call of every side's turn."""
         for side, times_s in found.items():
             ordered = sorted(times_s)
             middle = (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
@@ -46,7 +46,7 @@ class Turns:
 
     @property
     def rounds(self) -> int:
-        return len(self.min_s[OLD])
+        return len(next(iter(self.min_s.values())))
 
 
 @dataclass

@@ -13,7 +13,7 @@ from regression.judge.verdict import Judgement, Reason, Verdict
 from regression.metrics import METRICS, Kind
 from regression.runs.run import Confirmation, Run
 from regression.text import count
-from rehearsal.paired import KERNEL_TIME, LATENCY, SAME_KERNELS, continuous
+from rehearsal.paired import KERNEL_TIME, LATENCY, SAME_KERNELS, Differences, continuous
 from rehearsal.protocol import NEW, OLD
 from rehearsal.record import Record
 from rehearsal.sequential import LEAST_PAIRS, Interval, interval
@@ -49,25 +49,35 @@ def continuous_rows(record: Record, runs: Mapping[str, Sequence[Run]], tests: in
 
 def _by_intervals(record: Record, runs: Mapping[str, Sequence[Run]], tests: int) -> Iterable[Row]:
     for key, benchmark, found, process in continuous(record, runs):
-        said = interval(found.values, found.within, process, tests)
-        verdict, reason = (Verdict.UNSURE, Reason.UNCONFIRMED) if said is None else verdict_of(key, said)
-        yield Row(
-            Judgement(
-                benchmark=benchmark,
-                metric=key,
-                baseline_runs=len(found.values),
-                baseline=found.old,
-                now=found.new,
-                ratio=found.new / found.old,
-                detectable_ratio=None if said is None else math.exp(said.detectable),
-                verdict=verdict,
-                reason=reason,
-                detail=f"{count(len(found.values), 'pair')}; a verdict needs {LEAST_PAIRS}" if said is None else "",
-            ),
-            low_ratio=None if said is None else math.exp(said.low),
-            high_ratio=None if said is None else math.exp(said.high),
-            pairs=len(found.values),
-        )
+        yield continuous_row(key, benchmark, found, process, tests)
+
+
+def continuous_row(key: str, benchmark: str, found: Differences, process: float, tests: int) -> Row:
+    """What the pairs of one metric and benchmark say, each for itself.
+
+    Args:
+        process: prior standard deviation of the logarithm between two processes of one environment.
+        tests: of the whole rehearsal.
+    """
+    said = interval(found.values, found.within, process, tests)
+    verdict, reason = (Verdict.UNSURE, Reason.UNCONFIRMED) if said is None else verdict_of(key, said)
+    return Row(
+        Judgement(
+            benchmark=benchmark,
+            metric=key,
+            baseline_runs=len(found.values),
+            baseline=found.old,
+            now=found.new,
+            ratio=found.new / found.old,
+            detectable_ratio=None if said is None else math.exp(said.detectable),
+            verdict=verdict,
+            reason=reason,
+            detail=f"{count(len(found.values), 'pair')}; a verdict needs {LEAST_PAIRS}" if said is None else "",
+        ),
+        low_ratio=None if said is None else math.exp(said.low),
+        high_ratio=None if said is None else math.exp(said.high),
+        pairs=len(found.values),
+    )
 
 
 def verdict_of(key: str, said: Interval) -> tuple[Verdict, Reason]:

@@ -60,12 +60,14 @@ class Place:
         python: its interpreter.
         checkout: the folder of the project whose code it runs.
         arguments: options of the suite.
+        worker: the module of the checkout that answers.
     """
 
     name: str
     python: Path
     checkout: Path
     arguments: tuple[str, ...] = ()
+    worker: str = "rehearsal.worker"
 
     def check(self) -> None:
         """Refuse an interpreter or a checkout that cannot be a side, before anything of it runs for long.
@@ -141,7 +143,8 @@ class Side:
         spec = execnet.XSpec("popen")
         spec.python = shlex.quote(os.path.abspath(self.place.python))  # noqa: PTH100  a venv's link must not be resolved
         self._channel = self._group.makegateway(spec).remote_exec(BEGIN)
-        self._channel.send({"log": str(self._log), "checkout": str(self.place.checkout.resolve())})
+        checkout = str(self.place.checkout.resolve())
+        self._channel.send({"log": str(self._log), "checkout": checkout, "worker": self.place.worker})
         hello = self._receive("starting", START_S)
         self._pid = hello["pid"]
         if "error" in hello:

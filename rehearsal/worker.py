@@ -47,15 +47,19 @@ class Channel(Protocol):
     def send(self, item: object) -> None: ...
 
 
-def serve(channel: Channel) -> None:
-    """Answer requests until the channel closes; an error is an answer, too."""
+def serve(channel: Channel, kind: type[Side] | None = None) -> None:
+    """Answer requests until the channel closes; an error is an answer, too.
+
+    Args:
+        kind: what answers, where it is not a plain `Side`.
+    """
     side: Side | None = None
     for request in channel:
         arguments = dict(request)
         name = arguments.pop("do")
         try:
             if name == "begin":
-                side = Side(arguments["arguments"])
+                side = (kind or Side)(arguments["arguments"])
                 answer = side.describe()
             else:
                 with torch.inference_mode(), torch.no_grad():

@@ -1,7 +1,7 @@
 """The worker of a checkout made for tests: speaks the protocol, sleeps instead of inferring, and breaks where told to.
 
 Its options, one each: `--sleep=SECONDS` a call, `--die=REQUEST`, `--hang=REQUEST`, `--refuse=REQUEST`, `--cuda=UUID`,
-`--only=BENCHMARK`, `--pids=FILE`.
+`--only=BENCHMARK`, `--pids=FILE`. `--after=N` lets it break only after so many requests to its first benchmark.
 """
 
 import os
@@ -15,7 +15,7 @@ NAMES = ("quick-eager-fp32-b1", "quick-torchscript-fp32-b1")
 
 
 def serve(channel):
-    options = {}
+    options, asked = {}, 0
     for request in channel:
         do = request["do"]
         if do == "begin":
@@ -23,7 +23,8 @@ def serve(channel):
             if "pids" in options:
                 with Path(options["pids"]).open("a") as file:
                     file.write(f"{os.getpid()}\n")
-        ours = request.get("benchmark", NAMES[0]) == NAMES[0]
+        ours = request.get("benchmark", NAMES[0]) == NAMES[0] and asked >= int(options.get("after", 0))
+        asked += request.get("benchmark") == NAMES[0]
         if options.get("die") == do and ours:
             os.kill(os.getpid(), signal.SIGKILL)
         if options.get("hang") == do and ours:

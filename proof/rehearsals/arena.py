@@ -1,0 +1,201 @@
+"""Rehearsals of distinct pairs of processes: drawn from batches, judged after every pair as they are while they run."""
+
+from __future__ import annotations
+
+import math
+import random
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from common.schema import SCHEMA
+from proof.rehearsals.batches import Batch, Process, Recording
+from regression.judge.by_operator import same_where_kernels_are
+from regression.metrics import METRICS
+from regression.runs.read import parse
+from regression.runs.run import Run
+from rehearsal.judge import test_count
+from rehearsal.paired import (
+    KERNEL_TIME,
+    LATENCY,
+    SAME_KERNELS,
+    Differences,
+    kernel_differences,
+    latency_differences,
+    latency_prior,
+)
+from rehearsal.protocol import NEW, OLD
+from rehearsal.record import Record, Turns
+from rehearsal.rows import Row, continuous_row, is_settled
+from rehearsal.sequential import LEAST_PAIRS, MOST_PAIRS, interval
+from rehearsal.session import LEAST_TURNS_S, MOST_TURNS_S
+from rehearsal.turns import LEAST_ROUNDS
+
+ProcessPair = tuple[int, str, str]
+"""The number of a batch, and the names of its processes that are the old and the new side."""
+Found = tuple[str, str, Differences, float]
+"""Metric, benchmark, what the pairs say, and the prior between processes."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a budget holds: so many pairs, each of so many rounds."""
+
+    pairs: int
+    rounds: int
+
+
+@dataclass(frozen=True)
+class Looks:
+    """What a drawn rehearsal sees after LEAST_PAIRS pairs, and after each further one; the same for its kernels."""
+
+    latency: Sequence[Sequence[Found]]
+    kernels: Sequence[Sequence[Found]]
+    tests: int
+
+
+class Arena:
+    """All recorded processes, of which rehearsals are made.
+
+    Args:
+        benchmarks: those that are rehearsed.
+    """
+
+    def __init__(self, recording: Recording, benchmarks: Sequence[str]) -> None:
+        self.batches, self.benchmarks = recording.batches, benchmarks
+        parts = recording.side["benchmarks"]
+        side = {**recording.side, "benchmarks": {name: parts[name] for name in benchmarks}}
+        self.record = Record(sides={OLD: side, NEW: side}, budget_s=0.0)
+        self.tests = test_count(self.record)
+        machine = {"software": side["packages"], "python_version": side["python"]}
+        self._runs = {
+            (number, name): _run(recording, machine, process)
+            for number, batch in enumerate(self.batches)
+            for name, process in batch.processes.items()
+        }
+
+    def plan(self, budget_s: float, most_pairs: int = MOST_PAIRS) -> Plan | None:
+        """As many pairs as a rehearsal of these benchmarks finds room for; None where they decide nothing."""
+        apart_s = self._start_s() + sum(map(self._both_s, ("build", "count", "profile")))
+        for pairs in range(min(MOST_PAIRS, most_pairs), LEAST_PAIRS - 1, -1):
+            seconds = min(budget_s / pairs - apart_s, MOST_TURNS_S * len(self.benchmarks))
+            if seconds >= LEAST_TURNS_S * len(self.benchmarks):
+                return Plan(pairs, max(LEAST_ROUNDS, int(seconds / self._both_s("turn"))))
+        return None
+
+    def _start_s(self) -> float:
+        return 2 * statistics.median(float(batch.seconds["start"]) for batch in self.batches)
+
+    def _both_s(self, request: str) -> float:
+        """What the two sides need for a request to all benchmarks, one after the other."""
+        each = [batch.seconds.get(request, {}) for batch in self.batches]
+        return 2 * statistics.median(sum(float(one.get(name, 0)) for name in self.benchmarks) for one in each)
+
+    def looks(self, pairs: Sequence[ProcessPair], rounds: int | None = None) -> Looks:
+        """What these pairs show, one after the other, in so many rounds; by default in all."""
+        numbers = range(LEAST_PAIRS, len(pairs) + 1)
+        return Looks(
+            [list(self._latencies(pairs[:number], rounds)) for number in numbers],
+            [list(self._kernels(pairs[:number])) for number in numbers] if self.record.is_cuda else [],
+            self.tests,
+        )
+
+    def _latencies(self, pairs: Sequence[ProcessPair], rounds: int | None) -> Iterable[Found]:
+        runs = {OLD: [self._runs[number, old] for number, old, _ in pairs]}
+        for name in self.benchmarks:
+            found = latency_differences(
+                _turns(self.batches[number].turns[name], old, new, rounds) for number, old, new in pairs
+            )
+            if found is not None:
+                yield LATENCY, name, found, latency_prior(self.record, name, runs, found.old)
+
+    def _kernels(self, pairs: Sequence[ProcessPair]) -> Iterable[Found]:
+        for name in self.benchmarks:
+            both = [
+                (self._runs[number, old].benchmarks[name], self._runs[number, new].benchmarks[name])
+                for number, old, new in pairs
+            ]
+            if all(KERNEL_TIME in one.values for pair in both for one in pair):
+                yield from kernel_differences(name, both)
+
+
+def judged(looks: Looks, slower: float = 0.0) -> list[Row]:
+    """The rows of a rehearsal whose new side is slower by a fraction in everything, as it ends for each benchmark."""
+    latency = _ended(looks.latency, slower, looks.tests, {LATENCY})
+    kernels = _ended(looks.kernels, slower, looks.tests, {KERNEL_TIME, SAME_KERNELS})
+    rows = [*latency, *kernels]
+    said = same_where_kernels_are([row.judgement for row in rows], METRICS)
+    return [replace(row, judgement=judgement) for row, judgement in zip(rows, said, strict=True)]
+
+
+def _ended(looks: Sequence[Sequence[Found]], slower: float, tests: int, keys: set[str]) -> list[Row]:
+    """Of every benchmark its rows at the first look that settles it, else at the last."""
+    rows: dict[str, list[Row]] = {}
+    done: set[str] = set()
+    for look in looks:
+        by_benchmark: dict[str, dict[str, Found]] = {}
+        for key, name, found, process in look:
+            if name not in done:
+                by_benchmark.setdefault(name, {})[key] = (key, name, _slower(found, slower), process)
+        for name, some in by_benchmark.items():
+            rows[name] = [continuous_row(*one, tests) for one in some.values()]
+            # Where operators are told apart, what the choice of kernels does to the whole is no reason to go on.
+            key, _, found, process = some.get(SAME_KERNELS) or some[next(iter(some))]
+            said = interval(found.values, found.within, process, tests)
+            if said is not None and is_settled(key, said):
+                done.add(name)
+    return [row for some in rows.values() for row in some]
+
+
+def _slower(found: Differences, slower: float) -> Differences:
+    """The pairs with a new side that takes longer by a fraction: every difference of logarithms grows alike."""
+    shift = math.log1p(slower)
+    return replace(found, values=tuple(value + shift for value in found.values), new=found.new * (1 + slower))
+
+
+def unchanged_pairs(batches: Sequence[Batch], draw: random.Random) -> list[ProcessPair]:
+    """Pairs of unchanged processes of one batch, no process twice, as many as there are, in any order."""
+    found = []
+    for number, batch in enumerate(batches):
+        names = draw.sample(batch.unchanged, len(batch.unchanged))
+        found += [(number, old, new) for old, new in zip(names[::2], names[1::2], strict=False)]
+    return draw.sample(found, len(found))
+
+
+def slowed_pairs(batches: Sequence[Batch], draw: random.Random) -> list[ProcessPair]:
+    """The same with a new side that is really slowed."""
+    found = []
+    for number, batch in enumerate(batches):
+        names = (draw.sample(some, len(some)) for some in (batch.unchanged, batch.slowed))
+        found += [(number, old, new) for old, new in zip(*names, strict=False)]
+    return draw.sample(found, len(found))
+
+
+def disjoint(pairs: Sequence[ProcessPair]) -> list[Sequence[ProcessPair]]:
+    """Rehearsals of LEAST_PAIRS of these pairs, which share none."""
+    whole = len(pairs) - len(pairs) % LEAST_PAIRS
+    return [pairs[start : start + LEAST_PAIRS] for start in range(0, whole, LEAST_PAIRS)]
+
+
+def _turns(turns: Turns, old: str, new: str, rounds: int | None) -> Turns:
+    sides = {OLD: old, NEW: new}
+    return Turns(
+        turns.calls,
+        {side: turns.min_s[name][:rounds] for side, name in sides.items()},
+        {side: turns.median_s[name][:rounds] for side, name in sides.items()},
+    )
+
+
+def _run(recording: Recording, machine: Mapping[str, Any], process: Process) -> Run:
+    benchmarks = [
+        {"param": name, "name": name, "stats": {}, "extra_info": fields} for name, fields in process.measured.items()
+    ]
+    document = {
+        "datetime": recording.datetime,
+        "machine_info": machine,
+        "suite": {"schema": SCHEMA, **process.lists},
+        "benchmarks": benchmarks,
+    }
+    return parse(document, Path(OLD))

@@ -1,0 +1,241 @@
+"""Judges rehearsals of distinct pairs of processes that `proof.rehearsals.processes` recorded.
+
+`python -m proof.rehearsals.distinct FILE.json [FILE.json ...] [--times N] [--benchmarks PATTERN]
+[--budget MINUTES [MINUTES ...]]`
+
+A rehearsal draws its pairs, no process twice, and of each pair as many rounds as its budget holds, the first ones. The
+two processes of a pair are of one batch, and the pairs of any. It is judged after every pair as a rehearsal is while it
+runs. The two sides of a real rehearsal take their turns right after each other. Here other processes work between the
+two of most pairs, so that they share less of what the machine does at that moment. That makes these rehearsals rather
+worse than real ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fnmatch
+import itertools
+import math
+import random
+import statistics
+import sys
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from scipy import stats
+
+from common import output
+from common.errors import UsageError
+from proof.rehearsals.arena import Arena, Found, Looks, Plan, disjoint, judged, slowed_pairs, unchanged_pairs
+from proof.rehearsals.batches import Recording, read
+from regression.judge.verdict import Verdict
+from rehearsal.paired import LATENCY, SAME_KERNELS
+from rehearsal.rows import Row
+from rehearsal.sequential import LEAST_PAIRS, MOST_PAIRS
+
+BUDGETS_MIN = (1.0, 2.0, 5.0, 10.0)
+FOUND = 0.95
+# Slowdowns are tried in such steps, up to so many of them.
+STEP: Mapping[str, float] = {LATENCY: 0.005, SAME_KERNELS: 0.0005}
+MOST_STEPS = 400
+CONFIDENCE = 0.95
+QUIET = (Verdict.SAME, Verdict.UNSURE)
+
+Drawn = tuple[Plan, list[Looks]]
+"""What a budget holds, and the rehearsals that were drawn of it."""
+
+
+class NothingToJudge(UsageError):
+    """The files hold too little for a rehearsal; the message says what to do."""
+
+
+def is_wrong(rows: Iterable[Row]) -> bool:
+    """Whether a rehearsal of one environment says anything but SAME and UNSURE."""
+    return any(row.judgement.verdict not in QUIET for row in rows)
+
+
+def bound(wrong: int, number: int) -> float:
+    """The largest share of wrong rehearsals that so many independent ones leave open (C. Clopper and E. Pearson)."""
+    return 1.0 if wrong == number else float(stats.beta.ppf(CONFIDENCE, wrong + 1, number - wrong))
+
+
+def found_at(looks: Sequence[Looks], key: str, benchmark: str) -> float | None:
+    """The smallest slowdown that is SLOWER in FOUND of the rehearsals; None where MOST_STEPS steps are not."""
+
+    def is_found(steps: int) -> bool:
+        verdicts = [
+            row.judgement.verdict
+            for one in looks
+            for row in judged(_alone(one, benchmark), steps * STEP[key])
+            if row.judgement.metric == key
+        ]
+        return sum(verdict is Verdict.SLOWER for verdict in verdicts) >= FOUND * len(looks)
+
+    if not is_found(MOST_STEPS):
+        return None
+    missed, seen = 0, MOST_STEPS
+    while seen - missed > 1:
+        tried = (missed + seen) // 2
+        missed, seen = (missed, tried) if is_found(tried) else (tried, seen)
+    return seen * STEP[key]
+
+
+def _alone(looks: Looks, benchmark: str) -> Looks:
+    def only(some: Sequence[Sequence[Found]]) -> list[list[Found]]:
+        return [[found for found in look if found[1] == benchmark] for look in some]
+
+    return Looks(only(looks.latency), only(looks.kernels), looks.tests)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print tables; exit status 2 where the files hold no rehearsal."""
+    parser = argparse.ArgumentParser(prog="python -m proof.rehearsals.distinct", description=__doc__.splitlines()[0])
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE.json")
+    parser.add_argument("--times", type=int, default=200, metavar="N", help="rehearsals drawn of each budget")
+    parser.add_argument("--benchmarks", default="*", metavar="PATTERN", help="those that are rehearsed (default: all)")
+    parser.add_argument("--budget", type=float, nargs="+", default=list(BUDGETS_MIN), metavar="MINUTES")
+    parser.add_argument("--seed", type=int, default=20260101)
+    options = parser.parse_args(argv)
+    try:
+        for line in report(read(options.files), options):
+            print(line, flush=True)
+    except UsageError as error:
+        print(f"distinct: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def report(recording: Recording, options: argparse.Namespace) -> Iterable[str]:
+    """The tables, as Markdown."""
+    names = [name for name in recording.side["benchmarks"] if fnmatch.fnmatchcase(name, options.benchmarks)]
+    draw = random.Random(options.seed)
+    if not names or len(unchanged_pairs(recording.batches, draw)) < LEAST_PAIRS:
+        raise NothingToJudge(
+            f"there are no {LEAST_PAIRS} pairs of unchanged processes with benchmarks {options.benchmarks!r}; record "
+            "more processes, or name other benchmarks"
+        )
+    arena = Arena(recording, names)
+    numbers = [len(batch.unchanged) for batch in recording.batches]
+    pairs = sum(math.comb(number, 2) for number in numbers)
+    yield (
+        f"{recording.side['device']['name']}: {sum(numbers)} unchanged processes in batches of {_span(numbers)}, "
+        f"{pairs} distinct pairs"
+    )
+    yield from map("- {}".format, recording.notes)
+    seen = {minutes: _rehearsals(arena, 60 * minutes, options.times, draw) for minutes in options.budget}
+    yield from _unchanged(seen)
+    yield from _detected(seen, names, is_cuda=arena.record.is_cuda)
+    yield from _independent(arena, draw)
+    yield from _injected(arena, options.times, draw)
+
+
+def _rehearsals(arena: Arena, budget_s: float, times: int, draw: random.Random) -> Drawn | None:
+    """Drawn rehearsals with what each had; None where the budget decides nothing."""
+    plan = arena.plan(budget_s, len(unchanged_pairs(arena.batches, draw)))
+    if plan is None:
+        return None
+    recorded = min(turns.rounds for batch in arena.batches for turns in batch.turns.values())
+    had = Plan(plan.pairs, min(plan.rounds, recorded))
+    return had, [arena.looks(unchanged_pairs(arena.batches, draw)[: had.pairs], had.rounds) for _ in range(times)]
+
+
+def _unchanged(seen: Mapping[float, Drawn | None]) -> Iterable[str]:
+    yield ""
+    yield "| budget | pairs | rounds | rehearsals | not SAME or UNSURE | latency: interval holds 0 | kernel time: |"
+    yield "| --- | --- | --- | --- | --- | --- | --- |"
+    others: list[str] = []
+    for minutes, drawn in seen.items():
+        if drawn is None:
+            yield f"| {minutes:g} min | decides nothing | | | | | |"
+            continue
+        plan, looks = drawn
+        rows = [judged(one) for one in looks]
+        cells = [plan.pairs, plan.rounds, len(rows), sum(map(is_wrong, rows))]
+        held = [_holding(rows, keys) for keys in ({LATENCY}, {SAME_KERNELS})]
+        yield f"| {minutes:g} min | {' | '.join(map(str, [*cells, *held]))} |"
+        others += [f"- {minutes:g} min: {text}" for text in _wrong(rows)]
+    yield from ["", *others] if others else []
+
+
+def _wrong(rows: Iterable[Iterable[Row]]) -> list[str]:
+    """What was said though nothing differs, and how often."""
+    said = Counter(
+        (row.judgement.benchmark, row.judgement.metric, row.judgement.verdict)
+        for row in itertools.chain.from_iterable(rows)
+        if row.judgement.verdict not in QUIET
+    )
+    return [f"{name}, {key.replace('_', ' ')}: {number} x {verdict}" for (name, key, verdict), number in said.items()]
+
+
+def _span(numbers: Iterable[int]) -> str:
+    found = sorted(numbers)
+    return " to ".join(str(one) for one in dict.fromkeys((found[0], found[-1])))
+
+
+def _holding(rows: Iterable[Iterable[Row]], keys: set[str]) -> str:
+    """How many intervals hold 0, of how many."""
+    said = [
+        row.low_ratio <= 1 <= row.high_ratio
+        for row in itertools.chain.from_iterable(rows)
+        if row.judgement.metric in keys and row.low_ratio is not None and row.high_ratio is not None
+    ]
+    return f"{sum(said)} of {len(said)}" if said else "-"
+
+
+def _detected(seen: Mapping[float, Drawn | None], names: Sequence[str], *, is_cuda: bool) -> Iterable[str]:
+    yield ""
+    yield f"Found in {FOUND:.0%} of the rehearsals, by a factor on the new side:"
+    yield ""
+    yield f"| benchmark | metric | {' | '.join(f'{minutes:g} min' for minutes in seen)} |"
+    yield "| --- " * (2 + len(seen)) + "|"
+    for name in names:
+        for key in (LATENCY, SAME_KERNELS) if is_cuda else (LATENCY,):
+            found = [found_at(drawn[1], key, name) if drawn else None for drawn in seen.values()]
+            cells = ["-" if one is None else f"{one * 100:g} %" for one in found]
+            yield f"| {name} | {key.replace('_', ' ')} | {' | '.join(cells)} |"
+
+
+def _independent(arena: Arena, draw: random.Random) -> Iterable[str]:
+    rows = [judged(arena.looks(pairs)) for pairs in disjoint(unchanged_pairs(arena.batches, draw))]
+    wrong = sum(map(is_wrong, rows))
+    yield ""
+    yield (
+        f"Rehearsals of {LEAST_PAIRS} pairs that share no process: {len(rows)}, of which {wrong} say anything but SAME "
+        f"and UNSURE. So many bound the share of wrong rehearsals to {bound(wrong, len(rows)):.1%} "
+        f"({CONFIDENCE:.0%} confidence)."
+    )
+    yield from map("- {}".format, _wrong(rows))
+
+
+def _injected(arena: Arena, times: int, draw: random.Random) -> Iterable[str]:
+    """What became of the processes that were really slowed, against unchanged ones of their batch."""
+    if len(slowed_pairs(arena.batches, draw)) < LEAST_PAIRS:
+        return
+    sizes: dict[tuple[str, str], list[float]] = {}
+    for batch in arena.batches:
+        for name in batch.slowed:
+            for benchmark, entries in batch.processes[name].slowed.items():
+                for entry in entries:
+                    sizes.setdefault((benchmark, f"{entry['kind']}={entry['asked']}"), []).append(entry["size_s"] or 0)
+    rows: dict[tuple[str, str], list[Row]] = {}
+    for _ in range(times):
+        for row in judged(arena.looks(slowed_pairs(arena.batches, draw)[:MOST_PAIRS])):
+            rows.setdefault((row.judgement.benchmark, row.judgement.metric), []).append(row)
+    yield ""
+    yield "| really slowed | by | size, median | metric | SLOWER | change, median |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    for (benchmark, by), sizes_s in sizes.items():
+        for (name, key), said in rows.items():
+            if name == benchmark:
+                slower = sum(row.judgement.verdict is Verdict.SLOWER for row in said)
+                change = statistics.median(row.judgement.ratio or 1.0 for row in said) - 1
+                yield (
+                    f"| {benchmark} | {by} | {statistics.median(sizes_s) * 1e6:.3g} us | {key.replace('_', ' ')} | "
+                    f"{slower} of {len(said)} | {change:+.2%} |"
+                )
+
+
+if __name__ == "__main__":
+    with output.reader_may_leave():
+        sys.exit(main())
