@@ -499,6 +499,7 @@ METRICS: tuple[Metric, ...] = (
         kind=Kind.COUNT,
         judged=True,
         fails=Fails.FEWER,
+        optional=True,
         history_noise=0.0003,
     ),
     Metric(
@@ -508,6 +509,7 @@ METRICS: tuple[Metric, ...] = (
         kind=Kind.COUNT,
         judged=True,
         fails=Fails.MORE,
+        optional=True,
         history_noise=0.0003,
     ),
     Metric(
