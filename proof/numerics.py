@@ -43,16 +43,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print("| *allowed* | | | " + " | ".join((*allowed, *allowed)) + " |")
 
 
-def line(text: str, weights: str) -> str:
-    """The row of one model: errors over roundoff times amplification; FP32's is the largest of `singles`."""
+def loaded(text: str, weights: str, program: str) -> tuple[models.Model, torch.Tensor]:
+    """A model by MODEL or MODEL@PIXELS, and the sample photographs as a batch for it.
+
+    Raises:
+        SystemExit: there is none; the message begins with the program's name.
+    """
     name, _, pixels = text.partition("@")
     try:
         named = names.resolve(name)
         sample = images.find(images.SAMPLE_FOLDER)
         model = models.load(named.at(int(pixels)) if pixels else named, models.Wanted(weights), sample)
     except (UsageError, models.WeightsError, ValueError) as problem:
-        raise SystemExit(f"python -m proof.numerics: {problem}") from None
-    pictures = torch.stack([model.transform(images.read(sample.folder / file)) for file in sample.files])
+        raise SystemExit(f"{program}: {problem}") from None
+    return model, torch.stack([model.transform(images.read(sample.folder / file)) for file in sample.files])
+
+
+def line(text: str, weights: str) -> str:
+    """The row of one model: errors over roundoff times amplification; FP32's is the largest of `singles`."""
+    model, pictures = loaded(text, weights, "python -m proof.numerics")
     with torch.no_grad():
         reference = model.module(pictures)
         amplification = sensitivity.amplification(model.module, pictures, reference)

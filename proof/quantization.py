@@ -16,13 +16,13 @@ from collections.abc import Sequence
 import torch
 
 from common import output
-from common.errors import UsageError
 from fixtures.machine.device import resolve
-from fixtures.models import images, names, sensitivity
+from fixtures.models import sensitivity
 from fixtures.models import model as models
 from fixtures.models.numerics import judge_image, relative_errors
 from fixtures.variants import quantization
 from fixtures.variants.precision import FP8, INT8
+from proof.numerics import loaded
 
 DEFAULT = (
     "tf_efficientnet_lite0",
@@ -51,14 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def line(text: str, weights: str) -> str:
     """The row of one model."""
-    name, _, pixels = text.partition("@")
-    try:
-        named = names.resolve(name)
-        sample = images.find(images.SAMPLE_FOLDER)
-        model = models.load(named.at(int(pixels)) if pixels else named, models.Wanted(weights), sample)
-    except (UsageError, models.WeightsError, ValueError) as problem:
-        raise SystemExit(f"python -m proof.quantization: {problem}") from None
-    pictures = torch.stack([model.transform(images.read(sample.folder / file)) for file in sample.files])
+    model, pictures = loaded(text, weights, "python -m proof.quantization")
     with torch.no_grad():
         reference = model.module(pictures)
         amplification = sensitivity.amplification(model.module, pictures, reference)
