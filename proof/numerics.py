@@ -78,7 +78,7 @@ def line(text: str, weights: str) -> str:
         f"{half / SINGLE.roundoff:,.0f}",
         f"{bfloat16 / ELEVEN_BITS.roundoff:.1f}",
     )
-    return f"| `{name}` | {model.input_size[1]} | " + " | ".join(cells) + " |"
+    return f"| `{text.partition('@')[0]}` | {model.input_size[1]} | " + " | ".join(cells) + " |"
 
 
 def singles(module: nn.Module, pictures: torch.Tensor) -> Iterator[torch.Tensor]:

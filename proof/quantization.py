@@ -17,8 +17,8 @@ import torch
 
 from common import output
 from fixtures.machine.device import resolve
-from fixtures.models import sensitivity
 from fixtures.models import model as models
+from fixtures.models import sensitivity
 from fixtures.models.numerics import judge_image, relative_errors
 from fixtures.variants import quantization
 from fixtures.variants.precision import FP8, INT8
@@ -72,7 +72,7 @@ def line(text: str, weights: str) -> str:
                 f"{float(relative_errors(of_all, reference).max()):.3f}",
             ]
     kind = "pretrained" if model.weights.pretrained else "seeded"
-    return f"| `{name}` | {kind} | {model.input_size[1]} | {' | '.join(cells)} |"
+    return f"| `{text.partition('@')[0]}` | {kind} | {model.input_size[1]} | {' | '.join(cells)} |"
 
 
 def simulated(
