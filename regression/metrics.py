@@ -143,6 +143,8 @@ class Metric:
     """Whether entries of `suite.questions` alone have it. A baseline without any of them lacks nothing."""
     optional: bool = False
     """Whether a run may lack it although the baseline has it; the report notes that."""
+    since: int = 1
+    """The schema of stored runs that has it first: an older run lacks it as it lacks what is optional."""
     history_noise: float = 0.0
     """Least noise between nights that a history assumes, as a standard deviation of the logarithm; with a `spread` that
     of processes and days together."""
@@ -152,6 +154,10 @@ class Metric:
     def __post_init__(self) -> None:
         if self.judged and self.kind is Kind.CONTINUOUS and (self.spread is None or not self.share):
             raise ValueError(f"the metric {self.key} is continuous and judged, so it needs a spread and a share")
+
+    def may_be_absent(self, schema: int) -> bool:
+        """Whether a run of this schema may lack it although the baseline has it."""
+        return self.optional or schema < self.since
 
     @property
     def is_confirmed(self) -> bool:
@@ -499,7 +505,7 @@ METRICS: tuple[Metric, ...] = (
         kind=Kind.COUNT,
         judged=True,
         fails=Fails.FEWER,
-        optional=True,
+        since=2,
         history_noise=0.0003,
     ),
     Metric(
@@ -509,7 +515,7 @@ METRICS: tuple[Metric, ...] = (
         kind=Kind.COUNT,
         judged=True,
         fails=Fails.MORE,
-        optional=True,
+        since=2,
         history_noise=0.0003,
     ),
     Metric(

@@ -93,7 +93,11 @@ def not_compared(metrics: Sequence[Metric], run: Run, baselines: Sequence[Run], 
     new = [metric.title for metric in counts if now[metric.key] and not before[metric.key]]
     if new and baselines:
         yield f"No run of the baseline has {listed(new)}, so that nothing is said of them; record a new baseline."
-    lost = [metric.title for metric in counts if metric.optional and _lost(run, before[metric.key], now[metric.key])]
+    lost = [
+        metric.title
+        for metric in counts
+        if metric.may_be_absent(run.schema) and _lost(run, before[metric.key], now[metric.key])
+    ]
     if lost:
         yield f"This run lacks {listed(lost)} of benchmarks of which the baseline has them."
     for metric in counts:

@@ -189,7 +189,7 @@ def _missing(run: Run, baselines: Sequence[Run], metrics: Sequence[Metric], know
     if run.selected is None:
         return
     for metric in metrics:
-        if metric.optional or metric.by_operator:
+        if metric.may_be_absent(run.schema) or metric.by_operator:
             continue  # a note, or kernel time, says so
         for id_ in known.in_baseline(metric, disturbed=True):
             item = run.benchmarks.get(id_)

@@ -7,7 +7,7 @@ from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
-from common.schema import INTERRUPTED
+from common.schema import INTERRUPTED, SCHEMA, version
 from common.stored import slug_of
 from regression.metrics import lookup
 from regression.runs.operator_table import StoredOperator
@@ -126,6 +126,11 @@ class Run:
     problems: tuple[LeftOut, ...] = ()
     timed: frozenset[str] | None = None
     """All that it timed, where `benchmarks` holds only those that it counts for."""
+
+    @property
+    def schema(self) -> int:
+        """The schema of its fields (`common.schema`)."""
+        return version(self.suite) or SCHEMA
 
     @property
     def measured(self) -> frozenset[str]:

@@ -66,6 +66,7 @@ class Store:
     ) -> dict[str, Any]:
         """`changed` replaces fields of TENSORRT, `every` fields of all benchmarks; None takes a field away."""
         document = self.recorder.document(kernels=KERNELS, **options)
+        document["suite"]["schema"] = 2  # the first that has all of them
         for item in document["benchmarks"]:
             fields = {**copy.deepcopy(dict(EXTRA_INFO)), **with_kernels("conv", "act"), **(every or {})}
             item["extra_info"] |= fields | (dict(changed or {}) if item["param"] == TENSORRT else {})
@@ -409,6 +410,16 @@ def test_a_run_without_host_work_is_noted_and_without_engines_is_missing(store: 
     assert note.startswith("This run lacks driver allocations, allocator requests, ATen operators, Python calls and")
     gone = store.judged({"details": {}})
     assert (of(gone, "engines").verdict, gone.failed) == (Verdict.MISSING, True)
+
+
+def test_a_run_of_an_older_schema_lacks_what_it_had_not_without_failing(store: Store) -> None:
+    baselines = [read(store.recorder.store(store.document())) for _ in range(3)]
+    document = store.document({"details": {}}, day=2)
+    document["suite"]["schema"] = 1
+    report = judge(read(store.recorder.store(document, "now/0042_nightly.json")), baselines)
+    assert not report.failed
+    assert not any((item.benchmark, item.metric) == (TENSORRT, "engines") for item in report.judgements)
+    assert any("engines" in note for note in report.notes if note.startswith("This run lacks"))
 
 
 def test_a_new_benchmark_is_new_in_its_times_alone(store: Store) -> None:
