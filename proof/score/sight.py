@@ -207,7 +207,7 @@ def _named(one: Injected, rule: Rule, run: Run, baseline: Sequence[Run], report:
         slower = [item for item in added if item.kind == "slower"]
         return bool(slower) and slower[0].operator.split(" ")[0] == one.module
     if added:
-        return any(SPIN in launch.kernel for launch in added[0].kernels_now)
+        return any(SPIN in kernel for kernel in added[0].kernels_now)
     return bool(told.changes) and SPIN in told.changes[0].lead.kernel
 
 
