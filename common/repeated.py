@@ -8,9 +8,9 @@ from typing import Any
 
 from common.schema import BY_NAME
 
-KERNELS, OPERATORS, SEQUENCES = "kernels", "operators", "operator_sequences"
+KERNELS, OPERATORS, SEQUENCES, LAUNCHES = "kernels", "operators", "operator_sequences", "launches"
 API_CALLS, HOST_WORK, HOST_WORK_NAMES, ENGINE_LAYERS = "api_calls", "host_work", "host_work_names", "engine_layers"
-LISTS = (KERNELS, OPERATORS, SEQUENCES, API_CALLS, HOST_WORK, HOST_WORK_NAMES, ENGINE_LAYERS)
+LISTS = (KERNELS, OPERATORS, SEQUENCES, LAUNCHES, API_CALLS, HOST_WORK, HOST_WORK_NAMES, ENGINE_LAYERS)
 """The lists of `suite`, as docs/stored-runs.md describes them."""
 
 
@@ -31,16 +31,22 @@ class Repeated:
     def put(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Fields of a benchmark with places for what stands in them in full, in any of these tables.
 
-        `kernels` and `operators` name kernels, operators and API calls, `engine_layers` layers, and `by_name` of
-        `host_work` maps a count to a mapping of names to numbers.
+        `kernels` and `operators` name kernels, operators and API calls, `grids` of `operators` (optional) are those of
+        each operator's kernels, `engine_layers` names layers, and `by_name` of `host_work` maps a count to a mapping of
+        names to numbers.
         """
         found = dict(fields)
         if kernels := fields.get("kernels"):
             found["kernels"] = kernels | {"kernel": self._places(KERNELS, kernels["kernel"])}
         if operators := fields.get("operators"):
-            found["operators"] = operators | {
+            rest = {name: column for name, column in operators.items() if name != "grids"}
+            grids = operators.get("grids", [None] * len(operators["kernels"]))
+            found["operators"] = rest | {
                 "operator": self._place(SEQUENCES, self._places(OPERATORS, operators["operator"])),
-                "kernels": [self._places(KERNELS, names) for names in operators["kernels"]],
+                "kernels": [
+                    self._place(LAUNCHES, [self._places(KERNELS, names), of_each])
+                    for names, of_each in zip(operators["kernels"], grids, strict=True)
+                ],
                 "api_calls": self._places(API_CALLS, operators["api_calls"]),
             }
         if layers := fields.get("engine_layers"):

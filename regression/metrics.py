@@ -49,7 +49,7 @@ class ByOperator(StrEnum):
     """Which part of kernel time a metric is, where stored runs tell operators apart (regression.judge.choices)."""
 
     SAME_KERNELS = "same kernels"
-    """What the operators take whose kernels the baseline has seen, against the baseline's times for those kernels."""
+    """What the operators take whose kernels and grids the baseline has seen, against the baseline's times for those."""
     SELECTION = "selection"
     """What the choice of kernels costs: the whole over what the same kernels became slower by."""
 
@@ -65,8 +65,8 @@ class Spread:
     rounds: float = 0.0
     """How much of the spread of a process's rounds to expect between processes as well (0: the rounds say nothing)."""
     choice_s: float = 0.0
-    """Where the baseline's processes launched different kernels: what that adds to `process`, in seconds a launch, and
-    to `day`, as far as the GPU waits for the host (for the same kernels to `process` alone)."""
+    """Where the baseline's processes launched different kernels or grids: what that adds to `process`, in seconds a
+    launch, and to `day`, as far as the GPU waits for the host (for the same kernels to `process` alone)."""
     unseen: float
     """Between fresh processes, for a benchmark with fewer than three baseline runs."""
     day: float

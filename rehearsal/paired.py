@@ -92,19 +92,22 @@ def kernel_differences(
 ) -> Iterable[tuple[str, str, Differences, float]]:
     """Metric, benchmark, its pairs and the prior, of the kernel time as a whole and of the same kernels.
 
-    The same kernels are the operators that launched kernels which the old side launched as well.
+    The same kernels are the operators that launched kernels which the old side launched as well, with the same grids.
     """
     old = statistics.fmean(benchmark.values[KERNEL_TIME] for benchmark, _ in pairs)
     rate = statistics.fmean(benchmark.values.get("launches", 0.0) for benchmark, _ in pairs) / old
-    varies = len({benchmark.kernels for pair in pairs for benchmark in pair}) > 1
+    varies = choices.vary(benchmark for pair in pairs for benchmark in pair)
     none = (0.0,) * len(pairs)
     whole = tuple(math.log(new.values[KERNEL_TIME] / before.values[KERNEL_TIME]) for before, new in pairs)
     centre = math.exp(statistics.fmean(whole))
     yield KERNEL_TIME, name, Differences(whole, none, old, old * centre), _kernel_prior(KERNEL_TIME, rate, varies)
     if not all(before.operators and new.operators for before, new in pairs):
         return
-    known = choices.learn([before.operators for before, _ in pairs])
-    matched = [choices.match(known, new.operators) for _, new in pairs]
+    learned_from, judged = choices.comparable(
+        [before.operators for before, _ in pairs], [new.operators for _, new in pairs]
+    )
+    known = choices.learn(learned_from)
+    matched = [choices.match(known, operators) for operators in judged]
     if min(one.share for one in matched) < choices.LEAST_MATCHED:
         return
     same = tuple(math.log(one.factor / factor) for one, factor in zip(matched, known.factors, strict=True))

@@ -15,6 +15,7 @@ import numpy as np
 
 from common import output
 from proof.score.stored import injected, night, read_all
+from regression.judge.choices import grids_of, vary
 from regression.judge.metric_tests import waiting
 from regression.metrics import METRICS, Spread
 from regression.runs.run import Benchmark, Run
@@ -50,8 +51,8 @@ def strayed(runs: Sequence[Run]) -> list[Strayed]:
                 groups.setdefault((run.place, run.day, id_), []).append(benchmark)
     several = [group for group in groups.values() if len(group) > 1]
     known = [group for group in several if all(item.kernels is not None for item in group)]
-    chosen = [group for group in known if len({item.kernels for item in group}) > 1]
-    same = [group for group in known if len({item.kernels for item in group}) == 1]
+    chosen = [group for group in known if vary(group)]
+    same = [group for group in known if not vary(group)]
     visited = [[_by_visits(item) for item in group if "latency" in item.visited] for group in several]
     rows = [
         _strayed("kernel time, the same kernels", "%", same, "kernel_time", _percent),
@@ -105,10 +106,10 @@ def _by_visits(item: Benchmark) -> Benchmark:
 
 def _units(runs: Sequence[Run]) -> Strayed:
     """Of the means of three GPUs and more with the same benchmarks and kernels; their processes stray in them, too."""
-    gpus: dict[tuple[Hashable, str, int], dict[str, list[float]]] = {}
+    gpus: dict[Hashable, dict[str, list[float]]] = {}
     for run, id_, item in _profiled(runs):
-        assert item.kernels is not None
-        logs = gpus.setdefault((frozenset(run.benchmarks), id_, item.kernels), {}).setdefault(run.gpu, [])
+        chosen = item.kernels, grids_of(item)
+        logs = gpus.setdefault((frozenset(run.benchmarks), id_, chosen), {}).setdefault(run.gpu, [])
         logs.append(math.log(item.values["kernel_time"]))
     means = [[statistics.mean(logs) for logs in found.values()] for found in gpus.values() if len(found) > 2]
     spreads = tuple(100 * statistics.stdev(group) for group in means)
@@ -124,8 +125,7 @@ def _nights(runs: Sequence[Run]) -> Strayed:
     spreads, degrees = [], []
     for nights in found.values():
         items = [item for group in nights.values() for item in group]
-        chosen = len({item.kernels for item in items}) > 1
-        if len(nights) < 3 or len(items) == len(nights) or not chosen or waiting(items) <= 0.5:
+        if len(nights) < 3 or len(items) == len(nights) or not vary(items) or waiting(items) <= 0.5:
             continue
         logs = [np.log([item.values["kernel_time"] for item in group]) for group in nights.values()]
         sizes = np.array([len(group) for group in logs])

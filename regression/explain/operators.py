@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from regression.explain.names import shorten
-from regression.judge.choices import exchanged, learn, placed, titles, typical
+from regression.judge.choices import Launches, comparable, exchanged, learn, placed, titles, typical
 from regression.runs.operator_table import StoredOperator
 
 # Kinds of a change that is of the selection of kernels.
@@ -18,9 +18,9 @@ class OperatorChange:
     """What one operator adds to the change of an inference.
 
     `operator` is what `titles` calls it. `kind` is `slower` or `faster` (the same kernels), `other kernels` (no
-    baseline run launched them there), `seen before` (other kernels than most runs, and as in one of them), `new` or
-    `gone`. `kernels_before` and `kernels_now` are full names, `said` tells them in short where they differ. Times are
-    seconds per inference.
+    baseline run launched them there, or none with these grids), `seen before` (another choice than that of most runs,
+    and that of one of them), `new` or `gone`. `kernels_before` and `kernels_now` are full names, `said` tells them in
+    short, or their grids, where they differ. Times are seconds per inference.
     """
 
     operator: str
@@ -52,32 +52,37 @@ def operator_changes(
     """
     if not now or not any(baselines):
         return ()
+    baselines, (now,) = comparable(baselines, [now])
     known, rows = typical(learn(baselines), baselines, trusted), placed(now)
     called = titles([*rows, *known.usual])
-    found = []
+    found: list[tuple[OperatorChange, Launches, Launches]] = []
     for place, row in rows.items():
         usual, mean_s = known.usual.get(place, ((), 0.0))
-        before_s = known.times_s.get((place, row.kernels))
+        choice = known.choice(place, row)
+        before_s = known.times_s.get(choice)
         if place not in known.usual:
             kind, before_s = "new", 0.0
         elif before_s is None:
             kind, before_s = "other kernels", mean_s
-        elif row.kernels != usual:
+        elif choice[1] != usual:
             kind, before_s = "seen before", mean_s
         else:
             kind = "slower" if row.time_s >= before_s else "faster"
-        found.append(OperatorChange(called[place], kind, before_s, row.time_s, usual, row.kernels))
+        change = OperatorChange(called[place], kind, before_s, row.time_s, _names(usual), _names(choice[1]))
+        found.append((change, usual, choice[1]))
     for place, (usual, mean_s) in known.usual.items():
         if place not in rows:
-            found.append(OperatorChange(called[place], "gone", mean_s, 0.0, usual, ()))
-    short = shorten(name for one in found for name in (*one.kernels_before, *one.kernels_now))
+            found.append((OperatorChange(called[place], "gone", mean_s, 0.0, _names(usual), ()), usual, ()))
+    short = shorten(name for one, *_ in found for name in (*one.kernels_before, *one.kernels_now))
     return tuple(
-        replace(one, share=one.change_s / whole_s if whole_s else 0.0, said=_said(one, short))
-        for one in sorted(found, key=lambda one: -abs(one.change_s))
+        replace(
+            one,
+            share=one.change_s / whole_s if whole_s else 0.0,
+            said="same kernels" if before == after else exchanged(before, after, short.__getitem__),
+        )
+        for one, before, after in sorted(found, key=lambda item: -abs(item[0].change_s))
     )
 
 
-def _said(one: OperatorChange, short: dict[str, str]) -> str:
-    if one.kernels_before == one.kernels_now:
-        return "same kernels"
-    return exchanged(one.kernels_before, one.kernels_now, short.__getitem__)
+def _names(launches: Launches) -> tuple[str, ...]:
+    return tuple(launch.kernel for launch in launches)

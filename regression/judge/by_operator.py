@@ -52,7 +52,7 @@ def _told(item: Judgement, compared: Compared, metric: Metric) -> Judgement:
     if item.reason is Reason.DISTURBED:
         return item
     if metric.by_operator is ByOperator.SAME_KERNELS and compared.share < LEAST_MATCHED:
-        detail = f"{compared.share:.0%} of the time is in operators whose kernels the baseline has seen"
+        detail = f"{compared.share:.0%} of the time is in operators whose choice of kernels the baseline has seen"
         return dataclasses.replace(item, verdict=Verdict.UNSURE, reason=Reason.OTHER_KERNELS, detail=detail)
     if item.verdict is not Verdict.SAME:
         sign = -1 if item.ratio is not None and item.ratio < 1 else 1
@@ -65,7 +65,7 @@ def _told(item: Judgement, compared: Compared, metric: Metric) -> Judgement:
 
 
 def said(other: OtherChoice) -> str:
-    """An operator that launches other kernels than in any baseline run: the operator, the cost, old and new kernels."""
+    """An operator that makes another choice than any baseline run: the operator, the cost, kernels or grids."""
     kernels = exchanged(other.before, other.now, lambda name: fit(flattened(escaped(name)), LONGEST_KERNEL))
     return f"{escaped(other.operator)} {microseconds(other.cost_s)}: {kernels}"
 

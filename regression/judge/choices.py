@@ -1,7 +1,8 @@
 """Kernel time operator by operator: did the same kernels become slower, and what does the choice of others cost?
 
-`cudnn.benchmark` picks other kernels for some convolutions in each process, so the sum over all operators is restless.
-Each operator is compared with the baseline's times for the very kernels that it launched; docs/method.md derives it.
+`cudnn.benchmark` picks other kernels for some convolutions in each process, or launches the same ones with other grids,
+so the sum over all operators is restless. Each operator is compared with the baseline's times for the very kernels and
+grids that it launched; docs/method.md derives it.
 """
 
 from __future__ import annotations
@@ -9,21 +10,22 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
 import numpy as np
 
 from regression.judge.common_shift import middle
 from regression.judge.noise import Floats
 from regression.metrics import ByOperator
-from regression.runs.operator_table import StoredOperator
+from regression.runs.operator_table import Grid, Launch, StoredOperator
 from regression.runs.run import Benchmark, Confirmation
 
 Operators = Sequence[StoredOperator]
 Place = tuple[str, int]
 """An operator of a model: its name, and which of those that are called so."""
-Choice = tuple[Place, tuple[str, ...]]
-"""An operator with the kernels that it launched."""
+Launches = tuple[Launch, ...]
+Choice = tuple[Place, Launches]
+"""An operator with the kernels that it launched, and their grids."""
 
 # With less of its time in operators whose kernels the baseline has seen, a run is not compared by these.
 LEAST_MATCHED = 0.5
@@ -36,16 +38,16 @@ LEAST_WEIGHT = 1e-6
 
 @dataclasses.dataclass(frozen=True)
 class OtherChoice:
-    """An operator whose kernels no baseline run has seen there; times in seconds at the baseline's speed.
+    """An operator whose kernels, or their grids, no baseline run has seen there; times in seconds at its speed.
 
     An operator that is new or gone is no choice of cuDNN's: it belongs to the same kernels.
     """
 
     operator: str
     """As `titles` calls it."""
-    before: tuple[str, ...]
+    before: Launches
     """What most baseline runs launched there; empty where the operator itself is new."""
-    now: tuple[str, ...]
+    now: Launches
     """Empty where the operator is gone."""
     cost_s: float
     """What it takes more than the baseline's choices do on average."""
@@ -71,9 +73,20 @@ class Known:
     factors: Floats
     totals_s: Floats
 
+    def choice(self, place: Place, operator: StoredOperator) -> Choice:
+        """The choice that an operator made: by its kernels' names alone where no run knows their grids there."""
+        by_name = place, _by_name(operator.launches)
+        return by_name if by_name in self._without_grids else (place, operator.launches)
+
     @functools.cached_property
-    def usual(self) -> dict[Place, tuple[tuple[str, ...], float]]:
-        """Of each place the kernels that most runs launched there, and what it takes on average over the runs."""
+    def _without_grids(self) -> set[Choice]:
+        """The choices of kernels whose grids no run knows there."""
+        known = {(place, _by_name(launches)) for place, launches in self.times_s if launches != _by_name(launches)}
+        return {choice for choice in self.times_s if choice[1] == _by_name(choice[1])} - known
+
+    @functools.cached_property
+    def usual(self) -> dict[Place, tuple[Launches, float]]:
+        """Of each place what most runs launched there, and what it takes on average over the runs."""
         places: dict[Place, list[Choice]] = {}
         for choice in self.times_s:
             places.setdefault(choice[0], []).append(choice)
@@ -106,18 +119,20 @@ class Matched:
     share: float
 
 
-def exchanged(before: Sequence[str], now: Sequence[str], short: Callable[[str], str]) -> str:
+def exchanged(before: Launches, now: Launches, short: Callable[[str], str]) -> str:
     """`old -> new` of the kernels that an operator launches no longer and anew, a few of each.
 
-    What it launches as before is left out: an engine is one operator and launches hundreds of kernels.
+    What it launches as before is left out: an engine is one operator and launches hundreds of kernels. Where it
+    launches the same kernels with other grids, these are told: `conv 8x4x6 -> 8x4x3 blocks`.
 
     Args:
         short: what a kernel is called.
     """
-    kept = Counter(before) & Counter(now)
-    gone, new = (_counted(Counter(names) - kept, short) for names in (before, now))
+    names = [Counter(launch.kernel for launch in launches) for launches in (before, now)]
+    kept = names[0] & names[1]
+    gone, new = (_counted(counter - kept, short) for counter in names)
     if not gone and not new:
-        return "the same kernels in another order"
+        return _other_grids(before, now, short) or "the same kernels in another order"
     if kept and not gone:
         return f"also {new}"
     if kept and not new:
@@ -125,10 +140,30 @@ def exchanged(before: Sequence[str], now: Sequence[str], short: Callable[[str], 
     return f"{gone or 'nothing'} -> {new or 'nothing'}"
 
 
+def _other_grids(before: Launches, now: Launches, short: Callable[[str], str]) -> str:
+    """`kernel old -> new blocks` of a few kernels in the order of their launches; empty where that is another one."""
+    if _by_name(before) != _by_name(now):
+        return ""
+    said = [
+        f"{short(old.kernel)} {_blocks(old.grid)} -> {_blocks(new.grid)} blocks"
+        for old, new in zip(before, now, strict=True)
+        if old != new
+    ]
+    return " + ".join(_few(list(dict.fromkeys(said))))
+
+
+def _blocks(grid: Grid | None) -> str:
+    return "x".join(map(str, grid)) if grid else "unknown"
+
+
 def _counted(kernels: Counter[str], short: Callable[[str], str]) -> str:
     said = [f"{number} x {short(name)}" if number > 1 else short(name) for name, number in kernels.items()]
+    return " + ".join(_few(said))
+
+
+def _few(said: list[str]) -> list[str]:
     more = [f"{len(said) - MOST_KERNELS} more"] if len(said) > MOST_KERNELS else []
-    return " + ".join([*said[:MOST_KERNELS], *more])
+    return [*said[:MOST_KERNELS], *more]
 
 
 def all_placed(operators: Operators) -> dict[Place, StoredOperator]:
@@ -144,6 +179,34 @@ def all_placed(operators: Operators) -> dict[Place, StoredOperator]:
 def placed(operators: Operators) -> dict[Place, StoredOperator]:
     """The operators that launch something, by their place."""
     return {place: operator for place, operator in all_placed(operators).items() if operator.kernels}
+
+
+def comparable(
+    baselines: Sequence[Operators], now: Sequence[Operators]
+) -> tuple[Sequence[Operators], Sequence[Operators]]:
+    """The operators of the baseline's runs and of the processes held against them; without grids if one of these has
+    none."""
+    if all(_knows_grids(operators) for operators in now if operators):
+        return baselines, now
+    without = [[dataclasses.replace(row, grids=()) for row in operators] for operators in (*baselines, *now)]
+    return without[: len(baselines)], without[len(baselines) :]
+
+
+def vary(benchmarks: Iterable[Benchmark]) -> bool:
+    """Whether some of these runs of one benchmark launch other kernels than others, or with other grids."""
+    told = [(benchmark.kernels, grids_of(benchmark)) for benchmark in benchmarks]
+    return any(len({one for one in of_each if one is not None}) > 1 for of_each in zip(*told, strict=True))
+
+
+def grids_of(benchmark: Benchmark) -> Hashable:
+    """Stands for which kernels one inference launches how often with which grids; None where grids are not known."""
+    if not _knows_grids(benchmark.operators):
+        return None
+    return frozenset(Counter(launch for row in benchmark.operators for launch in row.launches).items())
+
+
+def _knows_grids(operators: Operators) -> bool:
+    return any(operator.grids for operator in operators)
 
 
 def titles(places: Iterable[Place]) -> dict[Place, str]:
@@ -211,8 +274,22 @@ def typical(known: Known, baselines: Sequence[Operators], trusted: Sequence[floa
 
 
 def _times_s(baselines: Sequence[Operators]) -> tuple[list[Choice], Floats]:
-    """Every choice that some of K runs made, and what it took in each (K, choices); NaN where a run did not make it."""
-    tables = [{(place, row.kernels): row.time_s for place, row in placed(operators).items()} for operators in baselines]
+    """Every choice that some of K runs made, and what it took in each (K, choices); NaN where a run did not make it.
+
+    A run that does not know its grids made the choice of the others with the same kernels there, if theirs is one;
+    else nobody knows which of theirs it made, and its own is another one.
+    """
+    rows = [placed(operators) for operators in baselines]
+    told: dict[Choice, set[Launches]] = {}
+    for place, operator in (item for run in rows for item in run.items()):
+        if operator.grids:
+            told.setdefault((place, _by_name(operator.launches)), set()).add(operator.launches)
+
+    def choice(place: Place, operator: StoredOperator) -> Choice:
+        others = told.get((place, operator.launches), set())
+        return place, next(iter(others)) if len(others) == 1 else operator.launches
+
+    tables = [{choice(place, operator): operator.time_s for place, operator in run.items()} for run in rows]
     columns = {choice: number for number, choice in enumerate(dict.fromkeys(c for table in tables for c in table))}
     times_s = np.full((len(tables), len(columns)), np.nan)
     for row, table in enumerate(tables):
@@ -220,10 +297,14 @@ def _times_s(baselines: Sequence[Operators]) -> tuple[list[Choice], Floats]:
     return list(columns), times_s
 
 
+def _by_name(launches: Launches) -> Launches:
+    return tuple([Launch(launch.kernel) for launch in launches])
+
+
 def match(known: Known, operators: Operators) -> Matched:
     """A process's operators against what is known of their choices."""
     rows = placed(operators)
-    pairs = [(row.time_s, known.times_s.get((place, row.kernels))) for place, row in rows.items()]
+    pairs = [(row.time_s, known.times_s.get(known.choice(place, row))) for place, row in rows.items()]
     total_s = sum(time_s for time_s, _ in pairs)
     matched_s = sum(time_s for time_s, before_s in pairs if before_s)
     known_s = sum(before_s for _, before_s in pairs if before_s)
@@ -237,14 +318,14 @@ def match(known: Known, operators: Operators) -> Matched:
 
 
 def other_choices(known: Known, operators: Operators) -> tuple[OtherChoice, ...]:
-    """The operators whose kernels no baseline run has seen there, and those that are gone, the costliest first."""
+    """The operators whose choice no baseline run has made there, and those that are gone, the costliest first."""
     rows, speed = placed(operators), match(known, operators).speed
     called = titles([*rows, *known.usual])
     found = []
     for place, row in rows.items():
-        if (place, row.kernels) not in known.times_s:
+        if known.choice(place, row) not in known.times_s:
             before, mean_s = known.usual.get(place, ((), 0.0))
-            found.append(OtherChoice(called[place], before, row.kernels, row.time_s / speed - mean_s))
+            found.append(OtherChoice(called[place], before, row.launches, row.time_s / speed - mean_s))
     for place, (before, mean_s) in known.usual.items():
         if place not in rows:
             found.append(OtherChoice(called[place], before, (), -mean_s))
@@ -259,8 +340,8 @@ class Compared:
         baselines: part to (K,), NaN for a run without operators or of a disturbed GPU.
         now: part to the logarithm.
         again: part to (n,), of every confirmation.
-        share: how much of this run's time is in operators whose kernels the baseline has seen.
-        others: the operators of this run whose kernels it has not.
+        share: how much of this run's time is in operators whose kernels and grids the baseline has seen.
+        others: the operators of this run whose kernels or grids it has not.
     """
 
     baselines: Mapping[ByOperator, Floats]
@@ -279,10 +360,13 @@ def compare(
         baselines: the benchmark in every baseline run, None where it has none.
         confirmations: those that count.
     """
-    operators = [item.operators if item and not item.disturbances else () for item in baselines]
+    operators, (first_of, *again_of) = comparable(
+        [item.operators if item and not item.disturbances else () for item in baselines],
+        [now.operators, *(confirmation.operators.get(id_, ()) for confirmation in confirmations)],
+    )
     known = learn(operators)
-    first = match(known, now.operators)
-    again = [match(known, confirmation.operators.get(id_, ())) for confirmation in confirmations]
+    first = match(known, first_of)
+    again = [match(known, one) for one in again_of]
     # Relative to what the baseline takes for this run's choices, so that what is shown is in seconds.
     same = np.log(first.known_s)
     return Compared(
@@ -300,5 +384,5 @@ def compare(
             ByOperator.SELECTION: np.log([one.total_s / one.factor if one.total_s else np.nan for one in again]),
         },
         share=first.share,
-        others=other_choices(typical(known, operators), now.operators),
+        others=other_choices(typical(known, operators), first_of),
     )

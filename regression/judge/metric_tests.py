@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from regression.judge.calibration import explainable, moved, unexplained
-from regression.judge.choices import Compared
+from regression.judge.choices import Compared, vary
 from regression.judge.common_shift import SHARED_BY, run_shifts, scatter, tests_of, trust, weights
 from regression.judge.controls import shift
 from regression.judge.limits import CONFIRMATIONS, Limits, limits, settled, two_sided
@@ -319,8 +319,8 @@ def _rounds(measured: Sequence[Benchmark]) -> float:
 
 
 def _choice(measured: Sequence[Benchmark]) -> float:
-    """Launches a second of kernel time, where the baseline's runs launched different kernels; 0 elsewhere."""
-    if len({item.kernels for item in measured if item.kernels is not None}) < 2:
+    """Launches a second of kernel time, where the baseline's runs chose their kernels differently; 0 elsewhere."""
+    if not vary(measured):
         return 0.0
     known = [item.values for item in measured if item.values.keys() >= {"launches", "kernel_time"}]
     return statistics.median_high(values["launches"] / values["kernel_time"] for values in known) if known else 0.0

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.columns import rows
-from common.repeated import API_CALLS, ENGINE_LAYERS, HOST_WORK, HOST_WORK_NAMES, KERNELS, OPERATORS, SEQUENCES
+from common.repeated import (
+    API_CALLS,
+    ENGINE_LAYERS,
+    HOST_WORK,
+    HOST_WORK_NAMES,
+    KERNELS,
+    LAUNCHES,
+    OPERATORS,
+    SEQUENCES,
+)
 from common.schema import BY_NAME
 from regression.metrics import is_count
 
@@ -19,6 +28,7 @@ class Lists:
     operators: Sequence[str] = ()
     kernels: Sequence[str] = ()
     sequences: Sequence[Any] = ()
+    launches: Sequence[Any] = ()
     api_calls: Sequence[Mapping[str, int]] = ()
     host_work: Sequence[Mapping[str, int]] = ()
     engine_layers: Sequence[str] = ()
@@ -30,6 +40,7 @@ class Lists:
             operators=_names(suite.get(OPERATORS)),
             kernels=_names(suite.get(KERNELS)),
             sequences=_list(suite.get(SEQUENCES)),
+            launches=_list(suite.get(LAUNCHES)),
             api_calls=_counts(suite.get(API_CALLS)),
             host_work=_counts(suite.get(HOST_WORK), _names(suite.get(HOST_WORK_NAMES))),
             engine_layers=_names(suite.get(ENGINE_LAYERS)),
@@ -80,6 +91,22 @@ def sequence(stored: Any, lists: Lists) -> Any:
     return at(lists.sequences, stored, SEQUENCES) if type(stored) is int else stored
 
 
+def launched(stored: Any, lists: Lists) -> tuple[list[str], Any]:
+    """Of an entry of the column `kernels` of `operators` the kernels' names, and their grids as stored, None without.
+
+    Older runs store places of the names, newer ones the place of both. ValueError where there is no such place.
+    """
+    grids = None
+    if type(stored) is int:
+        both = at(lists.launches, stored, LAUNCHES)
+        if not isinstance(both, list) or len(both) != 2:
+            raise ValueError(f"'suite.{LAUNCHES}' has {str(both)[:40]!r} where kernels and their grids should be")
+        stored, grids = both
+    if not isinstance(stored, list):
+        raise ValueError(f"'operators' has {str(stored)[:40]!r} where the kernels of an operator should be")
+    return [at(lists.kernels, place, KERNELS) for place in stored], grids
+
+
 def counts_by_name(stored: Any, lists: Lists) -> dict[str, Mapping[str, int]]:
     """Of a benchmark's `host_work.by_name`, count to what it is of, name to number.
 
@@ -102,12 +129,15 @@ def in_full(fields: Mapping[str, Any], lists: Lists) -> dict[str, Any]:
             found["kernels"] = {**table, "kernel": names}
         if table := fields.get("operators"):
             operators = sequence(table["operator"], lists)
+            launches = [launched(row, lists) for row in table["kernels"]]
             found["operators"] = {
                 **table,
                 "operator": [at(lists.operators, place, OPERATORS) for place in operators],
-                "kernels": [[at(lists.kernels, place, KERNELS) for place in row] for row in table["kernels"]],
+                "kernels": [names for names, _ in launches],
                 "api_calls": [at(lists.api_calls, place, API_CALLS) for place in table["api_calls"]],
             }
+            if any(grids is not None for _, grids in launches):
+                found["operators"]["grids"] = [grids for _, grids in launches]
         if BY_NAME in (host_work := fields.get("host_work") or {}):
             found["host_work"] = {**host_work, BY_NAME: counts_by_name(host_work[BY_NAME], lists)}
         if layers := fields.get("engine_layers"):

@@ -1,25 +1,45 @@
 """The operators of one inference, as a stored run lists them."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
-from common.repeated import API_CALLS, KERNELS, OPERATORS
+from common.repeated import API_CALLS, LAUNCHES, OPERATORS
 from common.stored import mapping
 from regression.metrics import LARGEST_VALUE
-from regression.runs.lists import Lists, at, sequence
+from regression.runs.lists import Lists, at, launched, sequence
 
 COLUMNS = ("operator", "kernels", "time_ns", "api_calls")
+# Of CUDA along x; along y and z it is less.
+MOST_BLOCKS = 2**31 - 1
+
+Grid = tuple[int, int, int]
+"""The blocks of a launch: along x, y and z."""
+
+
+class Launch(NamedTuple):
+    """A kernel's name, and the grid that it is launched with; None where it is not known, and for a copy or a set."""
+
+    kernel: str
+    grid: Grid | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StoredOperator:
-    """One operator: its name, names of the kernels that it launches, their summed seconds, and its CUDA API calls."""
+    """One operator: its name, names of the kernels that it launches, their summed seconds, and its CUDA API calls.
+
+    `grids` has an entry for each kernel, None for a copy or a set; it is empty where the run does not know them.
+    """
 
     name: str
     kernels: tuple[str, ...]
     time_s: float
     api_calls: Mapping[str, int] = field(default_factory=dict)
+    grids: tuple[Grid | None, ...] = ()
+
+    @property
+    def launches(self) -> tuple[Launch, ...]:
+        return tuple(map(Launch, self.kernels, self.grids)) if self.grids else tuple(map(Launch, self.kernels))
 
 
 def operator_table(stored: Any, lists: Lists) -> tuple[StoredOperator, ...]:
@@ -38,12 +58,38 @@ def operator_table(stored: Any, lists: Lists) -> tuple[StoredOperator, ...]:
     rows = []
     for operator, kernels, time_ns, calls in zip(*columns, strict=True):
         name = at(lists.operators, operator, OPERATORS)
-        if not isinstance(kernels, list):
-            raise ValueError(f"'operators' has {str(kernels)[:40]!r} where the kernels of an operator should be")
-        names = tuple([at(lists.kernels, kernel, KERNELS) for kernel in kernels])
+        names, _ = launched(kernels, lists)
         if isinstance(time_ns, bool) or not isinstance(time_ns, (int, float)) or not 0 <= time_ns <= LARGEST_VALUE:
             raise ValueError("'operators' has a time that is not a number of nanoseconds")
-        rows.append(StoredOperator(name, names, time_ns * 1e-9, at(lists.api_calls, calls, API_CALLS)))
+        rows.append(StoredOperator(name, tuple(names), time_ns * 1e-9, at(lists.api_calls, calls, API_CALLS)))
     if rows and not any(row.time_s for row in rows):
         raise ValueError("'operators' has no time at all")
     return tuple(rows)
+
+
+def with_grids(operators: Sequence[StoredOperator], stored: Any, lists: Lists) -> tuple[StoredOperator, ...]:
+    """The operators of such a table with the grids of their kernels, where it has them.
+
+    ValueError where these are malformed, with what is wrong with them.
+    """
+    grids = [launched(row, lists)[1] for row in mapping(stored)["kernels"]] if operators else []
+    if all(of_each is None for of_each in grids):
+        return tuple(operators)
+    return tuple(
+        replace(operator, grids=_grids(of_each, len(operator.kernels)))
+        for operator, of_each in zip(operators, grids, strict=True)
+    )
+
+
+def _grids(stored: Any, kernels: int) -> tuple[Grid | None, ...]:
+    if not isinstance(stored, list) or len(stored) != kernels:
+        raise ValueError(f"'suite.{LAUNCHES}' has {str(stored)[:40]!r} where a grid for each kernel should be")
+    return tuple([None if grid is None else _grid(grid) for grid in stored])
+
+
+def _grid(stored: Any) -> Grid:
+    if isinstance(stored, list) and 1 <= len(stored) <= 3:
+        x, y, z = [*stored, 1, 1][:3]
+        if all(type(blocks) is int and 1 <= blocks <= MOST_BLOCKS for blocks in (x, y, z)):
+            return x, y, z
+    raise ValueError(f"'suite.{LAUNCHES}' has the grid {str(stored)[:40]!r}, not one to three numbers of blocks")

@@ -20,7 +20,7 @@ from regression.metrics import METRICS, Kind, Metric, lookup, positive_number
 from regression.runs.image_table import image_table
 from regression.runs.kernel_table import kernel_table
 from regression.runs.lists import Lists, counts_by_name, layer_names
-from regression.runs.operator_table import StoredOperator, operator_table
+from regression.runs.operator_table import StoredOperator, operator_table, with_grids
 from regression.runs.run import Benchmark, Confirmation, Label, LeftOut, Run, UnusableRun
 from regression.text import escaped, why
 
@@ -243,10 +243,15 @@ def _round_spread(stats: Mapping[str, Any]) -> float | None:
 
 def _operators(id_: str, stored: Any, problems: list[str], lists: Lists) -> tuple[StoredOperator, ...]:
     try:
-        return operator_table(stored, lists)
+        operators = operator_table(stored, lists)
     except ValueError as error:
         problems.append(f"{id_}: its operators are left out: {escaped(str(error))}.")
         return ()
+    try:
+        return with_grids(operators, stored, lists)
+    except ValueError as error:
+        problems.append(f"{id_}: the launch grids of its operators are left out: {escaped(str(error))}.")
+        return operators
 
 
 def _in_full(id_: str, fields: Mapping[str, Any], problems: list[str], lists: Lists) -> dict[str, Any]:

@@ -238,11 +238,30 @@ def test_operators_account_for_the_kernel_time(make_run, device, capsys, variant
     assert operators.OUTSIDE not in names
     if variant.startswith("eager"):
         assert {"conv_stem aten::conv2d", "blocks.3.0.conv_dw aten::conv2d", "classifier aten::linear"} <= set(names)
-    assert [(operator.name, operator.kernels, operator.api_calls) for operator in found.operators] == [
-        (operator.name, operator.kernels, operator.api_calls) for operator in again.operators
+    assert [(operator.name, operator.kernels, operator.grids, operator.api_calls) for operator in found.operators] == [
+        (operator.name, operator.kernels, operator.grids, operator.api_calls) for operator in again.operators
     ]
     assert found.api_calls == again.api_calls and found.api_calls.get("cudaLaunchKernel", 0) > 0
     assert again.time_s == pytest.approx(found.time_s, rel=0.02)
+
+
+def test_grids_tell_launches_of_one_kernel_apart(device):
+    """An elementwise kernel of one name over 1 Mi and 4 Mi elements, and a copy, which has no grid; both profiles that
+    find the same kernels agree on the grids, of which the larger tensor has four times as many blocks."""
+    small, large = (torch.ones(size, device=device.torch_device) for size in (2**20, 2**22))
+
+    def run():
+        small.neg()
+        large.neg()
+        return small[:10].cpu()
+
+    found, again = (operators.measure_attribution(run, device, None).operators for _ in range(2))
+    one, four, copy = (launched for launched in found if launched.kernels)
+    assert one.kernels == four.kernels and len(one.kernels) == 1 and "Memcpy" in copy.kernels[0]
+    (few,), (many,) = one.grids, four.grids
+    assert few and many and many[0] == 4 * few[0] > 4 and few[1:] == many[1:] == (1, 1)
+    assert copy.grids == (None,) * len(copy.kernels)
+    assert [launched.grids for launched in again] == [launched.grids for launched in found]
 
 
 def test_an_added_operator_and_synchronisation_are_found(make_run, device):

@@ -407,6 +407,7 @@ def test_a_benchmark_measured_again_replaces_its_record_and_keeps_its_kernels_an
         "kernels": ["conv", "add", "gemm"],
         "operators": ["aten::conv2d", "aten::linear"],
         "operator_sequences": [[1]],
+        "launches": [[[2, 0], None]],
         "api_calls": [{"cudaMalloc": 1}],
     }
     assert again["extra_info"]["kernels"]["kernel"] == [2, 0]

@@ -84,6 +84,28 @@ def test_kernels_that_another_run_launched_are_seen_before():
     assert [(kind, change_us) for _, kind, change_us, _ in found] == [("seen before", 20)]
 
 
+def split(us: float, *grid: int) -> StoredOperator:
+    x, y, z = grid
+    return StoredOperator(BASELINE[1].name, (GEMM, ADD), us * US, grids=((x, y, z), (2, 1, 1)))
+
+
+def test_the_same_kernels_with_other_grids_are_another_choice():
+    baselines = [[*BASELINE[:1], split(40, 8, 4, 6), BASELINE[2]]] * 3 + [
+        [BASELINE[0], split(30, 8, 4, 3), BASELINE[2]]
+    ]
+    slower, seen, other = (
+        changes(BASELINE[0], one, BASELINE[2], baselines=baselines)
+        for one in (split(44, 8, 4, 6), split(30, 8, 4, 3), split(55, 8, 4, 2))
+    )
+    name = BASELINE[1].name
+    short = "sm90_xmma_fprop_f32_nhwc_tilesize64"
+    assert slower == [(name, "slower", 4, "same kernels")]
+    assert seen == [(name, "seen before", -7.5, f"{short} 8x4x6 -> 8x4x3 blocks")]
+    assert other == [(name, "other kernels", 17.5, f"{short} 8x4x6 -> 8x4x2 blocks")]
+    without = dataclasses.replace(split(44, 8, 4, 6), grids=())
+    assert changes(BASELINE[0], without, BASELINE[2], baselines=baselines)[0][1:] == ("slower", 4, "same kernels")
+
+
 def test_what_came_and_what_went():
     found = changes(*BASELINE[:2], operator("blocks.3.0.se aten::mul", 30, ADD))
     assert [(name, kind, change_us) for name, kind, change_us, _ in found] == [

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from regression.judge.choices import OtherChoice, exchanged, learn, match, other_choices
+from regression.judge.choices import OtherChoice, exchanged, learn, match, other_choices, vary
 from regression.judge.judge import judge
 from regression.judge.operator_calls import other_calls
 from regression.judge.verdict import Judgement, Reason, Report, Verdict
 from regression.metrics import METRICS, with_min_changes
-from regression.runs.operator_table import StoredOperator
+from regression.runs.operator_table import Launch, StoredOperator
 from regression.runs.run import Benchmark, Confirmation, Run
 
 # The operators of a model: at each place the choices of kernels, each with its true time in microseconds.
@@ -26,6 +26,10 @@ ID = "net-eager-fp32-b1"
 
 def operator(name: str, kernel: str, us: float) -> StoredOperator:
     return StoredOperator(name, (kernel,), us * US)
+
+
+def named(*kernels: str) -> tuple[Launch, ...]:
+    return tuple(map(Launch, kernels))
 
 
 def sums(rows: Sequence[StoredOperator]) -> float:
@@ -61,7 +65,8 @@ def test_a_gpu_that_is_slower_does_not_make_its_own_choices_look_slow():
     quick = [[operator("a", "x", 100), operator("b", "y", 10)]] * 3
     slow = [[operator("a", "x", 110), operator("b", "z", 11)]] * 3
     known = learn([*quick, *slow])
-    assert known.times_s[("b", 0), ("z",)] == pytest.approx(known.times_s[("b", 0), ("y",)])
+    (y_s, z_s) = (known.times_s[("b", 0), named(kernel)] for kernel in "yz")
+    assert z_s == pytest.approx(y_s)
 
 
 def test_a_run_without_operators_is_not_known():
@@ -77,7 +82,11 @@ def test_equal_names_are_told_apart_by_their_order():
 
 
 def rounded(others: Sequence[OtherChoice]) -> list[tuple[str, tuple[str, ...], tuple[str, ...], float]]:
-    return [(other.operator, other.before, other.now, round(other.cost_s / US, 6)) for other in others]
+    return [(other.operator, names(other.before), names(other.now), round(other.cost_s / US, 6)) for other in others]
+
+
+def names(launches: Sequence[Launch]) -> tuple[str, ...]:
+    return tuple(launch.kernel for launch in launches)
 
 
 def test_other_choices_are_named_with_what_they_cost():
@@ -222,7 +231,7 @@ def test_a_run_that_launches_mostly_other_kernels_is_unsure_and_says_so():
     report = machine.judged(now=machine.operators(chosen=dict.fromkeys(range(CONVOLUTIONS + OTHERS - 10), 2)))
     same = of(report, "same_kernels")
     assert (same.verdict, same.reason) == (Verdict.UNSURE, Reason.OTHER_KERNELS)
-    assert "% of the time is in operators whose kernels the baseline has seen" in same.detail
+    assert "% of the time is in operators whose choice of kernels the baseline has seen" in same.detail
 
 
 def test_an_added_operator_is_no_choice_and_shows_as_the_same_kernels_do():
@@ -309,4 +318,140 @@ ENGINE = ("conv", "mul", "conv", "fc") * 30
     ],
 )
 def test_only_the_kernels_that_came_and_went_are_named(before, now, said):
-    assert exchanged(before, now, str) == said
+    assert exchanged(named(*before), named(*now), str) == said
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "said"),
+    [
+        ([(8, 4, 6)], [(8, 4, 3)], "a 8x4x6 -> 8x4x3 blocks"),
+        ([(8, 4, 6), None, (2, 1, 1)], [(8, 4, 3), None, (2, 1, 1)], "a 8x4x6 -> 8x4x3 blocks"),
+        ([None], [(8, 4, 3)], "a unknown -> 8x4x3 blocks"),
+        ([(1, 1, 1)] * 5, [(2, 1, 1)] * 5, " + ".join(f"{k} 1x1x1 -> 2x1x1 blocks" for k in "abc") + " + 2 more"),
+    ],
+)
+def test_of_the_same_kernels_the_grids_that_differ_are_named(before, now, said):
+    old, new = (tuple(map(Launch, "abcde"[: len(grids)], grids)) for grids in (before, now))
+    assert exchanged(old, new, str) == said
+
+
+Grid = tuple[int, int, int]
+TILES = {6: 10.3, 3: 6.65, 2: 14.0}
+"""Microseconds of a split matrix product, by how many slices its grid has."""
+SPLITS = [(6, 3, 6, 3), (6, 6, 3, 3), (3, 6, 6, 6), (6, 3, 3, 6), (3, 6, 3, 6)]
+"""What cuBLASLt chose for four products in each of five processes."""
+
+
+class Splitting(Machine):
+    """A GPU on which four matrix products launch the same two kernels in each process, with one grid or another."""
+
+    def __init__(self, grids: bool = True, seed: int = 3) -> None:
+        super().__init__(seed=seed, restless=False)
+        self.times_us, self.grids = self.times_us[:10], grids
+
+    def process(self, *slices: int, factor: float = 1.0, grids: bool | None = None) -> tuple[StoredOperator, ...]:
+        told = self.grids if grids is None else grids
+        rows = [dataclasses.replace(row, grids=((64, 1, 1),) if told else ()) for row in self.operators()]
+        noise = rows[0].time_s / (self.times_us[0, 0] * US)
+        for place, z in enumerate(slices):
+            launched: tuple[Grid, ...] = ((8, 4, z), (2, 1, 1)) if told else ()
+            time_s = TILES[z] * US * noise
+            rows.append(StoredOperator(f"blocks.{place}.conv_pwl", ("gemm", "splitK"), time_s, grids=launched))
+        return tuple(dataclasses.replace(row, time_s=row.time_s * factor) for row in rows)
+
+    def report(self, now, *again, told: Sequence[bool] | None = None) -> Report:
+        known = told or [self.grids] * len(SPLITS)
+        before = [
+            self.run(f"{number}.json", self.process(*slices, grids=grids))
+            for number, (slices, grids) in enumerate(zip(SPLITS, known, strict=True))
+        ]
+        return judge(self.run("now.json", now, 2, again), before)
+
+
+def test_baseline_runs_that_differ_by_grid_leave_the_spread_of_one_grid():
+    machine, same = Splitting(), Splitting()
+    report = machine.report(machine.process(*SPLITS[0]))
+    of_one = judge(
+        same.run("now.json", same.process(*SPLITS[0]), 2),
+        [same.run(f"{number}.json", same.process(*SPLITS[0])) for number in range(5)],
+    )
+    found, least = (of(one, "same_kernels").detectable_ratio for one in (report, of_one))
+    assert found is not None and least is not None and found < 1.01
+    assert found - 1 < 2 * (least - 1), "the prior of kernels that vary is a little wider"
+    blind = Splitting(grids=False)
+    by_name = of(blind.report(blind.process(*SPLITS[0])), "same_kernels").detectable_ratio
+    assert by_name is not None and by_name > 1.1
+
+
+def test_three_percent_more_with_grids_that_were_seen_is_slower_in_the_same_kernels():
+    machine = Splitting()
+    slower = [machine.process(*slices, factor=1.03) for slices in SPLITS[1:4]]
+    report = machine.report(*slower)
+    found = of(report, "same_kernels")
+    assert found.verdict is Verdict.SLOWER and found.ratio == pytest.approx(1.03, abs=0.003)
+    assert of(report, "selection").verdict is Verdict.SAME
+
+
+def test_a_grid_that_no_run_has_seen_counts_in_the_selection_and_is_named():
+    machine = Splitting()
+    now, *again = (machine.process(2, 3, 2, 6) for _ in range(3))
+    report = machine.report(now, *again)
+    same, selection = of(report, "same_kernels"), of(report, "selection")
+    assert same.verdict is Verdict.SAME and same.ratio == pytest.approx(1, abs=0.003)
+    assert selection.ratio == pytest.approx(1.15, abs=0.03)
+    others = other_choices(learn([machine.process(*one) for one in SPLITS]), now)
+    assert {(other.operator, exchanged(other.before, other.now, str)) for other in others} == {
+        ("blocks.0.conv_pwl", "gemm 8x4x6 -> 8x4x2 blocks"),
+        ("blocks.2.conv_pwl", "gemm 8x4x3 -> 8x4x2 blocks"),
+    }
+    assert all(other.is_selection for other in others)
+
+
+@pytest.mark.parametrize("of_baseline", [False, True], ids=["the baseline", "this run"])
+def test_where_one_side_has_no_grids_the_other_is_judged_by_names(of_baseline):
+    """As if neither had them."""
+
+    def told(grids: bool, now_grids: bool) -> list[Judgement]:
+        machine = Splitting(grids=grids)
+        now, *again = (machine.process(*SPLITS[0], factor=1.3, grids=now_grids) for _ in range(3))
+        return list(machine.report(now, *again).judgements)
+
+    neither = told(False, False)
+    if of_baseline:
+        # the prior knows that the baseline's choices vary
+        part = "same_kernels"
+        one, other = (next(i for i in items if i.metric == part) for items in (told(True, False), neither))
+        assert one.ratio == pytest.approx(other.ratio) and one.baseline == pytest.approx(other.baseline)
+    else:
+        assert told(False, True) == neither
+
+
+def test_an_older_run_made_the_choice_of_the_newer_ones_where_theirs_is_one():
+    """Of the product whose grids differ it says nothing of either; by what is told apart all runs are equal."""
+    steady = StoredOperator("a", ("x",), 50 * US, grids=((9, 1, 1),))
+
+    def split(z: int) -> StoredOperator:
+        return StoredOperator("b", ("gemm",), TILES[z] * US, grids=((8, 4, z),))
+
+    older = [dataclasses.replace(row, grids=()) for row in (steady, split(3))]
+    known = learn([[steady, split(6)], [steady, split(3)], older])
+    np.testing.assert_allclose(known.factors, 1)
+    assert {launches[0].grid for (name, _), launches in known.times_s if name == "a"} == {(9, 1, 1)}
+    assert {launches[0].grid for (name, _), launches in known.times_s if name == "b"} == {(8, 4, 6), (8, 4, 3), None}
+    seen, unseen = match(known, [steady, split(3)]), match(known, [steady, split(2)])
+    assert seen.share == 1 and seen.factor == pytest.approx(1)
+    assert unseen.share == pytest.approx(50 / 64)
+
+
+def test_a_baseline_that_mixes_older_and_newer_runs_is_judged():
+    machine = Splitting()
+    slower = [machine.process(*SPLITS[0], factor=1.03) for _ in range(3)]
+    found = of(machine.report(*slower, told=(True, True, True, True, False)), "same_kernels")
+    assert found.verdict is Verdict.SLOWER and found.ratio == pytest.approx(1.03, abs=0.005)
+
+
+def test_grids_that_vary_are_kernels_that_vary():
+    machine = Splitting()
+    runs = [machine.run(f"{z}.json", machine.process(z, 6, 6, 6)).benchmarks[ID] for z in (6, 3)]
+    without = [machine.run("older.json", machine.process(6, 6, 6, 6, grids=False)).benchmarks[ID]]
+    assert vary(runs) and not vary(runs[:1] * 2) and not vary([*without, runs[0]]) and not vary(without * 2)

@@ -49,6 +49,16 @@ def test_fields_are_in_full_again_whatever_stood_in_the_lists_before() -> None:
     assert in_full(json.loads(json.dumps(first)), Lists.of(suite)) == FIELDS
 
 
+def test_fields_with_grids_are_in_full_again() -> None:
+    suite: dict[str, Any] = {}
+    fields = {**FIELDS, "operators": {**FIELDS["operators"], "grids": [[[8, 4, 6], None], []]}}
+    stored, without = Repeated(suite).put(fields), Repeated(suite).put(FIELDS)
+    assert suite["launches"] == [[[0, 1], [[8, 4, 6], None]], [[], []], [[0, 1], None], [[], None]]
+    assert (stored["operators"]["kernels"], without["operators"]["kernels"]) == ([0, 1], [2, 3])
+    assert in_full(json.loads(json.dumps(stored)), Lists.of(suite)) == fields
+    assert in_full(json.loads(json.dumps(without)), Lists.of(suite)) == FIELDS
+
+
 def test_fields_of_older_runs_are_in_full_too() -> None:
     suite = {
         "kernels": ["conv", "add"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from hypothesis import strategies as st
 
 from regression.judge.judge import judge
 from regression.runs.lists import Lists
-from regression.runs.operator_table import StoredOperator, operator_table
+from regression.runs.operator_table import Launch, StoredOperator, operator_table
 from regression.runs.read import parse, read
+from regression.runs.run import Run
 from tests.regression.recorder import IDS, Recorder
 
 SUITE: dict[str, Any] = {
@@ -41,7 +43,8 @@ def test_a_table_is_read_in_the_order_of_execution():
         ({"operator": [0, -1]}, "place '-1'"),
         ({"operator": [0, True]}, "place 'True'"),
         ({"kernels": [[0, 9], []]}, "place '9' of 'suite.kernels'"),
-        ({"kernels": [0, []]}, "where the kernels of an operator should be"),
+        ({"kernels": ["x", []]}, "where the kernels of an operator should be"),
+        ({"kernels": [0, []]}, "place '0' of 'suite.launches', which has 0"),
         ({"api_calls": [0, "x"]}, "place 'x' of 'suite.api_calls'"),
         ({"time_ns": [1500, -1]}, "not a number of nanoseconds"),
         ({"time_ns": [1500, float("nan")]}, "not a number of nanoseconds"),
@@ -68,6 +71,60 @@ def test_a_malformed_table_is_left_out_with_a_sentence(recorder: Recorder, chang
     assert f"{IDS[0]}: its operators are left out: " in first and "a confirmation of" in second
 
 
+LAUNCHES = [[[0, 1], [[8, 4, 6], [2]]], [[], []]]
+WITH_GRIDS = TABLE | {"kernels": [0, 1]}
+
+
+def judged(recorder: Recorder, launches: Any) -> tuple[Run, tuple[StoredOperator, ...]]:
+    """A run whose first benchmark, and a confirmation of it, have a table of operators with these launches."""
+    document = recorder.document()
+    document["suite"] |= SUITE | {"launches": launches}
+    document["benchmarks"][0]["extra_info"]["operators"] = WITH_GRIDS
+    document["suite"]["confirmations"] = [{"benchmarks": {IDS[0]: {"operators": WITH_GRIDS}}}]
+    run = parse(document, Path("run.json"))
+    return run, run.benchmarks[IDS[0]].operators
+
+
+def test_kernels_are_read_with_their_grids(recorder: Recorder):
+    run, (conv, item) = judged(recorder, LAUNCHES)
+    assert conv.launches == (Launch("gemm", (8, 4, 6)), Launch("add", (2, 1, 1))) and item.launches == ()
+    assert run.confirmations[0].operators[IDS[0]] == (conv, item) and not run.problems
+    run, (conv, item) = judged(recorder, [[[0, 1], None], [[], None]])
+    assert conv.launches == (Launch("gemm"), Launch("add")) and not conv.grids and not run.problems
+    run, (conv, item) = judged(recorder, [[[0, 1], [[7], None]], [[], []]])
+    assert conv.grids == ((7, 1, 1), None) and not run.problems
+
+
+@pytest.mark.parametrize(
+    ("grids", "said"),
+    [
+        ([[8]], "where a grid for each kernel should be"),
+        ("8x4", "has '8x4' where a grid for each kernel should be"),
+        ([8, 4], "the grid '8', not one to three numbers of blocks"),
+        ([[8], []], "the grid '\\[]'"),
+        ([[8], [1, 1, 1, 1]], "the grid"),
+        ([[8], [0]], "the grid"),
+        ([[8], [1.5]], "the grid"),
+        ([[8], [True]], "the grid"),
+        ([[8], [2**31]], "the grid"),
+        ([[8], ["8"]], "the grid"),
+    ],
+)
+def test_malformed_grids_are_left_out_with_a_sentence_and_the_operators_stay(recorder: Recorder, grids, said):
+    run, operators = judged(recorder, [[[0, 1], grids], [[], []]])
+    assert operators == operator_table(TABLE, Lists.of(SUITE)), "the rest of the operators is used"
+    assert run.benchmarks[IDS[0]].values["same_kernels"] == pytest.approx(1.5e-6)
+    first, second = map(str, run.problems)
+    assert f"{IDS[0]}: the launch grids of its operators are left out: " in first and "a confirmation of" in second
+    assert re.search(said, first)
+
+
+@pytest.mark.parametrize("launches", [None, 3, [3, 4], [[[0, 1]], [[], []]], [[0, 1], [[], []]]])
+def test_launches_that_name_no_kernels_are_no_operators(recorder: Recorder, launches):
+    run, operators = judged(recorder, launches)
+    assert operators == () and "its operators are left out" in str(run.problems[0])
+
+
 @pytest.mark.parametrize("api_calls", [None, 3, [3], [{"cudaMalloc": "x"}], [{"cudaMalloc": -1}]])
 def test_a_list_that_is_malformed_is_pointed_to_by_no_table(api_calls):
     with pytest.raises(ValueError, match=r"of 'suite.api_calls', which has 0"):
@@ -82,12 +139,15 @@ ANYTHING = st.recursive(
 
 
 @given(
-    where=st.sampled_from([("suite", "operators"), ("suite", "api_calls"), *(("table", name) for name in TABLE)]),
+    where=st.sampled_from(
+        [*(("suite", name) for name in ("operators", "api_calls", "launches")), *(("table", name) for name in TABLE)]
+    ),
+    grids=st.booleans(),
     value=ANYTHING,
 )
 @settings(max_examples=60, deadline=None)
-def test_no_mangled_table_is_a_traceback(where, value):
-    suite, table = copy.deepcopy(SUITE), copy.deepcopy(TABLE)
+def test_no_mangled_table_is_a_traceback(where, value, grids):
+    suite, table = copy.deepcopy(SUITE | {"launches": LAUNCHES}), copy.deepcopy(WITH_GRIDS if grids else TABLE)
     {"suite": suite, "table": table}[where[0]][where[1]] = value
     record = {"param": "a-b1", "extra_info": {"kernel_time_s": 1.0, "operators": table}, "stats": {"median": 1.0}}
     document = {"datetime": "2026-03-01", "benchmarks": [record], "suite": {**suite, "schema": 2}}
