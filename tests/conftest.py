@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import importlib
 import json
 import os
@@ -62,6 +63,15 @@ def pytorch_settings():
     reset()
     yield
     reset()
+
+
+@pytest.fixture
+def nothing_to_collect():
+    """What earlier tests left in cycles is freed before this one weighs the heap, and nothing is collected meanwhile."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.fixture

@@ -122,6 +122,7 @@ def test_what_is_counted_is_added_to_every_call_while_kernels_are_profiled(fake_
 
 
 @pytest.mark.parametrize("words, size", [("leak=100KB", 100 << 10), ("gpu-leak=1MB", 1 << 20), ("leak=7B", 7)])
+@pytest.mark.usefixtures("nothing_to_collect")
 def test_a_leak_keeps_its_bytes_of_every_call_while_growth_is_measured(words, size):
     """On the CPU the GPU's memory is the host's, so that both can be weighed here."""
     slowdown, built = Slowdown([parse(f"eager-fp32:{words}")], CPU), inference(lambda batch: batch)
