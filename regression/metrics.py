@@ -77,6 +77,8 @@ class Spread:
     """Between days besides `day`, likewise."""
     gpu: float
     """Between GPUs of one model."""
+    loading: float = 0.0
+    """Besides `gpu`, of a TensorRT engine between runs whose suites loaded engines in different ways."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -323,7 +325,9 @@ METRICS: tuple[Metric, ...] = (
         path=("extra_info", "kernel_time_s"),
         missing=("extra_info", "kernel_time_missing"),
         judged=True,
-        spread=Spread(process=0.0006, process_df=8, choice_s=52e-9, unseen=0.02, day=0.0003, gpu=0.002),
+        spread=Spread(
+            process=0.0006, process_df=8, choice_s=52e-9, unseen=0.02, day=0.0003, gpu=0.002, loading=0.01
+        ),
         min_effect=0.0025,
         worth_knowing=0.02,
         share=0.15,
@@ -337,7 +341,9 @@ METRICS: tuple[Metric, ...] = (
         by_operator=ByOperator.SAME_KERNELS,
         part_of="kernel_time",
         judged=True,
-        spread=Spread(process=0.0006, process_df=8, choice_s=6e-9, unseen=0.01, day=0.0003, gpu=0.002),
+        spread=Spread(
+            process=0.0006, process_df=8, choice_s=6e-9, unseen=0.01, day=0.0003, gpu=0.002, loading=0.01
+        ),
         min_effect=0.0025,
         worth_knowing=0.02,
         share=0.5,

@@ -9,7 +9,7 @@ import math
 import random
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -118,16 +118,29 @@ def count_choices(runs: int) -> int:
     return math.comb(runs, BASELINE_RUNS) * (runs - BASELINE_RUNS) * math.comb(runs - BASELINE_RUNS - 1, CONFIRMATIONS)
 
 
-def choices(runs: int, most: int, seed: int) -> list[Choice]:
-    """Every choice where there are at most `most`, else so many different ones at random."""
-    if count_choices(runs) <= most:
-        return list(_every(runs))
+def choices(nights: Sequence[Hashable], most: int, seed: int) -> list[Choice]:
+    """Every choice where there are at most `most`, else so many different ones at random.
+
+    Of what is drawn, every other run is confirmed by runs of its own night, as in a session, as far as there are such.
+
+    Args:
+        nights: of every run.
+    """
+    runs = range(len(nights))
+    if count_choices(len(runs)) <= most:
+        return list(_every(len(runs)))
+    alike = [[other for other in runs if nights[other] == nights[run]] for run in runs]
+    confirmed = [run for run in runs if len(alike[run]) > CONFIRMATIONS]
     draw = random.Random(seed)
     found: dict[Choice, None] = {}
-    while len(found) < most:
-        drawn = draw.sample(range(runs), NEEDED)
-        baseline, again = sorted(drawn[:BASELINE_RUNS]), sorted(drawn[BASELINE_RUNS + 1 :])
-        found[Choice(tuple(baseline), drawn[BASELINE_RUNS], tuple(again))] = None
+    for in_one_night in itertools.cycle([True, False] if confirmed else [False]):
+        run = draw.choice(confirmed if in_one_night else runs)
+        among = alike[run] if in_one_night else runs
+        again = draw.sample([other for other in among if other != run], CONFIRMATIONS)
+        baseline = draw.sample([other for other in runs if other not in (run, *again)], BASELINE_RUNS)
+        found[Choice(tuple(sorted(baseline)), run, tuple(sorted(again)))] = None
+        if len(found) == most:
+            break
     return list(found)
 
 

@@ -80,7 +80,7 @@ def accusations(runs: Sequence[Run], most: int, seed: int) -> Accusations:
     benchmarks: Counter[tuple[str, str]] = Counter()
     accused: set[int] = set()
     judged: set[int] = set()
-    for choice in choices(len(runs), most, seed):
+    for choice in choices([night(run) for run in runs], most, seed):
         again = [runs[index] for index in choice.again]
         before, after = judge_twice(runs[choice.run], [runs[index] for index in choice.baseline], again)
         slower = [(item.benchmark, item.metric) for item in after.judgements if item.verdict is Verdict.SLOWER]
@@ -160,7 +160,8 @@ def _introduction(runs: Sequence[Run], most: int, seed: int) -> list[str]:
     gpus, days = {run.gpu for run in runs}, {run.day for run in runs}
     nights = Counter(map(night, runs))
     possible = count_choices(len(runs))
-    how = "all of them" if possible <= most else f"{most} of {possible}, drawn at random with seed {seed}"
+    drawn = f"{most} of {possible}, drawn at random with seed {seed}, every other one confirmed by runs of its night"
+    how = "all of them" if possible <= most else drawn
     return [
         f"{len(runs)} unchanged runs of {count(len(ids), 'benchmark')}; {count(len(gpus), 'GPU')}, "
         f"{count(len(days), 'day')}; runs of one GPU and day: {', '.join(map(str, sorted(nights.values())))}"

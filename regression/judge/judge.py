@@ -304,7 +304,14 @@ def _notes(run: Run, baselines: Sequence[Run]) -> Iterable[str]:
         )
     place = run.place
     alike = sum(baseline.place == place for baseline in baselines)
-    elsewhere = sum(baseline.gpu == run.gpu for baseline in baselines) - alike
+    otherwise = sum(baseline.loading != run.loading for baseline in baselines)
+    if otherwise:
+        yield (
+            f"{count(otherwise, 'run')} of the baseline are of a version of this suite that loads TensorRT engines in "
+            "another way. They lie elsewhere in the GPU's memory then, and their detectable changes in kernel time "
+            "allow for that; record a new baseline with `make baseline`."
+        )
+    elsewhere = sum((baseline.gpu, baseline.loading) == (run.gpu, run.loading) for baseline in baselines) - alike
     if elsewhere and alike <= KNOWN_DF:
         yield (
             f"{count(elsewhere, 'run')} of the baseline timed other benchmarks than this run. Engines lie elsewhere in "

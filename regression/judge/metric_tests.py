@@ -213,7 +213,8 @@ def metric_tests(
     expected = np.hypot(metric.spread.process, besides)
     shifts = run_shifts(logs.baselines, layout, expected)
     trusted = trust(shifts, layout, metric.spread, expected)
-    noise = estimate(logs.baselines, layout, metric.spread, besides, by_host, trusted)
+    placed = metric.spread.loading * np.array([_loaded_elsewhere(run, baselines, items) for items in measured])
+    noise = estimate(logs.baselines, layout, metric.spread, besides, by_host, trusted, placed)
     first, raw = logs.now - noise.centre, logs.again - noise.centre[:, None]
     disturbed = tuple(", ".join(run.benchmarks[id_].disturbances) for id_ in ids)
     calm = np.array([not text for text in disturbed])
@@ -324,6 +325,13 @@ def _choice(measured: Sequence[Benchmark]) -> float:
         return 0.0
     known = [item.values for item in measured if item.values.keys() >= {"launches", "kernel_time"}]
     return statistics.median_high(values["launches"] / values["kernel_time"] for values in known) if known else 0.0
+
+
+def _loaded_elsewhere(run: Run, baselines: Sequence[Run], measured: Sequence[Benchmark]) -> bool:
+    """Whether it is a TensorRT engine, and a baseline run loaded engines in another way: it lies elsewhere then."""
+    return any("engine_bytes" in item.values for item in measured) and any(
+        baseline.loading != run.loading for baseline in baselines
+    )
 
 
 def waiting(measured: Sequence[Benchmark]) -> float:

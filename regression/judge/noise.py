@@ -75,11 +75,12 @@ def estimate(
     process: Floats | float = 0.0,
     day: Floats | float = 0.0,
     trust: Floats | float = 1.0,
+    place: Floats | float = 0.0,
 ) -> Noise:
     """Noise of B benchmarks from `logs` (B, K), NaN where a run has no value.
 
-    `process` and `day` (B,) are what else the stored runs say of a benchmark's spread between processes and days; they
-    widen the priors. Where at least three runs come from this run's own GPU, the centre is theirs alone, since a
+    `process`, `day` and `place` (B,) are what else the stored runs say of a benchmark's spread between processes, days
+    and places; they widen the priors. Where at least three runs come from this run's own GPU, the centre is theirs alone, since a
     GPU's offset is larger than the noise of its processes. The spread between processes is that of all runs.
     `trust` (K,) or (B, K) is how much each run counts, from 0 to 1; a benchmark with hardly any trusted run uses all.
     """
@@ -100,7 +101,7 @@ def estimate(
     prior = np.hypot(spread.process, np.broadcast_to(process, len(logs)))
     deviation, df = _process(strayed, present, by_day, by_gpu, spread, prior)
     of_day = _days(strayed, used, by_day, by_gpu, deviation, np.hypot(spread.day, day))
-    of_gpu = _gpus(strayed, used, by_gpu, deviation, of_day, spread)
+    of_gpu = _gpus(strayed, used, by_gpu, deviation, of_day, np.hypot(spread.gpu, place))
     shared = of_day * (1 + ((used @ by_day) ** 2).sum(axis=1) / total**2)
     shared += np.where(same_gpu, 0, of_gpu * (1 + ((used @ by_gpu) ** 2).sum(axis=1) / total**2))
     worth = total**2 / np.maximum((used**2).sum(axis=1), 1e-300)
@@ -141,11 +142,11 @@ def _days(values: Floats, weight: Floats, by_day: Floats, by_gpu: Floats, proces
     return _moved(squares, df, process**2, _size(weight, by_day), prior)
 
 
-def _gpus(values: Floats, weight: Floats, by_gpu: Floats, process: Floats, day: Floats, spread: Spread) -> Floats:
+def _gpus(values: Floats, weight: Floats, by_gpu: Floats, process: Floats, day: Floats, prior: Floats) -> Floats:
     """Variance between GPUs: the prior, moved by what several GPUs of the baseline show."""
     df = np.maximum(_groups(weight, by_gpu) - 1, 0)
     size = _size(weight, by_gpu)
-    return _moved(_between(values, weight, by_gpu), df, process**2 + day * size, size, spread.gpu)
+    return _moved(_between(values, weight, by_gpu), df, process**2 + day * size, size, prior)
 
 
 def _moved(squares: Floats, df: Floats, within: Floats, size: Floats, prior: Floats | float) -> Floats:

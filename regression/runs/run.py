@@ -161,9 +161,16 @@ class Run:
         return escaped(f"{name} {mig}" if mig else str(name)) if name else ""
 
     @property
+    def loading(self) -> int:
+        """How its suite loaded engines (`common.schema.LOADING`)."""
+        found = self.suite.get("loading")
+        return found if type(found) is int else 1
+
+    @property
     def place(self) -> Hashable:
-        """What decides where in a GPU's memory engines lie: the GPU, and all that was built; empty on a CPU."""
-        return (self.gpu, self.timed or self.measured) if self.gpu else ""
+        """What decides where in a GPU's memory engines lie: the GPU, all that was built, and how it was loaded; empty
+        on a CPU."""
+        return (self.gpu, self.timed or self.measured, self.loading) if self.gpu else ""
 
     @property
     def day(self) -> str:

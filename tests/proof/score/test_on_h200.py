@@ -37,13 +37,16 @@ def test_no_unchanged_run_is_accused(runs):
     assert found.every.slower == found.every.slower_before == 0
 
 
-def test_no_unchanged_run_is_accused_beside_the_older_baseline():
-    """Its runs are of the whole matrix, and of four GPUs more."""
-    found, _ = read_all([FOLDER, FOLDER.with_name("nvidia-h200-baselines.tar.xz")])
+def test_no_unchanged_run_is_accused_beside_the_baselines():
+    """Their runs are of the whole matrix, and of five GPUs more; the present one's suite loads engines in another way,
+    which made one of them 1.4 % slower in every process."""
+    found, _ = read_all([FOLDER, FOLDER.with_name("nvidia-h200-baselines.tar.xz"), ROOT / "baselines" / "nvidia-h200"])
     unchanged = [run for run in found if injected(run) is None and len(run.benchmarks) in (6, 24)]
-    assert len(unchanged) >= 32 and len({run.gpu for run in unchanged}) >= 10
-    tally = accusations(unchanged, 1000, seed=3).every
-    assert tally.again and tally.slower == tally.slower_before == 0
+    assert len(unchanged) >= 37 and len({run.gpu for run in unchanged}) >= 11
+    assert {run.loading for run in unchanged} == {1, 2}
+    found = accusations(unchanged, 1000, seed=3)
+    assert found.every.again and found.every.slower == found.every.slower_before == 0
+    assert found.one_night.judgings >= 500
 
 
 def test_kernels_that_a_slow_host_chose_in_three_processes_are_no_regression(runs):

@@ -19,16 +19,27 @@ def folder(tmp_path):
 
 @pytest.mark.parametrize("runs, number", [(7, 0), (8, 56 * 3), (9, 126 * 4 * 3)])
 def test_every_choice_is_made_once(runs, number):
-    found = choices(runs, 10_000, seed=1)
+    found = choices(["a night"] * runs, 10_000, seed=1)
     assert len(set(found)) == len(found) == count_choices(runs) == number
     assert all(len({*item.baseline, item.run, *item.again}) == 8 for item in found)
 
 
 def test_choices_that_are_too_many_are_drawn_without_repeats_and_repeatably():
-    found = choices(20, 500, seed=3)
-    assert len(set(found)) == 500 and found == choices(20, 500, seed=3) != choices(20, 500, seed=4)
+    nights = [*"aaaaaaaabbbbbccdefgh"]
+    found = choices(nights, 500, seed=3)
+    assert len(set(found)) == 500 and found == choices(nights, 500, seed=3) != choices(nights, 500, seed=4)
     assert count_choices(20) == math.comb(20, 5) * 15 * math.comb(14, 2)
     assert {item.run for item in found} == set(range(20))
+    assert all(len({*item.baseline, item.run, *item.again}) == 8 for item in found)
+
+
+def test_every_other_choice_that_is_drawn_is_confirmed_in_its_own_night():
+    nights = [*"aaaabbbccdefghijklmn"]
+    found = choices(nights, 100, seed=3)
+    confirmed = [item for item in found if len({nights[run] for run in (item.run, *item.again)}) == 1]
+    assert 50 <= len(confirmed) < 60 and {nights[item.run] for item in confirmed} == {"a", "b"}
+    apart = choices([*"abcdefghijklmnopqrst"], 100, seed=3)
+    assert len(apart) == 100, "no night has three runs"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,59 @@
+"""TensorRT engines that another version of the suite loaded in another way: they lie elsewhere in the GPU's memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from common.schema import LOADING
+from regression.judge.judge import judge
+from regression.judge.verdict import Judgement, Report, Verdict
+from regression.runs.read import read
+from regression.runs.run import Run
+from tests.regression.recorder import Recorder
+
+ENGINE, EAGER = "efficientnet_b0-tensorrt-fp16-b128", "efficientnet_b0-eager-fp32-b128"
+# What an H200 took more for this engine when the suite began to load engines in the background.
+STRAYED = 1.014
+
+
+def stored(recorder: Recorder, name: str, factors: dict[str, float] | None = None, **options: Any) -> Run:
+    document = recorder.document(factors, **options)
+    for record in document["benchmarks"]:
+        if "tensorrt" in record["param"]:
+            record["extra_info"]["engine_bytes"] = 27_001_156
+    return read(recorder.store(document, name))
+
+
+def judged(recorder: Recorder, then: dict[str, Any], now: dict[str, Any]) -> Report:
+    factors = {ENGINE: STRAYED, EAGER: STRAYED}
+    again = [recorder.again(factors, noise=0.0003) for _ in range(2)]
+    baselines = [stored(recorder, f"000{number}_baseline.json", **then) for number in range(1, 6)]
+    return judge(stored(recorder, "now/0099_nightly.json", factors, day=2, confirmations=again, **now), baselines)
+
+
+def of(report: Report, id_: str) -> Judgement:
+    return next(item for item in report.judgements if (item.benchmark, item.metric) == (id_, "kernel_time"))
+
+
+@pytest.mark.parametrize("then", [{}, {"loading": LOADING - 1}], ids=["as older suites", "another number"])
+def test_an_engine_that_was_loaded_in_another_way_is_not_accused_of_its_place(recorder, then):
+    report = judged(recorder, then, {"loading": LOADING})
+    engine, eager = of(report, ENGINE), of(report, EAGER)
+    assert engine.verdict is Verdict.UNSURE
+    assert engine.detectable_ratio is not None and 1.03 < engine.detectable_ratio < 1.12
+    assert eager.verdict is Verdict.SLOWER, "where an engine lies is nothing to eager code"
+    assert [note for note in report.notes if "loads TensorRT engines in another way" in note]
+
+
+@pytest.mark.parametrize("loading", [{}, {"loading": LOADING}], ids=["both older", "both today's"])
+def test_an_engine_that_was_loaded_alike_is_slower(recorder, loading):
+    report = judged(recorder, loading, loading)
+    assert of(report, ENGINE).verdict is of(report, EAGER).verdict is Verdict.SLOWER
+    assert not [note for note in report.notes if "another way" in note]
+
+
+def test_a_run_that_says_nonsense_of_its_loading_loaded_as_older_suites(recorder):
+    assert stored(recorder, "0001_baseline.json", loading="fast").loading == 1
+    assert stored(recorder, "0002_baseline.json", loading=True).loading == 1
