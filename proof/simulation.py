@@ -183,8 +183,8 @@ def judge_twice(
 ) -> tuple[Report, Report]:
     """The report before and after confirmation; the other runs stand for the fresh processes that confirm.
 
-    Of each of them only the suspects and the controls count, as in a session. They are the same report where nothing
-    is suspected.
+    Of each of them only the suspects and the controls count, as in a session, and the visits of host-bound benchmarks.
+    They are the same report where nothing is suspected.
     """
     run = dataclasses.replace(run, selected=None, confirmations=())
     before = judge(run, baseline, metrics=metrics)
@@ -193,17 +193,18 @@ def judge_twice(
     asked = dict.fromkeys([*suspected, *beside, *(run.benchmarks if EVERY in suspected else ())])
     if not suspects(before):
         return before, before
-    confirmations = tuple(_confirmation(other, asked, beside) for other in again)
+    confirmations = tuple(_confirmation(other, asked, beside, before.host_bound) for other in again)
     return before, judge(dataclasses.replace(run, confirmations=confirmations), baseline, metrics=metrics)
 
 
-def _confirmation(run: Run, asked: Iterable[str], beside: Sequence[str]) -> Confirmation:
-    found = {id_: run.benchmarks[id_] for id_ in asked if id_ in run.benchmarks}
+def _confirmation(run: Run, asked: Iterable[str], beside: Sequence[str], visits_of: Sequence[str]) -> Confirmation:
+    asked = set(asked)
+    found = {id_: run.benchmarks[id_] for id_ in (*asked, *visits_of) if id_ in run.benchmarks}
     return Confirmation(
         tuple(beside),
-        {id_: dict(benchmark.values) for id_, benchmark in found.items()},
+        {id_: dict(benchmark.values) if id_ in asked else {} for id_, benchmark in found.items()},
         tuple(sorted({reason for benchmark in found.values() for reason in benchmark.disturbances})),
-        {id_: benchmark.operators for id_, benchmark in found.items()},
+        {id_: benchmark.operators for id_, benchmark in found.items() if id_ in asked},
         {id_: benchmark.visited for id_, benchmark in found.items()},
     )
 

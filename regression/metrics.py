@@ -82,6 +82,16 @@ class Spread:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class HostBound:
+    """Prior spreads of a value from visits where the GPU waits for the host."""
+
+    shift: Spread
+    """Of what such benchmarks share. Other GPUs have other hosts, as a rule."""
+    besides: Spread
+    """Of what each strays besides."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Metric:
     """One line of the table. Larger is worse for every metric here."""
 
@@ -107,6 +117,8 @@ class Metric:
     """What is not judged is only shown."""
     spread: Spread | None = None
     """Prior spreads of a continuous metric that is judged, and of an error."""
+    host_bound: HostBound | None = None
+    """Of a metric whose host-bound benchmarks are judged less the shift that they share."""
     min_effect: float = 0.0
     """Minimum effect: the smallest change that matters, as a fraction."""
     worth_knowing: float = 0.0
@@ -325,9 +337,7 @@ METRICS: tuple[Metric, ...] = (
         path=("extra_info", "kernel_time_s"),
         missing=("extra_info", "kernel_time_missing"),
         judged=True,
-        spread=Spread(
-            process=0.0006, process_df=8, choice_s=52e-9, unseen=0.02, day=0.0003, gpu=0.002, loading=0.01
-        ),
+        spread=Spread(process=0.0006, process_df=8, choice_s=52e-9, unseen=0.02, day=0.0003, gpu=0.002, loading=0.01),
         min_effect=0.0025,
         worth_knowing=0.02,
         share=0.15,
@@ -341,9 +351,7 @@ METRICS: tuple[Metric, ...] = (
         by_operator=ByOperator.SAME_KERNELS,
         part_of="kernel_time",
         judged=True,
-        spread=Spread(
-            process=0.0006, process_df=8, choice_s=6e-9, unseen=0.01, day=0.0003, gpu=0.002, loading=0.01
-        ),
+        spread=Spread(process=0.0006, process_df=8, choice_s=6e-9, unseen=0.01, day=0.0003, gpu=0.002, loading=0.01),
         min_effect=0.0025,
         worth_knowing=0.02,
         share=0.5,
@@ -371,7 +379,18 @@ METRICS: tuple[Metric, ...] = (
         confirmed_as="latency_s",
         judged=True,
         spread=Spread(
-            process=0.003, process_df=3, rounds=3, unseen=0.05, day=0.003, visits=0.02, visits_day=0.01, gpu=0.003
+            process=0.003,
+            process_df=3,
+            rounds=3,
+            unseen=0.05,
+            day=0.003,
+            visits=0.02,
+            visits_day=0.01,
+            gpu=0.003,
+        ),
+        host_bound=HostBound(
+            shift=Spread(process=0.02, process_df=8, unseen=0.05, day=0.02, gpu=0.1),
+            besides=Spread(process=0.015, process_df=8, unseen=0.05, day=0.01, gpu=0.03),
         ),
         min_effect=0.05,
         worth_knowing=0.2,

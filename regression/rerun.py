@@ -95,7 +95,11 @@ def _not_started(error: OSError) -> NotMeasured:
 
 
 def confirmation(
-    run: dict[str, Any], controls: Sequence[str], metrics: Sequence[Metric], of: Container[str] | None = None
+    run: dict[str, Any],
+    controls: Sequence[str],
+    metrics: Sequence[Metric],
+    of: Container[str] | None = None,
+    visits_of: Container[str] = (),
 ) -> dict[str, Any]:
     """What a stored run keeps of a fresh process, an entry of `suite.confirmations`.
 
@@ -105,22 +109,24 @@ def confirmation(
 
     Args:
         of: ids of the benchmarks that it keeps, if not of all.
+        visits_of: ids of others of which it keeps what visits measured.
     """
     excusing = {metric.excused_by for metric in metrics}
     kept = [metric for metric in metrics if metric.is_confirmed or metric.key in excusing]
     paths = {metric.confirmation_field: metric.confirmed_path for metric in kept}
-    paths |= {metric.visited[-1]: metric.visited for metric in kept if metric.visited}
+    from_visits = {metric.visited[-1]: metric.visited for metric in kept if metric.visited}
+    paths |= from_visits
     return {
         "datetime": run.get("datetime"),
         "controls": list(controls),
         "benchmarks": {
             record["param"]: {
                 field: _unnamed(value) if field == "host_work" else value
-                for field, path in paths.items()
+                for field, path in (paths if of is None or record["param"] in of else from_visits).items()
                 if (value := lookup(record, path)) is not None
             }
             for record in records(run)
-            if of is None or record["param"] in of
+            if of is None or record["param"] in of or record["param"] in visits_of
         },
     }
 

@@ -133,7 +133,7 @@ class _Judging:
         suspected = list(dict.fromkeys(benchmark for benchmark, _ in found))
         if suspected:
             of_questions = {metric.key for metric in self.rules.metrics if metric.of_questions}
-            self._confirm(run, suspected, report.controls, {metric in of_questions for _, metric in found})
+            self._confirm(run, report, suspected, {metric in of_questions for _, metric in found})
             run = self._run()
             report = self._report(run)
         self.additions.verdicts, self.additions.failures = verdicts(report), failures(report)
@@ -193,13 +193,14 @@ class _Judging:
             ]
             disturbed = [name for name in disturbed if name not in calm]
 
-    def _confirm(self, run: Run, suspected: Sequence[str], controls: Sequence[str], asked: Set[bool]) -> None:
+    def _confirm(self, run: Run, report: Report, suspected: Sequence[str], asked: Set[bool]) -> None:
+        controls = report.controls
         kept = {*suspected, *controls, *(run.benchmarks if EVERY in suspected else ())}
         what = f"{len(suspected)} suspected and {len(controls)} controls"
         for number in range(1, CONFIRMATIONS + 1):
             measured = self._repeat(run, f"{what}, {number} of {CONFIRMATIONS}", "confirming", asked)
             if measured is not None:
-                entry = rerun.confirmation(measured, controls, self.rules.metrics, kept)
+                entry = rerun.confirmation(measured, controls, self.rules.metrics, kept, report.host_bound)
                 disturbed = list(parse(measured, THIS_RUN, self.rules.metrics).disturbances)
                 entry |= {"disturbed": disturbed} if disturbed else {}
                 self.additions.confirmations.append((entry, measured["suite"]))

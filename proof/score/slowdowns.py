@@ -19,7 +19,7 @@ from proof.score.stored import injected, night, read_all
 from proof.simulation import BASELINE_RUNS, judge_twice
 from regression.explain.kernels import Change, explain
 from regression.judge.limits import CONFIRMATIONS
-from regression.judge.verdict import EVERY, Judgement, Verdict
+from regression.judge.verdict import TOGETHER, Judgement, Verdict
 from regression.metrics import METRICS
 from regression.runs.kernel_table import StoredKernel, kernel_table
 from regression.runs.run import Run
@@ -150,7 +150,7 @@ def score(runs: Sequence[Run], draws: int, seed: int) -> Scores:
                 if not number and id(run) not in done:
                     done.add(id(run))
                     # What all benchmarks share is partly what was slowed.
-                    touched = {EVERY, *(injected(run) or {})}
+                    touched = {*TOGETHER, *(injected(run) or {})}
                     untouched = [item for item in judgements if item.benchmark not in touched]
                     others += len(untouched)
                     others_slower += sum(item.verdict is Verdict.SLOWER for item in untouched)

@@ -11,7 +11,7 @@ from regression.baseline.place import Gpu, Stored, gpus, open_place
 from regression.judge import two_speeds
 from regression.judge.judge import judge
 from regression.judge.power import typical
-from regression.judge.verdict import EVERY, Report
+from regression.judge.verdict import TOGETHER, Report
 from regression.metrics import METRICS, Kind, lookup
 from regression.project import baselines_folder
 from regression.report.detectable import table
@@ -89,7 +89,7 @@ def _detects(report: Report) -> Iterator[str]:
     """How much the benchmarks can show of each time, in a line."""
     found: dict[str, list[float]] = {}
     for item in report.judgements:
-        if item.detectable_ratio is not None and item.benchmark != EVERY:
+        if item.detectable_ratio is not None and item.benchmark not in TOGETHER:
             found.setdefault(item.metric, []).append(item.detectable_ratio)
     said = []
     for metric in METRICS:

@@ -213,7 +213,7 @@ def _model(slug: str, found: Sequence[Night], shown: Sequence[datetime.date], ca
         gpus=len({night.uuid for night in found if night.uuid}) or 1,
         last=last.day,
         status=_status(tonight),
-        counts=Counter(cell.word for name, cell in cells.items() if name != OF_ALL),
+        counts=Counter(cell.word for name, cell in cells.items() if name not in OF_ALL),
         nights=tuple(_status(merged[day]) if day in merged else Word.NO_RUN for day in shown),
         cells=cells,
         failing=tuple(failing),

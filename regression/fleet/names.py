@@ -38,7 +38,7 @@ def _is_public(model: str) -> bool:
 
 def _unplaced(id_: str, model: str | None) -> bool:
     """Whether nothing of an id is known to be the suite's own."""
-    if id_ == OF_ALL:
+    if id_ in OF_ALL:
         return False
     if not model:
         return len(id_) > 2 * LONGEST or not SUITES.fullmatch(id_)

@@ -45,7 +45,7 @@ def title(state: State) -> str:
         names = _some(sorted(name for name, _, _ in state.failing))
         return fit(f"Nothing judged by {names} since {state.first}", LONGEST_TITLE)
     gpus = sorted({gpu for gpu, _, _ in state.failing})
-    benchmarks = {name for _, _, name in state.failing} - {OF_ALL}
+    benchmarks = {name for _, _, name in state.failing} - {*OF_ALL}
     phrase = PHRASES.get(state.family, f"{flattened(state.family)} changed")
     many = f": {count(len(benchmarks), 'benchmark')}" if benchmarks and state.family != SESSION else ""
     said = f"{flattened(state.compiler)} {phrase}".strip()

@@ -73,6 +73,18 @@ def shared(values: Floats, weight: Floats) -> Floats:
     return np.asarray(np.maximum(rise, 0) + np.minimum(fall, 0))
 
 
+def shared_by(processes: Floats, weight: Floats) -> Floats:
+    """The shift that the benchmarks of each process (B, N) share, (N,); NaN where it measured too few of them.
+
+    Args:
+        weight: (B,), 0 for a benchmark that does not count.
+    """
+    known = np.isfinite(processes) & (weight > 0)[:, None]
+    enough = (known * weight[:, None]).sum(axis=0) >= SHARED_BY * weight.sum()
+    enough &= known.sum(axis=0) >= FEWEST
+    return np.where(enough, shared(processes.T, weight), np.nan)
+
+
 def depth(deviation: Floats, weight: Floats) -> Floats:
     """How far `shared` lies below the true shift, since it takes what most benchmarks show and not their middle."""
     typical = (weight * deviation).sum(axis=-1) / weight.sum(axis=-1)

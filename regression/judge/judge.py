@@ -9,7 +9,6 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from regression.judge import renamed
 from regression.judge.acceptance import Circumstances, accept
 from regression.judge.accepted import Accepted, stale
-from regression.judge.all_benchmarks import of_all
 from regression.judge.by_operator import notes as notes_by_operator
 from regression.judge.by_operator import told_by_operator
 from regression.judge.choices import Compared, compare
@@ -19,7 +18,8 @@ from regression.judge.metric_tests import MetricTests, metric_tests
 from regression.judge.noise import KNOWN_DF
 from regression.judge.outputs import judge_outputs, outputs_not_compared
 from regression.judge.tail import tail_notes
-from regression.judge.verdict import EVERY, Judgement, Reason, Report, Shown, Verdict
+from regression.judge.together import together
+from regression.judge.verdict import TOGETHER, Judgement, Reason, Report, Shown, Verdict
 from regression.judge.visited import by_visits
 from regression.metrics import METRICS, Kind, Metric
 from regression.runs.environment import differences, refusal
@@ -54,7 +54,7 @@ def judge(
     known = Known(run, usable)
     compared = _compared(run, usable, judged, known)
     of_benchmarks = _metric_tests(run, usable, judged, compared, known)
-    all_tests = [*of_benchmarks, *(tests for one in of_benchmarks if (tests := of_all(one)))]
+    all_tests = [*of_benchmarks, *(tests for one in of_benchmarks for tests in together(one))]
     of_tests = [judgement for tests in all_tests for judgement in tests.judgements()]
     judgements = [
         *told_by_operator(of_tests, compared, judged),
@@ -64,7 +64,7 @@ def judge(
         *_missing(run, usable, judged, known),
     ]
     in_baselines = (id_ for baseline in usable for id_ in baseline.benchmarks)
-    ids = list(dict.fromkeys([*run.benchmarks, *in_baselines, *run.labels, EVERY]))
+    ids = list(dict.fromkeys([*run.benchmarks, *in_baselines, *run.labels, *TOGETHER]))
     rank = {id_: number for number, id_ in enumerate(ids)}
     keys = {metric.key: number for number, metric in enumerate(judged)}
     judgements.sort(key=lambda item: (rank[item.benchmark], keys[item.metric]))
@@ -93,6 +93,7 @@ def judge(
         ),
         tests=sum(len(tests.ids) for tests in all_tests),
         controls=tuple(_controls(judgements, {metric.key for metric in judged if metric.kind is Kind.CONTINUOUS})),
+        host_bound=tuple(dict.fromkeys(id_ for tests in of_benchmarks for id_ in tests.host_bound)),
         deselected=run.deselected,
         trusted={
             tests.metric.key: {
@@ -269,7 +270,7 @@ def _controls(judgements: Sequence[Judgement], continuous: Container[str]) -> It
 
     Each is a control for the metrics in which it came out SAME (`metric_tests`).
     """
-    judged = [item for item in judgements if item.metric in continuous and item.benchmark != EVERY]
+    judged = [item for item in judgements if item.metric in continuous and item.benchmark not in TOGETHER]
     unfit = {item.benchmark for item in judged if item.verdict not in (Verdict.SAME, Verdict.UNSURE, Verdict.NEW)}
     unfit |= {item.benchmark for item in judged if item.reason in SUSPICIOUS}
     return dict.fromkeys(

@@ -14,9 +14,10 @@ from regression.judge.calibration import explainable, moved, unexplained
 from regression.judge.choices import Compared, vary
 from regression.judge.common_shift import SHARED_BY, run_shifts, scatter, tests_of, trust, weights
 from regression.judge.controls import shift
+from regression.judge.host_shift import HostShift, host_bound
 from regression.judge.limits import CONFIRMATIONS, Limits, limits, settled, two_sided
 from regression.judge.noise import Floats, Layout, estimate
-from regression.judge.verdict import EVERY, Judgement, Reason, Verdict
+from regression.judge.verdict import TOGETHER, Judgement, Reason, Verdict
 from regression.metrics import LARGEST_VALUE, ByOperator, Metric
 from regression.runs.run import Benchmark, Confirmation, Run
 from regression.text import count, escaped, percent
@@ -30,12 +31,15 @@ NO_VALUES = {"baseline": None, "now": None}
 
 @dataclasses.dataclass(frozen=True)
 class Evidence:
-    """What a metric's tests were made from, for the test of what all benchmarks share."""
+    """What a metric's tests were made from, for the tests of what benchmarks share."""
 
+    first: Floats
+    """(B,): logarithm of now over the baseline's centre, before anything is subtracted."""
     before: Floats
-    """(B, K): logarithm of each baseline run over the baseline's centre, NaN where not measured."""
+    """(B, K): the same of each baseline run, NaN where not measured."""
     again: Floats
-    """(B, confirmations): the same of every confirmation, before anything is subtracted; NaN where not measured."""
+    """(B, confirmations): the same of every confirmation, likewise."""
+    host: HostShift
     layout: Layout
     trusted: Floats
     """(K,): how much each baseline run counts."""
@@ -47,6 +51,8 @@ class Evidence:
     """(B,): of which there may be several benchmarks."""
     widened: float
     """By how much the run's own scatter widens the limits."""
+    tests: int
+    """How many tests the metric has."""
     share: float
 
 
@@ -58,7 +64,7 @@ class MetricTests:
     ids: tuple[str, ...]
     now: Floats
     first: Floats
-    """Logarithm of now over the baseline's centre."""
+    """Logarithm of now over the baseline's centre, less the shift of host-bound benchmarks."""
     again: Floats
     """(B, confirmations): the same of every confirmation, less its controls' shift; NaN where not measured."""
     calibration: Floats
@@ -79,13 +85,27 @@ class MetricTests:
 
     @property
     def detectable(self) -> Floats:
-        """The smallest true change that would have been reported although the calibration excuses some."""
-        return np.asarray(self.limits.detectable + np.maximum(self.explained, 0).max(axis=1))
+        """The smallest true change that would have been reported although the calibration excuses some, and a faster
+        host hides some."""
+        excused = np.maximum(self.explained, 0).max(axis=1) + self.evidence.host.hidden
+        return np.asarray(self.limits.detectable + excused)
 
     @property
-    def _corrected(self) -> npt.NDArray[np.bool_]:
-        """Of which benchmarks (B,) the controls' shift was subtracted in some confirmation."""
-        return np.asarray((np.nan_to_num(self.again - self.evidence.again) != 0).any(axis=1))
+    def host_bound(self) -> list[str]:
+        """Benchmarks that are judged less the shift that they share."""
+        return [id_ for id_, member in zip(self.ids, self.evidence.host.member.tolist(), strict=True) if member]
+
+    @property
+    def _now(self) -> Floats:
+        """The values (B,), less the shift of host-bound benchmarks."""
+        return np.asarray(self.now * np.exp(self.first - self.evidence.first))
+
+    def _raw_ratios(self, reported: npt.NDArray[np.bool_]) -> list[float | None]:
+        """The ratios before a shift was subtracted, None where none was: of the confirmations where `reported`."""
+        corrected = (np.nan_to_num(self.again - self.evidence.again) != 0).any(axis=1)
+        corrected = np.where(reported, corrected, self.first != self.evidence.first)
+        logs = np.where(reported, settled(self.evidence.again), self.evidence.first)
+        return [raw if at else None for raw, at in zip(np.exp(logs).tolist(), corrected.tolist(), strict=True)]
 
     def judgements(self) -> list[Judgement]:
         """One judgement for every test."""
@@ -102,15 +122,14 @@ class MetricTests:
         disagreed = known.disagreed(self.first, self.again)
         found = np.column_stack([suspect, excused, certain, disagreed, agreed, reported]).tolist()
         said = [self._verdict(row, *flags) for row, flags in enumerate(found)]
-        raws = np.exp(settled(self.evidence.again)).tolist()
         numbers = zip(
             np.rint(noise.runs).astype(int).tolist(),
             np.exp(noise.centre).tolist(),
-            np.where(reported, np.exp(noise.centre + settled_), self.now).tolist(),
+            np.where(reported, np.exp(noise.centre + settled_), self._now).tolist(),
             np.exp(ratio).tolist(),
             np.exp(self.first).tolist(),
             np.exp(np.minimum(self.detectable, LARGEST_LOG)).tolist(),
-            [raw if corrected else None for raw, corrected in zip(raws, self._corrected, strict=True)],
+            self._raw_ratios(reported),
             two_sided(p_value, noise.df).tolist(),
             strict=True,
         )
@@ -122,7 +141,7 @@ class MetricTests:
                 verdict=verdict,
                 reason=reason,
                 detail=detail,
-                **dict(zip(fields, values, strict=True)) | (NO_VALUES if id_ == EVERY else {}),
+                **dict(zip(fields, values, strict=True)) | (NO_VALUES if id_ in TOGETHER else {}),
             )
             for id_, (verdict, reason, detail), values in zip(self.ids, said, numbers, strict=True)
         ]
@@ -151,20 +170,21 @@ class MetricTests:
             return direction if certain else Verdict.UNSURE, Reason.UNCONFIRMED, "not measured again"
         detail = f"first {percent(first)}, again {', '.join(map(percent, again))} {self._beside(row)}"
         if reported:
-            alone = not self.controls and self.ids[row] != EVERY
+            alone = not self.controls and self.ids[row] not in TOGETHER
             return direction, Reason.WITHOUT_CONTROLS if alone else Reason.CONFIRMED, detail
         if agreed:
             return Verdict.SAME, Reason.NEGLIGIBLE, detail
         return Verdict.UNSURE, Reason.DISAGREED if disagreed else Reason.BELOW_LIMIT, detail
 
     def _beside(self, row: int) -> str:
-        if self.ids[row] == EVERY:
-            return f"in {SHARED_BY:.0%} of the weight of all benchmarks"
+        if self.ids[row] in TOGETHER:
+            return f"in {SHARED_BY:.0%} of the weight of {self.ids[row]}"
         if not self.controls:
             return "without any control"
         raw = self.evidence.again[row]
         raws = ", ".join(map(percent, raw[np.isfinite(raw)].tolist()))
-        before = f" ({raws} before their shift is subtracted)" if self._corrected[row] else ""
+        corrected = (np.nan_to_num(self.again[row] - raw) != 0).any()
+        before = f" ({raws} before their shift is subtracted)" if corrected else ""
         return f"beside {count(self.controls, 'control')}{before}"
 
 
@@ -214,10 +234,19 @@ def metric_tests(
     shifts = run_shifts(logs.baselines, layout, expected)
     trusted = trust(shifts, layout, metric.spread, expected)
     placed = metric.spread.loading * np.array([_loaded_elsewhere(run, baselines, items) for items in measured])
-    noise = estimate(logs.baselines, layout, metric.spread, besides, by_host, trusted, placed)
-    first, raw = logs.now - noise.centre, logs.again - noise.centre[:, None]
     disturbed = tuple(", ".join(run.benchmarks[id_].disturbances) for id_ in ids)
     calm = np.array([not text for text in disturbed])
+    variants = tuple(_variant(items[0]) for items in measured)
+    waits = np.array([_waits(items) if metric.host_bound else math.nan for items in measured])
+    host = HostShift.of(logs.baselines, host_bound(np.where(calm, waits, math.nan), variants), variants)
+    noise = estimate(logs.baselines, layout, metric.spread, besides, by_host, trusted, placed)
+    if metric.host_bound and host.member.any():
+        paced = estimate(host.less(logs.baselines), layout, metric.host_bound.besides, trust=trusted)
+        noise = paced.instead_of(noise, host.member)
+    raw_first, raw = logs.now - noise.centre, logs.again - noise.centre[:, None]
+    host = host.tonight(raw_first, raw)
+    first = host.without(raw_first[:, None], np.array([host.now]))[:, 0]
+    again = host.without(raw, host.again)
 
     own = metric.excused_by
     calibration = moved(
@@ -227,23 +256,32 @@ def metric_tests(
         ),
     )
     explained = explainable(calibration, np.exp(noise.centre), *_on_the_gpu(measured, noise.centre))
-    variants = tuple(_variant(items[0]) for items in measured)
     looked = np.where(calm, unexplained(first, explained[:, 0]), np.nan)
     widened = float(scatter(looked, weights(noise.deviation(1), variants), noise))
     noise = noise.widened(widened)
+    controls, tests = 0, tests_of(len(ids)) + bool(host.member.any())
     evidence = Evidence(
-        logs.baselines - noise.centre[:, None], raw, layout, trusted, besides, by_host, variants, widened, share
+        raw_first,
+        logs.baselines - noise.centre[:, None],
+        raw,
+        host,
+        layout,
+        trusted,
+        besides,
+        by_host,
+        variants,
+        widened,
+        tests,
+        share,
     )
-
-    again, controls, tests = raw, 0, tests_of(len(ids))
     known = limits(noise, metric.min_effect, share, tests)
     if usable:
         # What cannot show a change that is worth knowing did not come out SAME, and says nothing about a shift.
         able = known.detectable + np.maximum(explained[:, 0], 0) <= math.log1p(metric.worth_knowing)
         steady = calm & (np.abs(first) <= known.inside) & able
-        listed = [steady & np.isin(ids, c.controls) & np.isfinite(raw[:, j]) for j, c in enumerate(usable)]
-        shifted, variance = shift(raw.T, np.where(listed, 1 / noise.deviation(1) ** 2, 0), choice > 0)
-        again, controls = raw - shifted, min(int(chosen.sum()) for chosen in listed)
+        listed = [steady & np.isin(ids, c.controls) & np.isfinite(again[:, j]) for j, c in enumerate(usable)]
+        shifted, variance = shift(again.T, np.where(listed, 1 / noise.deviation(1) ** 2, 0), choice > 0)
+        again, controls = again - shifted, min(int(chosen.sum()) for chosen in listed)
         known = limits(noise, metric.min_effect, share, tests, float(variance.max()))
     return MetricTests(
         metric,
@@ -258,7 +296,7 @@ def metric_tests(
         disturbed,
         tuple(_disturbed_again(run, id_, metric.key) for id_ in ids),
         evidence,
-        (*_distrusted(metric, baselines, shifts, trusted), *_scattered(metric, widened)),
+        (*_distrusted(metric, baselines, shifts, trusted), *_scattered(metric, widened), *_paced(metric, host)),
     )
 
 
@@ -269,6 +307,12 @@ def _scattered(metric: Metric, widened: float) -> Iterable[tuple[str, str]]:
             f"In {metric.title} the benchmarks of this run scatter {widened:.1f} times as much as expected, so their "
             f"limits are {widened:.1f} times as wide.",
         )
+
+
+def _paced(metric: Metric, host: HostShift) -> Iterable[tuple[str, str]]:
+    if abs(host.now) > math.log1p(metric.min_effect):
+        benchmarks = count(int(host.member.sum()), "host-bound benchmark")
+        yield "", f"The {metric.title} of {benchmarks} is judged less the shift that they share, {percent(host.now)}."
 
 
 def _distrusted(metric: Metric, baselines: Sequence[Run], shifts: Floats, trusted: Floats) -> Iterable[tuple[str, str]]:
@@ -341,6 +385,12 @@ def waiting(measured: Sequence[Benchmark]) -> float:
     """
     known = [item.values for item in measured if item.values.keys() >= {"kernel_time", "latency"}]
     return max(0.0, 1 - statistics.median(v["kernel_time"] / v["latency"] for v in known)) if known else 1.0
+
+
+def _waits(measured: Sequence[Benchmark]) -> float:
+    """The same of a latency from visits; NaN where it is none, or nothing is known of the GPU's time."""
+    known = any(item.by_visits for item in measured) and any("kernel_time" in item.values for item in measured)
+    return waiting(measured) if known else math.nan
 
 
 def _on_the_gpu(measured: Sequence[Sequence[Benchmark]], centre: Floats) -> tuple[Floats, Floats]:

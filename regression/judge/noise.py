@@ -63,6 +63,11 @@ class Noise:
         own = self.process**2 * (1 / np.maximum(self.runs, 1) + 1 / processes)
         return np.sqrt(own + self.shared)
 
+    def instead_of(self, other: Noise, where: npt.NDArray[np.bool_]) -> Noise:
+        """This noise of the benchmarks (B,) `where` it is true, and the other's elsewhere."""
+        parts = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return Noise(**{name: np.where(where, part, getattr(other, name)) for name, part in parts.items()})
+
     def widened(self, factor: Floats | float) -> Noise:
         """The same with every standard deviation times `factor`."""
         return dataclasses.replace(self, process=self.process * factor, shared=self.shared * factor**2)
@@ -80,8 +85,9 @@ def estimate(
     """Noise of B benchmarks from `logs` (B, K), NaN where a run has no value.
 
     `process`, `day` and `place` (B,) are what else the stored runs say of a benchmark's spread between processes, days
-    and places; they widen the priors. Where at least three runs come from this run's own GPU, the centre is theirs alone, since a
-    GPU's offset is larger than the noise of its processes. The spread between processes is that of all runs.
+    and places; they widen the priors. Where at least three runs come from this run's own GPU, the centre is theirs
+    alone, since a GPU's offset is larger than the noise of its processes. The spread between processes is that of all
+    runs.
     `trust` (K,) or (B, K) is how much each run counts, from 0 to 1; a benchmark with hardly any trusted run uses all.
     """
     finite = np.isfinite(logs)

@@ -50,8 +50,9 @@ class Reason(StrEnum):
     NOT_TIMED = "not-timed"
 
 
-# Stands for a benchmark in the judgement of what all of a metric's benchmarks share.
-EVERY = "all benchmarks"
+# Stand for a benchmark in the judgement of what all of a metric's benchmarks share, or those that wait for the host.
+EVERY, HOST_BOUND = "all benchmarks", "host-bound benchmarks"
+TOGETHER = (EVERY, HOST_BOUND)
 FAILING = frozenset({Verdict.SLOWER, Verdict.MISSING})
 
 
@@ -59,7 +60,7 @@ FAILING = frozenset({Verdict.SLOWER, Verdict.MISSING})
 class Judgement:
     """What is said of one benchmark and metric. Values are in the metric's unit, ratios are now over baseline.
 
-    The benchmark EVERY stands for all of them; it has ratios and no values.
+    A benchmark of TOGETHER stands for several; it has ratios and no values.
     """
 
     benchmark: str
@@ -73,7 +74,8 @@ class Judgement:
     detectable_ratio: float | None = None
     p_value: float | None = None
     raw_ratio: float | None = None
-    """Of the confirmations' mean before their controls' shift is subtracted, where one is."""
+    """Before a shift is subtracted, where one is: of the confirmations' mean that of their controls, of the initial run
+    that of the host-bound benchmarks."""
     verdict: Verdict
     reason: Reason
     detail: str = ""
@@ -113,6 +115,8 @@ class Report:
     tests: int = 0
     controls: tuple[str, ...] = ()
     """Benchmarks that came out SAME, against which confirmations are held."""
+    host_bound: tuple[str, ...] = ()
+    """Benchmarks of which a time is judged less what they share, so that a confirmation needs it of all of them."""
     trusted: Mapping[str, Mapping[Path, float]] = dataclasses.field(default_factory=dict)
     """Metric to how much its tests let each baseline run count, from 0 to 1."""
     deselected: int = 0

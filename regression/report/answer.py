@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from regression.explain.kernels import Explanation
 from regression.explain.operators import SELECTED, OperatorChange
-from regression.judge.verdict import EVERY, Reason, Report, Verdict
+from regression.judge.verdict import TOGETHER, Reason, Report, Verdict
 from regression.metrics import ByOperator
 from regression.report.coverage import Coverage, where
 from regression.report.groups import Place
@@ -91,11 +91,13 @@ def _failed(report: Report, rows: Sequence[Row]) -> str:
 
 
 def _slower(rows: Sequence[Row]) -> str:
-    every = [row for row in rows if row.benchmark == EVERY]
-    wholes = {row.metric.key for row in every}
-    changes = ", ".join(f"{row.title} {row.change_text}" for row in every if row.metric.part_of not in wholes)
-    others = [row for row in rows if row.benchmark != EVERY]
-    said = [f"{EVERY} together are slower ({changes})"] if every else []
+    said = []
+    for name in TOGETHER:
+        every = [row for row in rows if row.benchmark == name]
+        wholes = {row.metric.key for row in every}
+        changes = ", ".join(f"{row.title} {row.change_text}" for row in every if row.metric.part_of not in wholes)
+        said += [f"{name} together are slower ({changes})"] if every else []
+    others = [row for row in rows if row.benchmark not in TOGETHER]
     return ", ".join([*said, *([_who(others, "is", "slower")] if others else [])])
 
 

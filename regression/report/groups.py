@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from regression.judge.verdict import EVERY, Verdict
+from regression.judge.verdict import TOGETHER, Verdict
 from regression.metrics import Kind, Metric
 from regression.report.rows import ORDER, Row
 from regression.runs.run import Run
@@ -71,7 +71,7 @@ def groups(rows: Sequence[Row], places: Mapping[str, Place], metrics: Sequence[M
     order_of = {metric.key: number for number, metric in enumerate(metrics)}
     for row in sorted(rows, key=lambda row: order_of[row.metric.key]):
         place = places.get(row.benchmark)
-        outside = (EVERY if row.benchmark == EVERY else OTHERS, 0)
+        outside = (row.benchmark if row.benchmark in TOGETHER else OTHERS, 0)
         found.setdefault((place.model, place.batch_size) if place else outside, []).append(row)
     order = sorted(found, key=lambda key: (not key[1], key))
     return tuple(_group(key, found[key]) for key in order)
@@ -84,7 +84,7 @@ def _group(key: tuple[str, int], rows: Sequence[Row]) -> Group:
     return Group(
         title=f"{model} b{batch_size}" if batch_size else model,
         benchmarks=len({row.benchmark for row in rows}),
-        noun="variant" if batch_size else "shift" if model == EVERY else "benchmark",
+        noun="variant" if batch_size else "shift" if model in TOGETHER else "benchmark",
         verdicts=tuple((word, words[word]) for word in known if words[word]),
         detects=tuple(_detects(rows)),
     )

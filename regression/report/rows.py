@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from regression.judge.verdict import EVERY, Judgement, Reason, Verdict
+from regression.judge.verdict import EVERY, TOGETHER, Judgement, Reason, Verdict
 from regression.metrics import METRICS, Kind, Metric
 from regression.text import change, count, difference, listed, measure
 
@@ -205,5 +205,5 @@ def shared_sentences(shared: Iterable[Row]) -> Iterable[str]:
 def _rank(item: Judgement) -> tuple[bool, int, bool, bool, float]:
     same = item.verdict is Verdict.SAME
     size = 0.0 if same or not item.ratio else abs(item.ratio - 1)
-    one = same or item.benchmark != EVERY
+    one = same or item.benchmark not in TOGETHER
     return not item.failed, ORDER.index(item.verdict), item.reason is Reason.NOISY, one, -size

@@ -11,7 +11,7 @@ from typing import Any
 
 from common.numbers import significant
 from regression.explain.explanation import operators_worth_showing, worth_showing
-from regression.judge.verdict import EVERY
+from regression.judge.verdict import TOGETHER
 from regression.report.content import MOVED, Content
 from regression.report.coverage import FAILED
 from regression.report.rows import Row
@@ -133,7 +133,7 @@ def _row(row: Row) -> dict[str, Any]:
 
 def _operators(content: Content, row: Row) -> str:
     """The operators, else the kernels, that account for most of a slower kernel time; empty where nothing does."""
-    if row.verdict not in MOVED or row.benchmark == EVERY:
+    if row.verdict not in MOVED or row.benchmark in TOGETHER:
         return ""
     told = next((one.explanation for one in content.changed if one.benchmark == row.benchmark), None)
     if told is None or told.missing:

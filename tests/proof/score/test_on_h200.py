@@ -44,9 +44,9 @@ def test_no_unchanged_run_is_accused_beside_the_baselines():
     unchanged = [run for run in found if injected(run) is None and len(run.benchmarks) in (6, 24)]
     assert len(unchanged) >= 37 and len({run.gpu for run in unchanged}) >= 11
     assert {run.loading for run in unchanged} == {1, 2}
-    found = accusations(unchanged, 1000, seed=3)
-    assert found.every.again and found.every.slower == found.every.slower_before == 0
-    assert found.one_night.judgings >= 500
+    tallies = accusations(unchanged, 1000, seed=3)
+    assert tallies.every.again and tallies.every.slower == tallies.every.slower_before == 0
+    assert tallies.one_night.judgings >= 500
 
 
 def test_kernels_that_a_slow_host_chose_in_three_processes_are_no_regression(runs):
