@@ -16,6 +16,7 @@ import numpy as np
 from common import output
 from proof.score.stored import injected, night, read_all
 from regression.judge.choices import grids_of, vary
+from regression.judge.host_shift import HostShift, host_bound
 from regression.judge.metric_tests import waiting
 from regression.metrics import METRICS, Spread
 from regression.runs.run import Benchmark, Run
@@ -63,6 +64,7 @@ def strayed(runs: Sequence[Run]) -> list[Strayed]:
         _strayed("latency", "of its prior", several, "latency", _of_prior),
         _strayed("latency, from visits", "%", visited, "latency", _percent),
         _strayed("latency, from visits", "of its prior", visited, "latency", _of_prior),
+        *_host_bound(runs),
         _strayed("peak memory", "%", several, "peak_memory", _percent),
         _strayed("host calibration", "%", several, "host_calibration", _percent),
         _units(runs),
@@ -98,6 +100,38 @@ def _strayed(what: str, unit: str, groups: Sequence[Group], metric: str, scale: 
     measured = [group for group in measured if len(group) > 1]
     spreads = [scale(group) * statistics.stdev(math.log(item.values[metric]) for item in group) for group in measured]
     return Strayed(what, unit, tuple(spreads), tuple(len(group) - 1 for group in measured))
+
+
+def _host_bound(runs: Sequence[Run]) -> list[Strayed]:
+    """Of host-bound benchmarks, by visits, what the processes of a night share, and what each strays besides."""
+    nights: dict[tuple[Hashable, str], list[Run]] = {}
+    for run in runs:
+        nights.setdefault((run.place, run.day), []).append(run)
+    shared: list[float] = []
+    besides: list[float] = []
+    degrees: list[list[int]] = [[], []]
+    for group in nights.values():
+        ids = [id_ for id_ in group[0].benchmarks if all(_visited(run, id_) for run in group)]
+        if len(group) < 2 or not ids:
+            continue
+        items = [[_by_visits(run.benchmarks[id_]) for run in group] for id_ in ids]
+        logs = np.log([[item.values["latency"] for item in row] for row in items])
+        variants = [row[0].params.get("variant", row[0].id) for row in items]
+        host = HostShift.of(logs, host_bound(np.array([waiting(row) for row in items]), variants), variants)
+        if host.member.any():
+            shared.append(100 * float(np.std(host.baselines, ddof=1)))
+            besides += (100 * np.std(host.less(logs)[host.member], axis=1, ddof=1)).tolist()
+            degrees[0].append(len(group) - 1)
+            degrees[1] += [len(group) - 1] * int(host.member.sum())
+    return [
+        Strayed("latency, host-bound, less a shift", "%", tuple(besides), tuple(degrees[1])),
+        Strayed("the shift that these share", "%", tuple(shared), tuple(degrees[0])),
+    ]
+
+
+def _visited(run: Run, id_: str) -> bool:
+    item = run.benchmarks.get(id_)
+    return item is not None and "latency" in item.visited and "kernel_time" in item.values and not item.disturbances
 
 
 def _by_visits(item: Benchmark) -> Benchmark:
