@@ -41,6 +41,9 @@ class Exact(StrEnum):
     ALWAYS = "always"
     SAME_KERNELS = "same kernels"
     """Where the baseline's processes, at least two, launched the same kernels."""
+    SAME_ALGORITHMS = "same algorithms"
+    """Where they launched the same kernels with the same grids, and nothing shows that these belong to several
+    algorithms (regression.judge.algorithms)."""
     PROVEN = "proven"
     """Where at least two baseline runs have it, and all have the same."""
 
@@ -145,6 +148,8 @@ class Metric:
     """Of a count that is stored as a total: where the stored benchmark has it by name. The total alone is judged."""
     in_operators: bool = False
     """Of a count that is stored by name: whether every stored operator has it, too."""
+    of_workspaces: bool = False
+    """Of a count: whether an operator that runs another algorithm changes it by one at most, for its workspace."""
     times: tuple[str, ...] = ()
     """Of a mapping of names to numbers: where the stored benchmark counts each name; the value is the sum over all."""
     per: tuple[str, ...] = ()
@@ -406,7 +411,7 @@ METRICS: tuple[Metric, ...] = (
         judged=True,
         fails=Fails.MORE,
         min_effect=0.01,
-        exact=Exact.SAME_KERNELS,
+        exact=Exact.SAME_ALGORITHMS,
         history_noise=0.0007,
     ),
     Metric(
@@ -464,8 +469,9 @@ METRICS: tuple[Metric, ...] = (
     _of_host_work(
         "allocator_requests",
         "allocator requests",
-        exact=Exact.SAME_KERNELS,
+        exact=Exact.SAME_ALGORITHMS,
         margin=0.05,
+        of_workspaces=True,
         history_noise=0.01,
         history_min_effect=0.05,
     ),
@@ -479,7 +485,7 @@ METRICS: tuple[Metric, ...] = (
         fails=Fails.MORE,
         min_effect=0.05,
         fails_after_upgrade=False,
-        exact=Exact.SAME_KERNELS,
+        exact=Exact.SAME_ALGORITHMS,
         margin=0.05,
         optional=True,
         history_noise=0.01,

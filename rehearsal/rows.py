@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from regression.judge.algorithms import learn_algorithms
 from regression.judge.by_operator import same_where_kernels_are
 from regression.judge.counts import judge_counts
 from regression.judge.verdict import Judgement, Reason, Verdict
@@ -139,6 +140,7 @@ def _labels(labels: Mapping[str, Sequence[int]]) -> str:
 
 def count_rows(record: Record, runs: Mapping[str, Sequence[Run]]) -> Iterable[Row]:
     """Counts of the new side's first process that was counted, which its others confirm, against all old ones."""
+    algorithms = learn_algorithms(runs[OLD])
     for metric in METRICS:
         if not metric.judged or metric.kind is not Kind.COUNT:
             continue
@@ -153,7 +155,7 @@ def count_rows(record: Record, runs: Mapping[str, Sequence[Run]]) -> Iterable[Ro
                 benchmarks={name: now},
                 confirmations=tuple(Confirmation((), {name: one.values}) for one in again),
             )
-            for judgement in judge_counts(metric, run, runs[OLD], [name]):
+            for judgement in judge_counts(metric, run, runs[OLD], [name], algorithms):
                 yield Row(judgement, pairs=judgement.baseline_runs)
 
 

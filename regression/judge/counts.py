@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Sequence, Set
 
+from regression.judge.algorithms import Algorithms, software
 from regression.judge.known import Known
 from regression.judge.limits import CONFIRMATIONS
 from regression.judge.operator_calls import other_calls
@@ -15,7 +16,6 @@ from regression.text import count, escaped, fit, listed, measure
 
 # More values or names than these are not listed.
 MOST_LISTED = 6
-SOFTWARE = (("software",), ("python_version",))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,17 +26,25 @@ class Reference:
         values: each once, in order.
         exact: whether any other value is a change, and not only one outside their range.
         benchmarks: those whose values these are, counted alike.
+        algorithms: what the whole baseline shows.
     """
 
     values: tuple[float, ...]
     exact: bool
     benchmarks: Sequence[Benchmark]
+    algorithms: Algorithms
 
-    def has_seen(self, value: float, margin: float) -> bool:
-        """Whether a value is no change."""
+    def has_seen(self, now: Benchmark, metric: Metric) -> bool:
+        """Whether a benchmark's value is no change."""
+        value, least, most = now.values[metric.key], self.values[0], self.values[-1]
         if self.exact:
             return value in self.values
-        return self.values[0] * (1 - margin) <= value <= self.values[-1] * (1 + margin)
+        known = [one for one in self.benchmarks if one.operators] if metric.of_workspaces and now.operators else []
+        if not known:
+            return least * (1 - metric.margin) <= value <= most * (1 + metric.margin)
+        return least <= value <= most or all(
+            abs(value - one.values[metric.key]) <= self.algorithms.others(now.operators, one.operators) for one in known
+        )
 
     def other_parts(self, now: Benchmark, metric: Metric) -> list[str]:
         """`name before -> now` of every part whose count no baseline run has seen, the largest change first.
@@ -50,7 +58,9 @@ class Reference:
         parts = [seen for one in self.benchmarks if (seen := one.parts.get(key, unnamed)) is not None]
         if not self.exact:
             known = [benchmark.operators for benchmark in self.benchmarks if benchmark.operators]
-            return other_calls(now.operators, known) if metric.in_operators and now.operators and known else []
+            if not (metric.in_operators and now.operators and known):
+                return []
+            return other_calls(now.operators, known, self.algorithms)
         if found is None or not parts or any(found == seen for seen in parts):
             return []
         inferences = lookup(now.extra_info, metric.per[1:]) if metric.per else 1
@@ -64,17 +74,19 @@ class Reference:
         return [text for _, _, text in sorted(changes)]
 
 
-def judge_counts(metric: Metric, run: Run, baselines: Sequence[Run], ids: Sequence[str]) -> list[Judgement]:
-    """One judgement for every benchmark of `ids` that the baseline counted alike.
+def judge_counts(
+    metric: Metric, run: Run, baselines: Sequence[Run], ids: Sequence[str], algorithms: Algorithms
+) -> list[Judgement]:
+    """One judgement for every benchmark of `ids` that the baseline counted alike; `algorithms` are the baseline's.
 
     What no baseline run has seen is CHANGED. Where the metric's entry says so, it fails; it is confirmed as a SLOWER
     time is, by as many fresh processes, each of which must be as far off. A fresh process that does not fail makes it
     UNSURE.
     """
-    may_fail = metric.fails_after_upgrade or any(_software(baseline) == _software(run) for baseline in baselines)
+    may_fail = metric.fails_after_upgrade or any(software(baseline) == software(run) for baseline in baselines)
     found = []
     for id_ in ids:
-        reference = _reference(metric, run.benchmarks[id_], baselines)
+        reference = _reference(metric, run.benchmarks[id_], baselines, algorithms)
         if reference is not None:
             found.append(_judgement(metric, run, id_, reference, may_fail=may_fail))
     return found
@@ -111,13 +123,13 @@ def _lost(run: Run, before: Set[str], now: Set[str]) -> bool:
     return bool((before & run.benchmarks.keys()) - now)
 
 
-def _reference(metric: Metric, now: Benchmark, baselines: Sequence[Run]) -> Reference | None:
+def _reference(metric: Metric, now: Benchmark, baselines: Sequence[Run], algorithms: Algorithms) -> Reference | None:
     """What the baseline has seen; None where nothing was counted like this run's value."""
     seen = _counted_alike(metric, now, baselines)
     if not seen:
         return None
     values = tuple(sorted({benchmark.values[metric.key] for benchmark in seen}))
-    return Reference(values, _is_exact(metric, values, seen), seen)
+    return Reference(values, _is_exact(metric, values, seen, algorithms), seen, algorithms)
 
 
 def _counted_alike(metric: Metric, now: Benchmark, baselines: Sequence[Run]) -> list[Benchmark]:
@@ -131,12 +143,16 @@ def _counted_alike(metric: Metric, now: Benchmark, baselines: Sequence[Run]) -> 
     ]
 
 
-def _is_exact(metric: Metric, values: Sequence[float], seen: Sequence[Benchmark]) -> bool:
+def _is_exact(metric: Metric, values: Sequence[float], seen: Sequence[Benchmark], algorithms: Algorithms) -> bool:
     """Whether the baseline shows that unchanged code repeats the values; one run alone shows nothing."""
-    if metric.exact is Exact.SAME_KERNELS:
-        kernels = {benchmark.kernels for benchmark in seen}
-        return len(seen) > 1 and len(kernels) == 1 and None not in kernels
-    return metric.exact is Exact.ALWAYS or (len(seen) > 1 and len(values) == 1)
+    if metric.exact is Exact.ALWAYS or len(seen) < 2:
+        return metric.exact is Exact.ALWAYS
+    if metric.exact is Exact.PROVEN:
+        return len(values) == 1
+    kernels = {benchmark.kernels for benchmark in seen}
+    return (
+        len(kernels) == 1 and None not in kernels and (metric.exact is Exact.SAME_KERNELS or not algorithms.vary(seen))
+    )
 
 
 def _judgement(metric: Metric, run: Run, id_: str, reference: Reference, *, may_fail: bool) -> Judgement:
@@ -172,7 +188,7 @@ def _verdict(
     # Parts that were all seen, if not in one run, are none of them new.
     named_by_all = all(metric.key in one.parts for one in reference.benchmarks)
     by_name = reference.exact and metric.key in now.parts and (named_by_all or not metric.named_by)
-    seen = reference.has_seen(value, metric.margin)
+    seen = reference.has_seen(now, metric)
     if not metric.explained_by:
         seen = not named and (by_name or seen)
     if seen and not fails:
@@ -198,11 +214,6 @@ def _failing(metric: Metric, reference: Reference, value: float) -> bool:
     if metric.fails is Fails.MORE:
         return value > most * (1 + metric.min_effect) and value - most >= metric.min_growth
     return metric.fails is Fails.FEWER and value < least
-
-
-def _software(run: Run) -> tuple[object, ...]:
-    """The versions of Python and of the packages."""
-    return tuple(lookup(run.machine, path) for path in SOFTWARE)
 
 
 def _seen(metric: Metric, reference: Reference) -> str:

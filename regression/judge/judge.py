@@ -9,6 +9,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from regression.judge import renamed
 from regression.judge.acceptance import Circumstances, accept
 from regression.judge.accepted import Accepted, stale
+from regression.judge.algorithms import learn_algorithms
 from regression.judge.by_operator import notes as notes_by_operator
 from regression.judge.by_operator import told_by_operator
 from regression.judge.choices import Compared, compare
@@ -157,9 +158,10 @@ def _metric_tests(
 
 
 def _counts(run: Run, baselines: Sequence[Run], metrics: Sequence[Metric], known: Known) -> Iterable[Judgement]:
+    algorithms = learn_algorithms(baselines)
     for metric in metrics:
         if metric.kind is Kind.COUNT:
-            yield from judge_counts(metric, run, baselines, known.in_both(metric))
+            yield from judge_counts(metric, run, baselines, known.in_both(metric), algorithms)
 
 
 def _new(run: Run, baselines: Sequence[Run], metrics: Sequence[Metric], known: Known) -> Iterable[Judgement]:

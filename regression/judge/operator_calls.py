@@ -5,28 +5,32 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+from regression.judge.algorithms import Algorithms, kind_of
 from regression.judge.choices import Operators, Place, all_placed, titles
 from regression.runs.operator_table import StoredOperator
 from regression.text import escaped, fit
 
 Placed = Mapping[Place, StoredOperator]
-# The API calls of one operator, and those of every baseline run that launched the same kernels there.
-Compared = tuple[str, Mapping[str, int], Sequence[Mapping[str, int]]]
+# The API calls of one operator, and those of every baseline run that launched the same kernels there; first its title,
+# and its kind where its algorithm may be another one.
+Compared = tuple[str, str, Mapping[str, int], Sequence[Mapping[str, int]]]
 
 
-def other_calls(now: Operators, baselines: Iterable[Operators]) -> list[str]:
+def other_calls(now: Operators, baselines: Iterable[Operators], algorithms: Algorithms) -> list[str]:
     """`call before -> now in operator` of every API call that an operator makes more or less often than ever before.
 
-    An operator whose kernels no baseline run chose says nothing: other kernels need other calls. One that no baseline
+    An operator whose kernels no baseline run chose says nothing: other kernels need other calls. One whose kernels were
+    chosen says nothing of the calls in which the algorithms that launch the same kernels differ. One that no baseline
     run has makes all its calls anew; one that every baseline run has and this one lacks makes none of them any more.
     """
     changes: defaultdict[tuple[str, int, int], list[str]] = defaultdict(list)
-    for name, calls, seen in _compared(all_placed(now), [all_placed(operators) for operators in baselines]):
+    for name, kind, calls, seen in _compared(all_placed(now), [all_placed(operators) for operators in baselines]):
         for call in dict.fromkeys([*calls, *(call for one in seen for call in one)]):
             number, before = calls.get(call, 0), {one.get(call, 0) for one in seen}
             if number not in before:
                 nearest = min(before, key=lambda other: (abs(other - number), other))
-                changes[call, nearest, number].append(name)
+                if not algorithms.chosen(kind, call, (nearest, number)):
+                    changes[call, nearest, number].append(name)
     ordered = sorted(changes.items(), key=lambda item: (-abs(item[0][2] - item[0][1]) * len(item[1]), item[0]))
     return [
         f"{fit(escaped(call))} {before} -> {number} in {_operators(names)}" for (call, before, number), names in ordered
@@ -38,11 +42,13 @@ def _compared(now: Placed, baselines: Sequence[Placed]) -> Iterable[Compared]:
     for place, operator in now.items():
         there = [seen for baseline in baselines if (seen := baseline.get(place)) is not None]
         alike = [seen.api_calls for seen in there if seen.kernels == operator.kernels]
-        if alike or not there:
-            yield called[place], operator.api_calls, alike or [{}]
+        if alike:
+            yield called[place], kind_of(operator.name), operator.api_calls, alike
+        elif not there:
+            yield called[place], "", operator.api_calls, [{}]
     for place in dict.fromkeys(place for baseline in baselines for place in baseline):
         if place not in now and all(place in baseline for baseline in baselines):
-            yield called[place], {}, [baseline[place].api_calls for baseline in baselines]
+            yield called[place], "", {}, [baseline[place].api_calls for baseline in baselines]
 
 
 def _operators(names: Sequence[str]) -> str:

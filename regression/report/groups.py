@@ -35,7 +35,7 @@ class Group:
     verdicts: tuple[tuple[str, int], ...]
     """How many rows have each verdict, worst first; not SAME alone."""
     detects: tuple[str, ...]
-    """For each metric its range of detectable changes, `kernel time 0.44-1.2 %`; counts are exact and share one."""
+    """For each metric its range of detectable changes, `kernel time 0.44-1.2 %`; last all counts, which are exact."""
 
     @property
     def quiet(self) -> bool:
@@ -92,19 +92,12 @@ def _group(key: tuple[str, int], rows: Sequence[Row]) -> Group:
 
 def _detects(rows: Sequence[Row]) -> Iterable[str]:
     ranges: dict[str, list[float]] = {}
-    exact: dict[str, None] = {}
-    counted = False
     for row in rows:
-        if row.metric.kind is Kind.COUNT:
-            if row.baseline is not None and row.metric.unit:
-                exact[row.metric.title] = None
-            counted = counted or (row.baseline is not None and not row.metric.unit)
-        elif row.metric.kind is Kind.CONTINUOUS and row.detectable_ratio is not None:
+        if row.metric.kind is Kind.CONTINUOUS and row.detectable_ratio is not None:
             ranges.setdefault(row.title, []).append(row.detectable_ratio)
     for title, ratios in ranges.items():
         yield f"{title} {span(min(ratios), max(ratios))}"
-    yield from (f"{title} exact" for title in exact)
-    if counted:
+    if any(row.metric.kind is Kind.COUNT and row.baseline is not None for row in rows):
         yield "counts exact"
 
 

@@ -28,7 +28,7 @@ MOST_DIFFERENCES = 8
 MOST_NOTES = 5
 # Of what a history says: how many nights there are, or by how much something changed.
 NUMBERS = re.compile(r" \([^)]*\)")
-# More metrics with one reason share a line.
+# Of more metrics with one reason it is not said what each detects.
 MOST_METRICS = 3
 
 
@@ -211,9 +211,9 @@ def _groups(content: Content) -> Iterable[str]:
 
 
 def _folded(content: Content) -> Iterable[str]:
-    """One line for each verdict, reason and metric of what could not have shown a regression.
+    """One line for each verdict, reason and detail of what could not have shown a regression.
 
-    Metrics of which the same is said of the same benchmarks share a line.
+    Metrics of which the same is said of the same benchmarks are told together.
     """
     found: dict[tuple[str, str], dict[str, list[Row]]] = {}
     for row in content.coverage.unsettled:
@@ -223,13 +223,16 @@ def _folded(content: Content) -> Iterable[str]:
         for rows in metrics.values():
             same = frozenset((row.benchmark, row.told) for row in rows) if len(metrics) <= MOST_METRICS else ""
             alike.setdefault(same, []).extend(rows)
+        lines: dict[str, list[str]] = {}
         for rows in alike.values():
-            said = f"{word} ({reason}): {where(rows, content.places)}"
+            said = where(rows, content.places)
             ratios = [row.detectable_ratio for row in rows if row.detectable_ratio is not None]
             if ratios and len(metrics) <= MOST_METRICS:
-                said += f"; detects {span(min(ratios), max(ratios))}"
+                said += f", detects {span(min(ratios), max(ratios))}"
             details = {row.told for row in rows} - {""}
-            yield f"{said}; {details.pop()}" if len(details) == 1 else said
+            lines.setdefault(details.pop() if len(details) == 1 else "", []).append(said)
+        for detail, parts in lines.items():
+            yield f"{word} ({reason}): {'; '.join([*parts, *filter(None, [detail])])}"
 
 
 def _differences(content: Content) -> Iterable[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from regression.judge.algorithms import learn_algorithms
 from regression.judge.choices import OtherChoice, exchanged, learn, match, other_choices, vary
 from regression.judge.judge import judge
 from regression.judge.operator_calls import other_calls
@@ -105,7 +106,7 @@ def test_of_operators_of_one_name_the_number_says_which_was_chosen_anew():
 def test_of_operators_of_one_name_the_number_says_which_makes_other_calls():
     before = [StoredOperator("aten::conv2d", ("x",), 10 * US, {"cudaLaunchKernel": 1})] * 3
     now = [before[0], dataclasses.replace(before[1], api_calls={"cudaLaunchKernel": 1, "cudaMalloc": 1}), before[2]]
-    assert other_calls(now, [before] * 2) == ["cudaMalloc 0 -> 1 in aten::conv2d #2"]
+    assert other_calls(now, [before] * 2, learn_algorithms([])) == ["cudaMalloc 0 -> 1 in aten::conv2d #2"]
 
 
 class Machine:

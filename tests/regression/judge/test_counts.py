@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regression.judge.accepted import Accepted
+from regression.judge.algorithms import learn_algorithms
 from regression.judge.counts import judge_counts
 from regression.judge.judge import judge
 from regression.judge.power import typical
@@ -149,6 +150,6 @@ def test_same_means_seen(seen: list[int], now: int) -> None:
         return Run(path=Path(name), benchmarks={ONE: Benchmark(id=ONE, values={"copies": float(value)})})
 
     baselines = [run(f"{number}_baseline.json", value) for number, value in enumerate(seen)]
-    (found,) = judge_counts(COPIES, run("now.json", now), baselines, [ONE])
+    (found,) = judge_counts(COPIES, run("now.json", now), baselines, [ONE], learn_algorithms(baselines))
     assert (found.verdict is Verdict.SAME) == (now in seen)
     assert (found.reason is Reason.UNCONFIRMED) == (now > max(seen))

@@ -217,7 +217,7 @@ def test_what_all_benchmarks_share_is_told_where_it_is_unsure(case):
     told = reported.content(this, baselines, judgements=(one, of_all), labels=())
     assert told.coverage.measured == told.coverage.could_show == 1 and told.coverage.unsettled == (told.rows[0],)
     printed = " ".join(terminal.text(told).split())
-    assert f"UNSURE (below-limit): kernel time of {EVERY}; detects 0.3 %; {detail}" in printed
+    assert f"UNSURE (below-limit): kernel time of {EVERY}, detects 0.3 %; {detail}" in printed
     assert f"UNSURE (below-limit): kernel time of {EVERY}" in markdown.text(told).replace("\\", "")
     assert "below-limit" in page.html(told) and detail in page.html(told)
     found = json.loads(json_form.text(told))["judgements"][1]

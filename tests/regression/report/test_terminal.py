@@ -71,11 +71,11 @@ now/0042_nightly.json against 5 baseline runs of baselines/nvidia-h200
 7 tests, family-wise error 1%; 1 difference of the environment; 3 benchmarks deselected:
   software.torch: 2.11.0 -> 2.12.0
 
-model b1    4 variants 1 MISSING, 1 NEW, 2 SAME, 1 accepted  detects kernel time 0.44 %, peak memory
+model b1    4 variants 1 MISSING, 1 NEW, 2 SAME, 1 accepted  detects kernel time 0.44 %, counts
     exact
 model b8     1 variant 1 UNSURE                              detects latency 40 %
 model b128   1 variant 1 SLOWER                              detects kernel time 0.44 %
-UNSURE (noisy): batch-8 latency of model-eager-b8; detects 40 %
+UNSURE (noisy): batch-8 latency of model-eager-b8, detects 40 %
 NEW (no-baseline): batch-1 kernel time of model-new-b1
 A note.
 left out: baselines/nvidia-h200/0009_baseline.json: is not JSON.
@@ -91,7 +91,7 @@ now/0042_nightly.json against 5 baseline runs of baselines/nvidia-h200
 
 model b1    3 variants 1 UNSURE, 8 SAME  detects kernel time 0.44 %, latency 15-60 %, counts exact
 model b128  3 variants SAME              detects kernel time 0.44 %, latency 6.5 %, counts exact
-UNSURE (noisy): batch-1 latency of model-v0-b1; detects 60 %
+UNSURE (noisy): batch-1 latency of model-v0-b1, detects 60 %
 passed: 1 UNSURE, 17 SAME"""
 
 
@@ -297,9 +297,48 @@ def test_what_is_unsure_for_one_reason_is_one_line() -> None:
     judgements += [same(f"model-v{number}-b1", "latency", **heated) for number in range(2)]
     told = terminal.text(told_of(dataclasses.replace(report(), judgements=tuple(judgements), labels=())))
     assert [line for line in told.splitlines() if line.startswith("UNSURE")] == [
-        "UNSURE (disturbed): batch-1 latency of model-v0-b1 and model-v1-b1; detects 0.44 %; hw_slowdown",
-        "UNSURE (noisy): batch-1 kernel time of 30 benchmarks; detects 5 %",
+        "UNSURE (disturbed): batch-1 latency of model-v0-b1 and model-v1-b1, detects 0.44 %; hw_slowdown",
+        "UNSURE (noisy): batch-1 kernel time of 30 benchmarks, detects 5 %",
     ]
+
+
+def test_metrics_that_are_unsure_for_one_reason_share_a_line_and_each_says_what_it_detects() -> None:
+    noisy: dict[str, Any] = {"verdict": Verdict.UNSURE, "reason": Reason.NOISY}
+    judgements = [same(f"model-v{number}-b1", detectable_ratio=1.05 + number / 100, **noisy) for number in range(3)]
+    judgements += [same("model-v0-b1", "latency", detectable_ratio=1.4, **noisy)]
+    again: dict[str, Any] = {"verdict": Verdict.UNSURE, "reason": Reason.DISAGREED}
+    judgements += [
+        same(name, metric, detail=detail, **again)
+        for name, metric, detail in [
+            ("model-v3-b1", "kernel_time", "again 1 %"),
+            ("model-v4-b1", "latency", "again 2 %"),
+        ]
+    ]
+    told = terminal.text(told_of(dataclasses.replace(report(), judgements=tuple(judgements), labels=())))
+    assert [line for line in told.splitlines() if line.startswith("UNSURE")] == [
+        "UNSURE (disagreed): batch-1 kernel time of model-v3-b1, detects 0.44 %; again 1 %",
+        "UNSURE (disagreed): batch-1 latency of model-v4-b1, detects 0.44 %; again 2 %",
+        "UNSURE (noisy): batch-1 kernel time of 3 benchmarks, detects 5-7 %; batch-1 latency of model-v0-b1,",
+    ]
+
+
+def test_all_counts_of_a_group_are_exact_in_one_word() -> None:
+    judgements = (same("model-v0-b1"), same("model-v0-b1", "peak_memory"), same("model-v0-b1", "launches"))
+    told = terminal.text(told_of(dataclasses.replace(report(), judgements=judgements, labels=())))
+    assert "detects kernel time 0.44 %, counts exact" in told and "peak memory exact" not in told
+
+
+BASELINE = sorted(Path(__file__).resolve().parents[3].glob("baselines/nvidia-h200/*/*_baseline.json"))
+
+
+@pytest.mark.parametrize("night", BASELINE, ids=lambda path: path.name[:4])
+def test_an_unchanged_night_on_an_h200_is_short_and_lists_no_row(
+    night: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    others = [str(path) for path in BASELINE if path != night]
+    assert main([str(night), "--baseline", *others]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) <= 25 and not any("CHANGED" in line for line in lines) and lines[-1].startswith("passed: ")
 
 
 def test_a_long_night_is_cut_and_says_so() -> None:
