@@ -18,20 +18,21 @@ import numpy as np
 import torch
 
 from common.errors import UsageError
-from fixtures import options
+from fixtures import options, outputs
 from fixtures.instruments.host_work import HostWorkCounter
 from fixtures.instruments.interpreter import without_garbage_collection
 from fixtures.instruments.kernel_time import KernelTimeProfiler
 from fixtures.instruments.latency import synchronised, warm_up
 from fixtures.instruments.memory import PeakMemory
 from fixtures.instruments.recompilations import Recompilations
+from fixtures.key import Key
 from fixtures.machine import tf32
 from fixtures.machine.device import resolve
 from fixtures.machine.environment import settings
 from fixtures.machine.gpu_state import GpuState
 from fixtures.models import images
 from fixtures.models.names import WrongName, resolve_all
-from fixtures.pool import Inference, Key, VariantPool
+from fixtures.pool import Inference, VariantPool
 from fixtures.recording import Recording
 from fixtures.variants.table import VARIANTS, NoVariant, chosen, default_variants
 from rehearsal.protocol import VERSION as VERSION
@@ -142,7 +143,7 @@ class Side:
     def answer_build(self, benchmark: str) -> dict[str, Any]:
         """Build a benchmark, check its outputs and warm it up; `latency_s` is what its last call took."""
         inference = self._inference(benchmark)
-        error = self.pool.check(inference)
+        error = outputs.check(self.pool, inference)
         call = self._calls[benchmark] = synchronised(inference.run, self.device)
         warm_up(call)
         began = time.perf_counter()
@@ -170,15 +171,15 @@ class Side:
         """The logits of every photograph, the largest relative error that they may have, and whether labels count."""
         inference = self._inference(benchmark)
         return {
-            **_as_bytes(self.pool.logits(inference)),
-            "bound": self.pool.bound(inference),
+            **_as_bytes(outputs.logits(self.pool, inference)),
+            "bound": outputs.error_bound(self.pool, inference.variant, inference.key.model),
             "pretrained": inference.model.weights.pretrained,
             "weights": inference.model.weights.source,
         }
 
     def answer_reference(self, model: str) -> dict[str, Any]:
         """The logits of every photograph in FP32 on the CPU."""
-        return _as_bytes(self.pool.reference(model))
+        return _as_bytes(self.pool.models.reference(model))
 
     def answer_count(self, benchmark: str) -> dict[str, Any]:
         """What is counted of an inference, with all that was recorded of the benchmark so far."""

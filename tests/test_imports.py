@@ -23,7 +23,9 @@ WITHOUT_PYTEST = (
     "fixtures.machine",
     "fixtures.models",
     "fixtures.options",
+    "fixtures.key",
     "fixtures.pool",
+    "fixtures.outputs",
     "fixtures.recording",
 )
 # What judges a recorded rehearsal and shows it.
