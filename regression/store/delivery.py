@@ -102,8 +102,10 @@ def _rename(store: Store, file: Path, key: str) -> None:
 def deliver_waiting(store: Store) -> list[str]:
     """Deliver what earlier sessions could not, and what sessions that died left behind; a sentence for each.
 
-    Where the store is away still, the last sentence says so.
+    Where the store is away still, the last sentence says so. What was left half-written is removed.
     """
+    for folder in (store.folder, store.cache, store.outbox):
+        output.remove_abandoned(folder, time.time() - LEFT_BEHIND_S)
     said: list[str] = []
     known = Known(store)
     for file in [*files(store.outbox / "runs"), *_left_behind(store)]:
