@@ -26,14 +26,12 @@ from fixtures.instruments.latency import synchronised, warm_up
 from fixtures.instruments.memory import PeakMemory
 from fixtures.instruments.recompilations import Recompilations
 from fixtures.key import Key
-from fixtures.machine import tf32
-from fixtures.machine.device import resolve
 from fixtures.machine.environment import settings
 from fixtures.machine.gpu_state import GpuState
-from fixtures.models import images
 from fixtures.models.names import WrongName, resolve_all
-from fixtures.pool import Inference, VariantPool
+from fixtures.pool import Inference
 from fixtures.recording import Recording
+from fixtures.setup import device_for, pool_for
 from fixtures.variants.table import VARIANTS, NoVariant, chosen, default_variants
 from rehearsal.protocol import VERSION as VERSION
 
@@ -97,11 +95,8 @@ class Side:
         asked.models = tuple(name for name in asked.models if self._has_model(name, asked.input_size))
         asked.variants = tuple(dict.fromkeys(found if asked.variants else default_variants()))
         self.options = options.read(asked)
-        self.device = resolve(self.options.device)
-        torch.backends.cudnn.benchmark = self.options.cudnn_benchmark
-        tf32.choose(self.options.precision_policy)
-        if self.device.is_cuda:
-            torch.cuda.set_device(self.device.torch_device)
+        self.device = device_for(self.options)
+        self.pool = pool_for(self.options, self.device)
         sizes = self.options.batch_sizes or self.device.default_batch_sizes
         self.keys: dict[str, Key] = {}
         for model in self.options.models:
@@ -113,9 +108,6 @@ class Side:
                         self.missing[str(key)] = reason
                     else:
                         self.keys[str(key)] = key
-        self.pool = VariantPool(
-            self.device, self.options, images.find(self.options.images, images.NOT_YET_KNOWN), lambda text, ends: None
-        )
         self.recording = Recording()
         self._calls: dict[str, Callable[[], Any]] = {}
 

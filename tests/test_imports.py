@@ -26,6 +26,7 @@ WITHOUT_PYTEST = (
     "fixtures.key",
     "fixtures.pool",
     "fixtures.outputs",
+    "fixtures.setup",
     "fixtures.recording",
 )
 # What judges a recorded rehearsal and shows it.
