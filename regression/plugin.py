@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from common import harness, option_types, output
+from common import harness, output
 from regression import hookspec, rerun
 from regression.history.reader import Reader
 from regression.judge import two_speeds
 from regression.judge.accepted import ACCEPTED_FILE, WrongAccepted, read_accepted
-from regression.judge.patience import DEFAULT_PATIENCE
 from regression.metrics import METRICS, Metric, WrongChange, with_min_changes
+from regression.options import add_judging_options
 from regression.report import terminal, verdict_file
 from regression.report.content import Content, content
 from regression.report.repeat import COMPARE
@@ -48,27 +48,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="fail: exit status 1 on SLOWER, MISSING or wrong labels; report: print only; require: a missing baseline "
         "fails too; off: leave pytest-benchmark alone (default: fail)",
     )
-    group.addoption(
-        "--judge-min-change",
-        action="append",
-        default=[],
-        metavar="METRIC=CHANGE",
-        help="minimum effect of a metric, such as kernel_time=1%%; may be repeated",
-    )
-    group.addoption(
-        "--judge-patience",
-        type=option_types.count,
-        default=DEFAULT_PATIENCE,
-        metavar="RUNS",
-        help=f"name benchmarks that were UNSURE in this many stored runs in a row (default: {DEFAULT_PATIENCE})",
-    )
-    group.addoption("--report", type=option_types.output_file, metavar="FILE.html", help="write the report as one page")
-    group.addoption(
-        "--verdict-json",
-        type=option_types.output_file,
-        metavar="FILE.json",
-        help="write the headline, what failed and the command that repeats it as a small JSON file",
-    )
+    add_judging_options(group.addoption)
 
 
 @pytest.hookimpl(tryfirst=True)  # before the suite turns a bare --benchmark-compare into a pattern
