@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from common import harness, output
+from common.saving import Saving, measured_in, saving_of
+from common.stored import interrupted
 from regression import hookspec, rerun
 from regression.history.reader import Reader
 from regression.judge import two_speeds
@@ -87,7 +89,7 @@ class JudgePlugin:
         outcome, lines = self._judge(session)
         # The last to be registered writes the last section.
         closing = functools.partial(self._closing, config, outcome, lines)
-        config.pluginmanager.register(Closing(closing, harness.saving_of(config) if outcome is None else None))
+        config.pluginmanager.register(Closing(closing, saving_of(config) if outcome is None else None))
         try:
             return (yield)
         except OSError:  # the log finds no room; the files may
@@ -109,7 +111,7 @@ class JudgePlugin:
     def _content(self, config: pytest.Config, outcome: Outcome) -> Content:
         """What is said of the run as it was saved; reading a long history takes a while, and once is enough."""
         if self.said is None:
-            saving = harness.saving_of(config)
+            saving = saving_of(config)
             self.said = _content(
                 config,
                 outcome,
@@ -144,7 +146,7 @@ class JudgePlugin:
 
     def _judge(self, session: pytest.Session) -> tuple[Outcome | None, Sequence[str]]:
         """What is said of the session, and as which lines. What fails sets the session's exit status."""
-        measured = harness.measured(session.config)
+        measured = measured_in(session.config)
         why = harness.why_nothing_is_measured(session.config)
         if measured is None or why:
             return None, self._not_judged(session, f"not judged: {why}")
@@ -154,7 +156,7 @@ class JudgePlugin:
             return None, self._not_judged(
                 session, f"not judged: {COMPARE}= is empty; name a stored run, or leave out the = for the baseline"
             )
-        reason = harness.interrupted(measured.document())
+        reason = interrupted(measured.document())
         if reason or session.exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
             because = f" ({reason})" if reason else ""
             return None, self._not_judged(session, f"not judged: the session did not run to its end{because}")
@@ -182,7 +184,7 @@ class Closing:
     """The verdict, as the last section of the terminal; `saving` knows where to a run without one was stored."""
 
     lines: Callable[[], Sequence[str]]
-    saving: harness.Saving | None = None
+    saving: Saving | None = None
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
@@ -210,7 +212,7 @@ class JudgedSession:
 
     def repeat(self, benchmarks: Collection[str], stage: str) -> dict[str, Any]:
         config = self._session.config
-        saving = harness.saving_of(config)
+        saving = saving_of(config)
         if saving is not None:
             saving.checkpoint(stage, now=True)
         interruptible = config.hook.pytest_judge_interruptible(config=config, doing=stage)
