@@ -26,6 +26,7 @@ WITHOUT_PYTEST = (
     "fixtures.key",
     "fixtures.pool",
     "fixtures.outputs",
+    "fixtures.labelling",
     "fixtures.setup",
     "fixtures.recording",
 )
