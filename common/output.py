@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 
 # What a process that dies while it writes may leave; no reader takes it for a run.
 PARTIAL = ".partial"
+_BESIDE = re.compile(rf"\..+\.[a-z0-9_]{{8}}{re.escape(PARTIAL)}")  # as tempfile.mkstemp calls it
 # A disk, a quota and the largest file of a process.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # The exit status of a command whose output is not whole: 1 would be a regression.
@@ -101,6 +103,19 @@ def _written_beside(path: Path, data: bytes) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             partial.unlink()
+
+
+def remove_abandoned(folder: Path, before: float) -> None:
+    """Remove what writers that died left half-written in a folder and its folders; what cannot be removed stays.
+
+    Args:
+        before: in seconds since 1970; a writer that began later may be alive, here or on another machine.
+    """
+    for where, _, names in os.walk(folder):
+        for path in (Path(where, name) for name in names if _BESIDE.fullmatch(name)):
+            with contextlib.suppress(OSError):
+                if path.stat().st_mtime < before:
+                    path.unlink()
 
 
 def _bytes(content: str | bytes) -> bytes:

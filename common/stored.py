@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from common.schema import INTERRUPTED
+
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 # What a GPU model or CPU without a slug is called.
 UNKNOWN_DEVICE = "unknown device"
@@ -30,3 +32,13 @@ def moment(text: Any) -> datetime.datetime | None:
     except (TypeError, ValueError):
         return None
     return when if when.tzinfo else when.replace(tzinfo=datetime.UTC)
+
+
+def interrupted(document: Mapping[str, Any]) -> str:
+    """What ended the session of a stored run early; empty where it ran to its end."""
+    return str(mapping(document.get("suite")).get(INTERRUPTED) or "")
+
+
+def failures(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The benchmarks of a stored run that failed, by id."""
+    return mapping(mapping(document.get("suite")).get("failed"))

@@ -59,9 +59,7 @@ class Looks:
         return {**self._head, "phases": self.phases}
 
     def store(self) -> None:
-        partial = self._file.with_name(self._file.name + ".part")
-        partial.write_text(json.dumps(self.all()))
-        partial.replace(self._file)
+        output.write(self._file, json.dumps(self.all()))
 
 
 def collect(file: Path, device_name: str, command: Sequence[str]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from common import option_types, output
+from common import output
 from common.errors import UsageError
 from common.schema import STORE
 from regression.history.night import once
@@ -17,8 +17,9 @@ from regression.history.reader import Reader
 from regression.judge import two_speeds
 from regression.judge.accepted import ACCEPTED_FILE, Accepted, WrongAccepted, read_accepted
 from regression.judge.judge import comparable, judge
-from regression.judge.patience import DEFAULT_PATIENCE, recent, sentences, unwatched
+from regression.judge.patience import recent, sentences, unwatched
 from regression.metrics import METRICS, WrongChange, with_min_changes
+from regression.options import add_judging_options
 from regression.project import accepted_file
 from regression.report import json, markdown, terminal, verdict_file
 from regression.report.content import Content, content
@@ -158,32 +159,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--format", choices=FORMS, default="table")
     parser.add_argument("-v", "--verbose", action="store_true", help="print every row of the table")
     parser.add_argument(
-        "--judge-min-change",
-        action="append",
-        default=[],
-        metavar="METRIC=CHANGE",
-        help="minimum effect of a metric, such as kernel_time=1%%; may be repeated",
-    )
-    parser.add_argument(
-        "--judge-patience",
-        type=option_types.count,
-        default=DEFAULT_PATIENCE,
-        metavar="RUNS",
-        help=f"name benchmarks that were UNSURE in this many stored runs in a row (default: {DEFAULT_PATIENCE})",
-    )
-    parser.add_argument(
         "--accepted",
         type=Path,
         metavar="FILE.toml",
         help=f"known changes (default: {ACCEPTED_FILE} of the project, if it exists)",
     )
-    parser.add_argument(
-        "--report", type=option_types.output_file, metavar="FILE.html", help="write the report as one page, too"
-    )
-    parser.add_argument(
-        "--verdict-json",
-        type=option_types.output_file,
-        metavar="FILE.json",
-        help="write the headline, what failed and the command that repeats it as a small JSON file, too",
-    )
+    add_judging_options(parser.add_argument)
     return parser

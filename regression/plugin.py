@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from common import harness, option_types, output
+from common import harness, output
+from common.saving import Saving, measured_in, saving_of
+from common.stored import interrupted
 from regression import hookspec, rerun
 from regression.history.reader import Reader
 from regression.judge import two_speeds
 from regression.judge.accepted import ACCEPTED_FILE, WrongAccepted, read_accepted
-from regression.judge.patience import DEFAULT_PATIENCE
 from regression.metrics import METRICS, Metric, WrongChange, with_min_changes
+from regression.options import add_judging_options
 from regression.report import terminal, verdict_file
 from regression.report.content import Content, content
 from regression.report.repeat import COMPARE
@@ -48,27 +50,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="fail: exit status 1 on SLOWER, MISSING or wrong labels; report: print only; require: a missing baseline "
         "fails too; off: leave pytest-benchmark alone (default: fail)",
     )
-    group.addoption(
-        "--judge-min-change",
-        action="append",
-        default=[],
-        metavar="METRIC=CHANGE",
-        help="minimum effect of a metric, such as kernel_time=1%%; may be repeated",
-    )
-    group.addoption(
-        "--judge-patience",
-        type=option_types.count,
-        default=DEFAULT_PATIENCE,
-        metavar="RUNS",
-        help=f"name benchmarks that were UNSURE in this many stored runs in a row (default: {DEFAULT_PATIENCE})",
-    )
-    group.addoption("--report", type=option_types.output_file, metavar="FILE.html", help="write the report as one page")
-    group.addoption(
-        "--verdict-json",
-        type=option_types.output_file,
-        metavar="FILE.json",
-        help="write the headline, what failed and the command that repeats it as a small JSON file",
-    )
+    add_judging_options(group.addoption)
 
 
 @pytest.hookimpl(tryfirst=True)  # before the suite turns a bare --benchmark-compare into a pattern
@@ -107,7 +89,7 @@ class JudgePlugin:
         outcome, lines = self._judge(session)
         # The last to be registered writes the last section.
         closing = functools.partial(self._closing, config, outcome, lines)
-        config.pluginmanager.register(Closing(closing, harness.saving_of(config) if outcome is None else None))
+        config.pluginmanager.register(Closing(closing, saving_of(config) if outcome is None else None))
         try:
             return (yield)
         except OSError:  # the log finds no room; the files may
@@ -129,7 +111,7 @@ class JudgePlugin:
     def _content(self, config: pytest.Config, outcome: Outcome) -> Content:
         """What is said of the run as it was saved; reading a long history takes a while, and once is enough."""
         if self.said is None:
-            saving = harness.saving_of(config)
+            saving = saving_of(config)
             self.said = _content(
                 config,
                 outcome,
@@ -164,7 +146,7 @@ class JudgePlugin:
 
     def _judge(self, session: pytest.Session) -> tuple[Outcome | None, Sequence[str]]:
         """What is said of the session, and as which lines. What fails sets the session's exit status."""
-        measured = harness.measured(session.config)
+        measured = measured_in(session.config)
         why = harness.why_nothing_is_measured(session.config)
         if measured is None or why:
             return None, self._not_judged(session, f"not judged: {why}")
@@ -174,7 +156,7 @@ class JudgePlugin:
             return None, self._not_judged(
                 session, f"not judged: {COMPARE}= is empty; name a stored run, or leave out the = for the baseline"
             )
-        reason = harness.interrupted(measured.document())
+        reason = interrupted(measured.document())
         if reason or session.exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
             because = f" ({reason})" if reason else ""
             return None, self._not_judged(session, f"not judged: the session did not run to its end{because}")
@@ -202,7 +184,7 @@ class Closing:
     """The verdict, as the last section of the terminal; `saving` knows where to a run without one was stored."""
 
     lines: Callable[[], Sequence[str]]
-    saving: harness.Saving | None = None
+    saving: Saving | None = None
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
@@ -230,7 +212,7 @@ class JudgedSession:
 
     def repeat(self, benchmarks: Collection[str], stage: str) -> dict[str, Any]:
         config = self._session.config
-        saving = harness.saving_of(config)
+        saving = saving_of(config)
         if saving is not None:
             saving.checkpoint(stage, now=True)
         interruptible = config.hook.pytest_judge_interruptible(config=config, doing=stage)

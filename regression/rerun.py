@@ -12,10 +12,10 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from common import harness, processes
+from common import processes
 from common.repeated import Repeated
 from common.schema import BY_NAME, OWN_PROCESSES, QUESTIONS, STORE
-from common.stored import mapping
+from common.stored import interrupted, mapping
 from regression.metrics import Metric, lookup
 from regression.runs.lists import Lists, in_full
 from regression.text import why
@@ -74,7 +74,7 @@ def measure(
         except (OSError, ValueError):
             last = next((line for line in reversed((ended.stdout + ended.stderr).splitlines()) if line.strip()), "")
             raise NotMeasured(f"the fresh process ended with status {ended.returncode}: {last[:200]}") from None
-        if reason := harness.interrupted(run):
+        if reason := interrupted(run):
             raise NotMeasured(f"the fresh process ended with status {ended.returncode}: {reason}")
         return run
 

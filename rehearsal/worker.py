@@ -18,21 +18,20 @@ import numpy as np
 import torch
 
 from common.errors import UsageError
-from fixtures import options
+from fixtures import options, outputs
 from fixtures.instruments.host_work import HostWorkCounter
 from fixtures.instruments.interpreter import without_garbage_collection
 from fixtures.instruments.kernel_time import KernelTimeProfiler
 from fixtures.instruments.latency import synchronised, warm_up
 from fixtures.instruments.memory import PeakMemory
 from fixtures.instruments.recompilations import Recompilations
-from fixtures.machine import tf32
-from fixtures.machine.device import resolve
+from fixtures.key import Key
 from fixtures.machine.environment import settings
 from fixtures.machine.gpu_state import GpuState
-from fixtures.models import images
 from fixtures.models.names import WrongName, resolve_all
-from fixtures.pool import Inference, Key, VariantPool
+from fixtures.pool import Inference
 from fixtures.recording import Recording
+from fixtures.setup import device_for, pool_for
 from fixtures.variants.table import VARIANTS, NoVariant, chosen, default_variants
 from rehearsal.protocol import VERSION as VERSION
 
@@ -96,11 +95,8 @@ class Side:
         asked.models = tuple(name for name in asked.models if self._has_model(name, asked.input_size))
         asked.variants = tuple(dict.fromkeys(found if asked.variants else default_variants()))
         self.options = options.read(asked)
-        self.device = resolve(self.options.device)
-        torch.backends.cudnn.benchmark = self.options.cudnn_benchmark
-        tf32.choose(self.options.precision_policy)
-        if self.device.is_cuda:
-            torch.cuda.set_device(self.device.torch_device)
+        self.device = device_for(self.options)
+        self.pool = pool_for(self.options, self.device)
         sizes = self.options.batch_sizes or self.device.default_batch_sizes
         self.keys: dict[str, Key] = {}
         for model in self.options.models:
@@ -112,9 +108,6 @@ class Side:
                         self.missing[str(key)] = reason
                     else:
                         self.keys[str(key)] = key
-        self.pool = VariantPool(
-            self.device, self.options, images.find(self.options.images, images.NOT_YET_KNOWN), lambda text, ends: None
-        )
         self.recording = Recording()
         self._calls: dict[str, Callable[[], Any]] = {}
 
@@ -142,7 +135,7 @@ class Side:
     def answer_build(self, benchmark: str) -> dict[str, Any]:
         """Build a benchmark, check its outputs and warm it up; `latency_s` is what its last call took."""
         inference = self._inference(benchmark)
-        error = self.pool.check(inference)
+        error = outputs.check(self.pool, inference)
         call = self._calls[benchmark] = synchronised(inference.run, self.device)
         warm_up(call)
         began = time.perf_counter()
@@ -170,15 +163,15 @@ class Side:
         """The logits of every photograph, the largest relative error that they may have, and whether labels count."""
         inference = self._inference(benchmark)
         return {
-            **_as_bytes(self.pool.logits(inference)),
-            "bound": self.pool.bound(inference),
+            **_as_bytes(outputs.logits(self.pool, inference)),
+            "bound": outputs.error_bound(self.pool, inference.variant, inference.key.model),
             "pretrained": inference.model.weights.pretrained,
             "weights": inference.model.weights.source,
         }
 
     def answer_reference(self, model: str) -> dict[str, Any]:
         """The logits of every photograph in FP32 on the CPU."""
-        return _as_bytes(self.pool.reference(model))
+        return _as_bytes(self.pool.models.reference(model))
 
     def answer_count(self, benchmark: str) -> dict[str, Any]:
         """What is counted of an inference, with all that was recorded of the benchmark so far."""

@@ -23,7 +23,11 @@ WITHOUT_PYTEST = (
     "fixtures.machine",
     "fixtures.models",
     "fixtures.options",
+    "fixtures.key",
     "fixtures.pool",
+    "fixtures.outputs",
+    "fixtures.labelling",
+    "fixtures.setup",
     "fixtures.recording",
 )
 # What judges a recorded rehearsal and shows it.

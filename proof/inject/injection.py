@@ -13,9 +13,10 @@ import torch
 
 from fixtures.collection import benchmark_key
 from fixtures.instruments.profiles import InvalidProfile
+from fixtures.key import Key
 from fixtures.machine.device import Device
 from fixtures.plugin import suite_of
-from fixtures.pool import Inference, Key
+from fixtures.pool import Inference
 from fixtures.variants.table import VARIANTS
 from fixtures.variants.variant import BuildInputs, Built, Variant
 from proof.inject.counted import Counted, counted, leaking
@@ -243,7 +244,7 @@ def pytest_runtest_call(item: pytest.Item) -> None:
     inference: Inference = fixtures["inference"]
     suite = suite_of(item.config)
     assert suite is not None, "an inference comes from the suite's pool"
-    suite.pool.settle()  # beside compilers nothing can be calibrated
+    suite.pool.ahead.settle()  # beside compilers nothing can be calibrated
     try:
         slowdown.prepare(inference, measurement)
     except (TooShort, InvalidProfile, NoSuchModule) as error:

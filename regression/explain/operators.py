@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from regression.explain.names import shorten
-from regression.judge.choices import Launches, comparable, exchanged, learn, placed, titles, typical
+from regression.judge.choices import Launches, comparable, counterparts, exchanged, learn, placed, titles, typical
 from regression.runs.operator_table import StoredOperator
 
 # Kinds of a change that is of the selection of kernels.
@@ -54,13 +54,13 @@ def operator_changes(
         return ()
     baselines, (now,) = comparable(baselines, [now])
     known, rows = typical(learn(baselines), baselines, trusted), placed(now)
-    called = titles([*rows, *known.usual])
+    there, called = counterparts(known, rows), titles([*rows, *known.usual])
     found: list[tuple[OperatorChange, Launches, Launches]] = []
-    for place, row in rows.items():
-        usual, mean_s = known.usual.get(place, ((), 0.0))
-        choice = known.choice(place, row)
+    for own, row in rows.items():
+        usual, mean_s = known.usual.get(there[own], ((), 0.0))
+        choice = known.choice(there[own], row)
         before_s = known.times_s.get(choice)
-        if place not in known.usual:
+        if there[own] not in known.usual:
             kind, before_s = "new", 0.0
         elif before_s is None:
             kind, before_s = "other kernels", mean_s
@@ -68,10 +68,10 @@ def operator_changes(
             kind, before_s = "seen before", mean_s
         else:
             kind = "slower" if row.time_s >= before_s else "faster"
-        change = OperatorChange(called[place], kind, before_s, row.time_s, _names(usual), _names(choice[1]))
+        change = OperatorChange(called[own], kind, before_s, row.time_s, _names(usual), _names(choice[1]))
         found.append((change, usual, choice[1]))
     for place, (usual, mean_s) in known.usual.items():
-        if place not in rows:
+        if place not in there.values():
             found.append((OperatorChange(called[place], "gone", mean_s, 0.0, _names(usual), ()), usual, ()))
     short = shorten(name for one, *_ in found for name in (*one.kernels_before, *one.kernels_now))
     return tuple(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
@@ -23,6 +24,7 @@ from regression.runs.run import Benchmark, Confirmation
 Operators = Sequence[StoredOperator]
 Place = tuple[str, int]
 """An operator of a model: its name, and which of those that are called so."""
+NOWHERE: Place = ("", -1)
 Launches = tuple[Launch, ...]
 Choice = tuple[Place, Launches]
 """An operator with the kernels that it launched, and their grids."""
@@ -301,18 +303,65 @@ def _by_name(launches: Launches) -> Launches:
     return tuple([Launch(launch.kernel) for launch in launches])
 
 
+def counterparts(known: Known, rows: Mapping[Place, StoredOperator]) -> dict[Place, Place]:
+    """Of each operator of a process the place in the baseline; NOWHERE of one that is new.
+
+    One that is new or gone moves the numbers of all of its name that follow. Where their number is another one, they
+    are paired in their order, so that as many as possible launch what some baseline run launches there.
+    """
+
+    def seen(own: Place, place: Place) -> bool:
+        return known.choice(place, rows[own]) in known.times_s
+
+    found = dict.fromkeys(rows, NOWHERE)
+    by_name = _by_operator(known.usual)
+    for name, own in _by_operator(rows).items():
+        places = by_name.get(name, [])
+        if len(own) == len(places):
+            found |= {place: place for place in own}
+        elif len(own) < len(places):
+            found |= _paired(own, places, seen)
+        else:
+            pairs = _paired(places, own, lambda place, one: seen(one, place))
+            found |= {one: place for place, one in pairs.items()}
+    return found
+
+
+def _by_operator(places: Iterable[Place]) -> dict[str, list[Place]]:
+    found: dict[str, list[Place]] = {}
+    for place in sorted(places, key=lambda place: place[1]):
+        found.setdefault(place[0], []).append(place)
+    return found
+
+
+def _paired(few: Sequence[Place], many: Sequence[Place], alike: Callable[[Place, Place], bool]) -> dict[Place, Place]:
+    """Each of the few with one of the many, in the order of both, so that as many pairs as possible are alike."""
+    skips = range(len(many) - len(few) + 1)  # how many of the many were left out before a pair
+    best = [[0 for _ in skips]]
+    for number, one in enumerate(few):
+        before = itertools.accumulate(best[-1], max)
+        best.append([most + alike(one, many[number + skip]) for skip, most in enumerate(before)])
+    found, skip = {}, skips[-1]
+    for number in reversed(range(len(few))):
+        skip = max(range(skip + 1), key=best[number + 1].__getitem__)
+        found[few[number]] = many[number + skip]
+    return found
+
+
 def match(known: Known, operators: Operators) -> Matched:
     """A process's operators against what is known of their choices."""
     rows = placed(operators)
-    pairs = [(row.time_s, known.times_s.get(known.choice(place, row))) for place, row in rows.items()]
+    there = counterparts(known, rows)
+    pairs = [(row.time_s, known.times_s.get(known.choice(there[own], row))) for own, row in rows.items()]
     total_s = sum(time_s for time_s, _ in pairs)
     matched_s = sum(time_s for time_s, before_s in pairs if before_s)
     known_s = sum(before_s for _, before_s in pairs if before_s)
     share = matched_s / total_s if total_s else 0.0
     if not matched_s or not known_s:
         return Matched(total_s, 1.0, 1.0, total_s, share)
-    new_s = sum(row.time_s for place, row in rows.items() if place not in known.usual)
-    gone_s = sum(mean_s for place, (_, mean_s) in known.usual.items() if place not in rows)
+    kept = set(there.values())
+    new_s = sum(row.time_s for own, row in rows.items() if there[own] not in known.usual)
+    gone_s = sum(mean_s for place, (_, mean_s) in known.usual.items() if place not in kept)
     factor = (matched_s + new_s) / (known_s + gone_s)
     return Matched(known_s + gone_s, matched_s / known_s, factor, total_s, share)
 
@@ -320,14 +369,14 @@ def match(known: Known, operators: Operators) -> Matched:
 def other_choices(known: Known, operators: Operators) -> tuple[OtherChoice, ...]:
     """The operators whose choice no baseline run has made there, and those that are gone, the costliest first."""
     rows, speed = placed(operators), match(known, operators).speed
-    called = titles([*rows, *known.usual])
+    there, called = counterparts(known, rows), titles([*rows, *known.usual])
     found = []
-    for place, row in rows.items():
-        if known.choice(place, row) not in known.times_s:
-            before, mean_s = known.usual.get(place, ((), 0.0))
-            found.append(OtherChoice(called[place], before, row.launches, row.time_s / speed - mean_s))
+    for own, row in rows.items():
+        if known.choice(there[own], row) not in known.times_s:
+            before, mean_s = known.usual.get(there[own], ((), 0.0))
+            found.append(OtherChoice(called[own], before, row.launches, row.time_s / speed - mean_s))
     for place, (before, mean_s) in known.usual.items():
-        if place not in rows:
+        if place not in there.values():
             found.append(OtherChoice(called[place], before, (), -mean_s))
     return tuple(sorted(found, key=lambda choice: -choice.cost_s))
 

@@ -8,8 +8,9 @@ import time
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from common import harness, output
+from common import output
 from common.identity import identity
+from common.stored import interrupted
 from regression.store import index, keys
 from regression.store.objects import StoreAway, WrongStore
 from regression.store.store import Delivered, Store, files
@@ -55,7 +56,7 @@ def deliver(store: Store, file: Path, known: Known | None = None, *, name: str =
     folder = str(PurePosixPath(inside).parent) if inside else keys.folder_of(document)
     try:
         there = (known or Known(store)).runs(folder.partition("/")[0])
-        key, new = _append(store, there, f"{folder}/{name}", run, data, whole=not harness.interrupted(document))
+        key, new = _append(store, there, f"{folder}/{name}", run, data, whole=not interrupted(document))
     except StoreAway as problem:
         kept = store.outbox / "runs" / keys.key_of(folder, name, (), run, exclusive=False)
         if kept != file:
@@ -102,8 +103,10 @@ def _rename(store: Store, file: Path, key: str) -> None:
 def deliver_waiting(store: Store) -> list[str]:
     """Deliver what earlier sessions could not, and what sessions that died left behind; a sentence for each.
 
-    Where the store is away still, the last sentence says so.
+    Where the store is away still, the last sentence says so. What was left half-written is removed.
     """
+    for folder in (store.folder, store.cache, store.outbox):
+        output.remove_abandoned(folder, time.time() - LEFT_BEHIND_S)
     said: list[str] = []
     known = Known(store)
     for file in [*files(store.outbox / "runs"), *_left_behind(store)]:

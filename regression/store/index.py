@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from common import harness
+from common.stored import interrupted
 from regression.history import night as nights
 from regression.history.night import Night
 from regression.runs import read
@@ -117,7 +117,7 @@ def _entry(found: Object, data: bytes, folder: Path) -> Entry:
         read.check_size(found.size, path)
         document = read.decode(data, path)
         parsed = read.parse(document, path)
-        run, cut_short = parsed.identity, harness.interrupted(document)
+        run, cut_short = parsed.identity, interrupted(document)
         return Entry(found, run, cut_short, nights.of(parsed), "")
     except UnusableRun as problem:
         return Entry(found, run, cut_short, None, str(problem))

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from common import harness, output
+from common import output
+from common.saving import saving_of
 from regression.history.night import Night
 from regression.store import index
 from regression.store.delivery import deliver, deliver_waiting
@@ -50,7 +51,7 @@ class StorePlugin:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Inside the wrappers: pytest-benchmark's saved the run before; the terminal's and the judge's go on after."""
-        saving = harness.saving_of(session.config)
+        saving = saving_of(session.config)
         if saving is not None and saving.file is not None:
             try:
                 delivered = deliver(self.store, saving.file)

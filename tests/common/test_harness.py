@@ -148,10 +148,11 @@ def test_without_timing_there_are_no_rounds(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """
         from common import harness
+        from common.saving import measured_in
 
         def test_it(benchmark, pytestconfig):
             benchmark(lambda: None)
-            assert harness.rounds_s(benchmark) is None and harness.measured(pytestconfig) is None
+            assert harness.rounds_s(benchmark) is None and measured_in(pytestconfig) is None
         """
     )
     pytester.runpytest_inprocess("--benchmark-disable").assert_outcomes(passed=1)

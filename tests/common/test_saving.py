@@ -29,17 +29,17 @@ def test_other():
     pass
 """
 CONFTEST = """
-from common import harness
+from common.saving import keep_runs, saving_of
 
 def pytest_sessionstart(session):
-    harness.keep_runs(session.config)
+    keep_runs(session.config)
 
 def pytest_runtest_logfinish():
     saving.checkpoint("measuring", now=True)
 
 def pytest_collection_finish(session):
     global saving
-    saving = harness.saving_of(session.config)
+    saving = saving_of(session.config)
 """
 OPTIONS = ("--benchmark-storage=file://store", "--benchmark-max-time=0.001", "--benchmark-json=run.json")
 
@@ -52,7 +52,7 @@ def start(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
         *arguments: str, second: str = "benchmark(lambda: None)", conftest: str = CONFTEST, **options: Any
     ) -> subprocess.Popen[str]:
         (tmp_path / "conftest.py").write_text(conftest)
-        (tmp_path / "pytest.ini").write_text(f"[pytest]\naddopts = -p common.harness\npythonpath = {ROOT}\n")
+        (tmp_path / "pytest.ini").write_text(f"[pytest]\naddopts = -p common.saving\npythonpath = {ROOT}\n")
         (tmp_path / "test_two.py").write_text(TWO.format(second=second))
         environment = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
         return subprocess.Popen(
@@ -198,21 +198,21 @@ def test_a_run_that_grows_is_written_at_most_once_a_second(pytester: pytest.Pyte
     pytester.makeconftest(
         """
         import pytest
-        from common import harness
+        from common.saving import keep_runs, saving_of
 
         written = []
 
         def pytest_sessionstart(session):
-            harness.keep_runs(session.config)
+            keep_runs(session.config)
 
         @pytest.hookimpl(trylast=True)
         def pytest_collection_finish(session):
-            saving = harness.saving_of(session.config)
+            saving = saving_of(session.config)
             saving._write_stored = lambda interrupted="": written.append(interrupted)
 
         def pytest_runtest_logfinish():
             for _ in range(3):
-                harness.saving_of(config).checkpoint("measuring")
+                saving_of(config).checkpoint("measuring")
 
         def pytest_configure(config):
             globals()["config"] = config
@@ -256,7 +256,7 @@ def test_a_link_stays_one_and_a_device_a_device(tmp_path: Path) -> None:
 
 def test_results_that_are_no_latencies_are_a_run_as_well(tmp_path: Path, start: Callable[..., Any]) -> None:
     """A session without any benchmark stores what else it has, and nothing where it has nothing."""
-    more = CONFTEST.replace("harness.keep_runs(session.config)", "harness.keep_runs(session.config, lambda: MORE)")
+    more = CONFTEST.replace("keep_runs(session.config)", "keep_runs(session.config, lambda: MORE)")
     for has_more in (False, True):
         process = start("--benchmark-save=night", "-k", "other", conftest=f"MORE = {has_more}\n{more}")
         said = process.communicate()[0]

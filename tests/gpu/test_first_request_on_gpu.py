@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 import torch
 
+from fixtures.key import Key
 from fixtures.machine.device import resolve
-from fixtures.pool import Key
 from fixtures.starting.first_request import LOAD, FirstRequest
 from fixtures.starting.servers import COMMAND, Servers
 from fixtures.variants.table import VARIANTS

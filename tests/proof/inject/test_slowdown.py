@@ -19,9 +19,10 @@ from fixtures.instruments import profiles
 from fixtures.instruments.interpreter import count_python_work
 from fixtures.instruments.operators import module_paths, outermost
 from fixtures.instruments.profiles import Span
+from fixtures.key import Key
 from fixtures.machine import host_memory
 from fixtures.machine.device import Device
-from fixtures.pool import Inference, Key
+from fixtures.pool import Inference
 from fixtures.variants.table import VARIANTS
 from fixtures.variants.variant import Built
 from proof.inject.injection import Slowdown

@@ -10,8 +10,8 @@ import random
 import pytest
 import torch
 
+from fixtures.key import Key
 from fixtures.machine.device import Device
-from fixtures.pool import Key
 from proof.inject.slowdown import parse
 from proof.inject.starting import slowed_by
 from regression import rerun

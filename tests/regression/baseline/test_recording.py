@@ -40,12 +40,12 @@ def test_other(benchmark, number):
     assert runs != 1, "out of memory"
 """
 CONFTEST = """
-from common import harness
+from common.saving import keep_runs
 
 failed = {}
 
 def pytest_sessionstart(session):
-    harness.keep_runs(session.config)
+    keep_runs(session.config)
 
 def pytest_runtest_logreport(report):
     if report.failed:
@@ -64,7 +64,7 @@ def pytest_benchmark_update_json(output_json):
 def test_fresh_processes_make_a_baseline_that_replaces_the_old_one_whole(tmp_path: Path, project: Recorder) -> None:
     other = project.baselines(2)
     (tmp_path / "conftest.py").write_text(CONFTEST)
-    (tmp_path / "pytest.ini").write_text(f"[pytest]\naddopts = -p common.harness\npythonpath = {ROOT}\n")
+    (tmp_path / "pytest.ini").write_text(f"[pytest]\naddopts = -p common.saving\npythonpath = {ROOT}\n")
     (tmp_path / "test_quick.py").write_text(BENCHMARKS)
     store = tmp_path / "runs"
     command = [
@@ -102,7 +102,7 @@ def test_ctrl_c_keeps_what_was_measured_and_says_how_to_go_on(tmp_path: Path, pr
     """In the second run, and as a terminal sends it: to both processes."""
     project.baselines(2)
     (tmp_path / "conftest.py").write_text(CONFTEST)
-    (tmp_path / "pytest.ini").write_text(f"[pytest]\naddopts = -p common.harness\npythonpath = {ROOT}\n")
+    (tmp_path / "pytest.ini").write_text(f"[pytest]\naddopts = -p common.saving\npythonpath = {ROOT}\n")
     fails = 'assert runs != 1, "out of memory"'
     asked = "if runs == 1: [os.kill(process, 2) for process in (os.getppid(), os.getpid())]"
     (tmp_path / "test_quick.py").write_text(BENCHMARKS.replace(fails, asked))
@@ -134,7 +134,7 @@ def test_a_disk_that_is_full_once_a_run_is_measured_leaves_that_run_where_it_is(
         "    resource.prlimit(os.getppid(), resource.RLIMIT_FSIZE, (100, 100))\n"
     )
     (tmp_path / "conftest.py").write_text(CONFTEST + full)
-    (tmp_path / "pytest.ini").write_text(f"[pytest]\naddopts = -p common.harness\npythonpath = {ROOT}\n")
+    (tmp_path / "pytest.ini").write_text(f"[pytest]\naddopts = -p common.saving\npythonpath = {ROOT}\n")
     (tmp_path / "test_quick.py").write_text(BENCHMARKS)
     (tmp_path / "tmp").mkdir()
     command = [

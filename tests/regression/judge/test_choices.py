@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from regression.explain.operators import operator_changes
 from regression.judge.algorithms import learn_algorithms
 from regression.judge.choices import OtherChoice, exchanged, learn, match, other_choices, vary
 from regression.judge.judge import judge
@@ -101,6 +102,69 @@ def test_of_operators_of_one_name_the_number_says_which_was_chosen_anew():
     before = [operator("aten::conv2d", "x", 10)] * 40
     now = [*before[:16], operator("aten::conv2d", "y", 15), *before[17:]]
     assert rounded(other_choices(learn([before] * 3), now)) == [("aten::conv2d #17", ("x",), ("y",), 5)]
+
+
+CONV = "aten::conv2d"
+
+
+def convolutions(
+    random: np.random.Generator, number: int = 53
+) -> tuple[list[list[StoredOperator]], list[StoredOperator]]:
+    """Two runs of convolutions of one name, as TorchScript's are, and one more process that mixes what both chose.
+
+    Of every third, the runs chose another kernel each, out of six that all of them share.
+    """
+    kernels = random.integers(6, size=(number, 2))
+    kernels[np.arange(number) % 3 > 0, 1] = kernels[np.arange(number) % 3 > 0, 0]
+
+    def process(choices: Sequence[int]) -> list[StoredOperator]:
+        chosen = kernels[np.arange(number), choices].tolist()
+        return [operator(CONV, f"kernel_{kernel}", 10 + kernel) for kernel in chosen]
+
+    runs = [process([choice] * number) for choice in (0, 1)]
+    return runs, process(random.integers(2, size=number).tolist())
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_one_that_is_inserted_among_those_of_one_name_is_one_that_is_new(seed):
+    random = np.random.default_rng(seed)
+    runs, now = convolutions(random)
+    number = int(random.integers(len(now) + 1))
+    now.insert(number, operator(CONV, "inserted", 7))
+    assert rounded(other_choices(learn(runs), now)) == [(f"{CONV} #{number + 1}", (), ("inserted",), 7)]
+    found = match(learn(runs), now)
+    assert found.share == pytest.approx(1 - 7 * US / sums(now))
+    assert found.factor == pytest.approx(sums(now) / (sums(now) - 7 * US)) and found.speed == pytest.approx(1)
+    changes = operator_changes(runs, now, 7 * US)
+    assert [(one.operator, one.change_s) for one in changes if one.kind == "new"] == [(f"{CONV} #{number + 1}", 7 * US)]
+    assert not [one for one in changes if one.kind in ("other kernels", "gone")]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_one_that_is_taken_from_those_of_one_name_is_one_that_is_gone(seed):
+    random = np.random.default_rng(seed)
+    runs, now = convolutions(random)
+    runs = [[*run[:20], operator(CONV, "taken", 7), *run[20:]] for run in runs]
+    assert rounded(other_choices(learn(runs), now)) == [(f"{CONV} #21", ("taken",), (), -7)]
+    assert match(learn(runs), now).factor == pytest.approx(sums(now) / (sums(now) + 7 * US))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_one_that_is_inserted_with_a_kernel_of_the_others_is_one_as_well(seed):
+    """Which of several that launch the same is the new one, nobody can say."""
+    random = np.random.default_rng(seed)
+    runs, now = convolutions(random)
+    now.insert(int(random.integers(len(now) + 1)), operator(CONV, "kernel_3", 13))
+    (found,) = other_choices(learn(runs), now)
+    assert found.before == () and not found.is_selection
+
+
+def test_beside_one_that_is_inserted_another_choice_is_told_as_one():
+    runs, now = convolutions(np.random.default_rng(1))
+    now[40] = operator(CONV, "other", 15)
+    now.insert(16, operator(CONV, "inserted", 7))
+    found = {(one.operator, names(one.now)) for one in other_choices(learn(runs), now)}
+    assert found == {(f"{CONV} #17", ("inserted",)), (f"{CONV} #42", ("other",))}
 
 
 def test_of_operators_of_one_name_the_number_says_which_makes_other_calls():

@@ -107,7 +107,7 @@ def test_a_run_for_which_no_outbox_has_room_stays_where_it_is(
     plugin: Any = StorePlugin(store, SimpleNamespace())  # type: ignore[arg-type]
     with monkeypatch.context() as full:
         full.setattr(Path, "replace", no_room)
-        full.setattr("common.harness.saving_of", lambda config: SimpleNamespace(file=file))
+        full.setattr("regression.store.session.saving_of", lambda config: SimpleNamespace(file=file))
         plugin.pytest_sessionfinish(SimpleNamespace(config=None))
     lines: list[str] = []
     plugin.pytest_terminal_summary(SimpleNamespace(write_line=lines.append))

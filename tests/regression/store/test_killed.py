@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from regression.store import index
+from common import output
+from regression.store import delivery, index
 from regression.store.keys import is_run
 from regression.store.opening import open_store
 from regression.store.store import Store
@@ -155,6 +157,26 @@ def test_a_delivery_to_a_folder_that_is_killed(
     assert process.returncode == -signal.SIGKILL, said
     assert set(stored(open_store(url))) <= {"one", "two"}
     assert stored(delivered_again(url, *runs)) == ["one", "two"]
+
+
+@pytest.mark.parametrize("point", ["a file is written beside its place", "it is in its place"])
+def test_what_a_killed_delivery_left_half_written_goes_once_its_writer_cannot_be_alive(
+    tmp_path: Path, saved: Callable[..., Path], point: str
+) -> None:
+    url, run = str(tmp_path / "shared"), saved(run_id="one")
+    process = start(url, run, before=f"OUTBOX = {str(open_store(url).outbox)!r}\n{KILLED}\n{POINTS[point]}")
+    said = process.communicate()[0]
+    assert process.returncode == -signal.SIGKILL, said
+    (left,) = Path(url).rglob(f".*{output.PARTIAL}")
+    users_own = left.with_name(".notes.partial")
+    users_own.touch()
+    os.utime(users_own, (0, 0))
+    delivered_again(url, run)
+    assert left.exists()  # its writer may be slow, and on another machine
+    hours_ago = time.time() - delivery.LEFT_BEHIND_S - 60
+    os.utime(left, (hours_ago, hours_ago))
+    assert stored(delivered_again(url)) == ["one"]
+    assert not left.exists() and users_own.exists()
 
 
 def test_what_waits_and_is_no_run_is_said_and_stops_nothing(tmp_path: Path, waiting: Callable[[str], None]) -> None:
