@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +16,12 @@ import numpy as np
 from common import output
 from regression.judge.common_shift import run_shifts, scatter, trust, weights
 from regression.judge.controls import shift
+from regression.judge.host_shift import HostShift
 from regression.judge.judge import judge
 from regression.judge.limits import CONFIRMATIONS, FAMILY_WISE_ERROR, Limits, inside, limits
 from regression.judge.noise import Floats, Layout, estimate
 from regression.judge.verdict import EVERY, Report, suspects
-from regression.metrics import METRICS, Kind, Metric
+from regression.metrics import METRICS, Kind, Metric, Spread
 from regression.runs.find import is_folder, walk
 from regression.runs.read import read
 from regression.runs.run import Confirmation, LeftOut, Run, UnusableRun
@@ -48,6 +49,8 @@ class World:
     """The spread between days, in units of the prior."""
     regimes: float = 0.0
     """Share of the processes in which the latency is half as much again, where the host is the bottleneck."""
+    hosts: bool = False
+    """Whether all latencies wait for hosts whose shifts they share."""
     claimed: float = FAMILY_WISE_ERROR
     """The largest share of nights that may fail."""
 
@@ -59,6 +62,7 @@ WORLDS = (
     World("kernels differ (2 of 3)", 5, chosen=2 / 3),
     World("overdispersed (1 of 4), 5 df", 5, overdispersed=0.25),
     World("regimes (1 of 5), t, 5 df", 5, regimes=0.2),
+    World("hosts differ, t, 5 df", 5, hosts=True),
     World("days differ by 3 priors", None, days=3, claimed=0.03),
 )
 
@@ -113,7 +117,8 @@ def _night(
     metric: Metric, world: World, nights: int, benchmarks: int, random: np.random.Generator
 ) -> tuple[Floats, Floats, Limits]:
     """Initial runs (nights * benchmarks,), confirmations (nights * benchmarks, 2) less the controls' shift, limits."""
-    spread, rows = metric.spread, nights * benchmarks
+    on_hosts = metric.host_bound if world.hosts else None
+    spread, rows = on_hosts.besides if on_hosts else metric.spread, nights * benchmarks
     assert spread is not None, "a metric that is only shown has no noise to simulate"
 
     def draw(*shape: int) -> Floats:
@@ -143,13 +148,26 @@ def _night(
         baseline += (host_bound & (random.random(baseline.shape) < world.regimes)) * np.log(1.5)
         looks += (host_bound & (random.random(looks.shape) < world.regimes)) * np.log(1.5)
 
+    variants = [row % VARIANTS for row in range(benchmarks)]
+    hosts: list[HostShift] = []
+    if on_hosts:
+        _add_shifts(on_hosts.shift, draw, baseline, looks, nights)
+        hosts = [
+            HostShift.of(one, np.ones(benchmarks, dtype=bool), variants)
+            for one in baseline.reshape(nights, benchmarks, BASELINE_RUNS)
+        ]
+        baseline -= np.repeat([host.baselines for host in hosts], benchmarks, axis=0)
+
     one_gpu = Layout(("GPU",) * BASELINE_RUNS, ("day",) * BASELINE_RUNS, "GPU")
     expected = np.hypot(spread.process, besides).reshape(nights, benchmarks)
     shifts = run_shifts(baseline.reshape(nights, benchmarks, BASELINE_RUNS), one_gpu, expected)
     trusted = np.repeat(trust(shifts, one_gpu, spread, expected), benchmarks, axis=0)
     noise = estimate(baseline, one_gpu, spread, besides, chosen_by_host, trusted)
     looks -= noise.centre[:, None]
-    weight = weights(noise.deviation(1).reshape(nights, benchmarks), [row % VARIANTS for row in range(benchmarks)])
+    for host, one in zip(hosts, looks.reshape(nights, benchmarks, -1), strict=bool(hosts)):
+        tonight = host.tonight(one[:, 0], one[:, 1:])
+        one[:] = host.without(one, np.array([tonight.now, *tonight.again]))
+    weight = weights(noise.deviation(1).reshape(nights, benchmarks), variants)
     wide = scatter(looks[:, 0].reshape(nights, benchmarks), weight, noise)
     noise = noise.widened(np.repeat(wide, benchmarks))
     variances = noise.deviation(1) ** 2
@@ -161,6 +179,15 @@ def _night(
     again = (again - shifted[:, None, :]).reshape(rows, CONFIRMATIONS)
     added = np.repeat(variance.max(axis=1), benchmarks)
     return looks[:, 0], again, limits(noise, metric.min_effect, metric.share, benchmarks, added)
+
+
+def _add_shifts(spread: Spread, draw: Callable[..., Floats], baseline: Floats, looks: Floats, nights: int) -> None:
+    """Add to each process what its host does to all of its benchmarks; the baseline's are of one day, the rest of
+    another."""
+    rows = len(baseline) // nights
+    for processes in (baseline, looks):
+        shifts = draw(nights, processes.shape[1]) * spread.process + draw(nights, 1) * spread.day
+        processes += np.repeat(shifts, rows, axis=0)
 
 
 def resample(runs: Sequence[Run], nights: int, metrics: Sequence[Metric] = METRICS, seed: int = 1) -> Calibration:
