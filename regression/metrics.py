@@ -92,6 +92,8 @@ class HostBound:
     """Of what such benchmarks share. Other GPUs have other hosts, as a rule."""
     besides: Spread
     """Of what each strays besides."""
+    worth_knowing: float
+    """A shift that must be seen for what they share to be called SAME, as a fraction."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -396,6 +398,7 @@ METRICS: tuple[Metric, ...] = (
         host_bound=HostBound(
             shift=Spread(process=0.02, process_df=8, unseen=0.05, day=0.02, gpu=0.1),
             besides=Spread(process=0.015, process_df=8, unseen=0.05, day=0.01, gpu=0.03),
+            worth_knowing=0.5,
         ),
         min_effect=0.05,
         worth_knowing=0.2,

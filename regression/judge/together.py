@@ -47,6 +47,8 @@ def _of_host_bound(tests: MetricTests) -> MetricTests:
     evidence, metric = tests.evidence, tests.metric
     assert metric.host_bound is not None, "a metric without host-bound benchmarks has no shift of theirs"
     noise = estimate(evidence.host.baselines[None], evidence.layout, metric.host_bound.shift, trust=evidence.trusted)
+    worth_knowing = max(metric.worth_knowing, metric.host_bound.worth_knowing)
+    tests = dataclasses.replace(tests, metric=dataclasses.replace(metric, worth_knowing=worth_knowing))
     return _together(tests, HOST_BOUND, evidence.host.weight, noise)
 
 
