@@ -151,7 +151,8 @@ class Metric:
     in_operators: bool = False
     """Of a count that is stored by name: whether every stored operator has it, too."""
     of_workspaces: bool = False
-    """Of a count: whether an operator that runs another algorithm changes it by one at most, for its workspace."""
+    """Of a count: whether an operator that runs another algorithm changes it by one at most, for its workspace. Where
+    operators are known, that bounds it in the place of `margin`."""
     times: tuple[str, ...] = ()
     """Of a mapping of names to numbers: where the stored benchmark counts each name; the value is the sum over all."""
     per: tuple[str, ...] = ()
