@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from regression.explain.names import shorten
-from regression.judge.choices import Launches, comparable, counterparts, exchanged, learn, placed, titles, typical
+from regression.judge.choices import Launches, comparable, counterparts, learn, placed, titles, typical
+from regression.judge.exchanged import exchanged
 from regression.runs.operator_table import StoredOperator
 
 # Kinds of a change that is of the selection of kernels.

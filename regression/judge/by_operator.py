@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
-from regression.judge.choices import LEAST_MATCHED, Compared, OtherChoice, exchanged
+from regression.judge.choices import LEAST_MATCHED, Compared, OtherChoice
+from regression.judge.exchanged import exchanged
 from regression.judge.verdict import Judgement, Reason, Verdict
 from regression.metrics import ByOperator, Metric
 from regression.runs.run import Run

@@ -18,7 +18,7 @@ import numpy as np
 from regression.judge.common_shift import middle
 from regression.judge.noise import Floats
 from regression.metrics import ByOperator
-from regression.runs.operator_table import Grid, Launch, StoredOperator
+from regression.runs.operator_table import Launch, StoredOperator
 from regression.runs.run import Benchmark, Confirmation
 
 Operators = Sequence[StoredOperator]
@@ -31,8 +31,6 @@ Choice = tuple[Place, Launches]
 
 # With less of its time in operators whose kernels the baseline has seen, a run is not compared by these.
 LEAST_MATCHED = 0.5
-# Of those that an operator launches anew, or no longer, so many are named.
-MOST_KERNELS = 3
 STEPS, PRECISION = 50, 1e-10
 # Of a run that counts for nothing: its own choices still have a time, and decide nothing else.
 LEAST_WEIGHT = 1e-6
@@ -77,14 +75,16 @@ class Known:
 
     def choice(self, place: Place, operator: StoredOperator) -> Choice:
         """The choice that an operator made: by its kernels' names alone where no run knows their grids there."""
-        by_name = place, _by_name(operator.launches)
-        return by_name if by_name in self._without_grids else (place, operator.launches)
+        bare = place, without_grids(operator.launches)
+        return bare if bare in self._without_grids else (place, operator.launches)
 
     @functools.cached_property
     def _without_grids(self) -> set[Choice]:
         """The choices of kernels whose grids no run knows there."""
-        known = {(place, _by_name(launches)) for place, launches in self.times_s if launches != _by_name(launches)}
-        return {choice for choice in self.times_s if choice[1] == _by_name(choice[1])} - known
+        known = {
+            (place, without_grids(launches)) for place, launches in self.times_s if launches != without_grids(launches)
+        }
+        return {choice for choice in self.times_s if choice[1] == without_grids(choice[1])} - known
 
     @functools.cached_property
     def usual(self) -> dict[Place, tuple[Launches, float]]:
@@ -119,53 +119,6 @@ class Matched:
     factor: float
     total_s: float
     share: float
-
-
-def exchanged(before: Launches, now: Launches, short: Callable[[str], str]) -> str:
-    """`old -> new` of the kernels that an operator launches no longer and anew, a few of each.
-
-    What it launches as before is left out: an engine is one operator and launches hundreds of kernels. Where it
-    launches the same kernels with other grids, these are told: `conv 8x4x6 -> 8x4x3 blocks`.
-
-    Args:
-        short: what a kernel is called.
-    """
-    names = [Counter(launch.kernel for launch in launches) for launches in (before, now)]
-    kept = names[0] & names[1]
-    gone, new = (_counted(counter - kept, short) for counter in names)
-    if not gone and not new:
-        return _other_grids(before, now, short) or "the same kernels in another order"
-    if kept and not gone:
-        return f"also {new}"
-    if kept and not new:
-        return f"no longer {gone}"
-    return f"{gone or 'nothing'} -> {new or 'nothing'}"
-
-
-def _other_grids(before: Launches, now: Launches, short: Callable[[str], str]) -> str:
-    """`kernel old -> new blocks` of a few kernels in the order of their launches; empty where that is another one."""
-    if _by_name(before) != _by_name(now):
-        return ""
-    said = [
-        f"{short(old.kernel)} {_blocks(old.grid)} -> {_blocks(new.grid)} blocks"
-        for old, new in zip(before, now, strict=True)
-        if old != new
-    ]
-    return " + ".join(_few(list(dict.fromkeys(said))))
-
-
-def _blocks(grid: Grid | None) -> str:
-    return "x".join(map(str, grid)) if grid else "unknown"
-
-
-def _counted(kernels: Counter[str], short: Callable[[str], str]) -> str:
-    said = [f"{number} x {short(name)}" if number > 1 else short(name) for name, number in kernels.items()]
-    return " + ".join(_few(said))
-
-
-def _few(said: list[str]) -> list[str]:
-    more = [f"{len(said) - MOST_KERNELS} more"] if len(said) > MOST_KERNELS else []
-    return [*said[:MOST_KERNELS], *more]
 
 
 def all_placed(operators: Operators) -> dict[Place, StoredOperator]:
@@ -285,7 +238,7 @@ def _times_s(baselines: Sequence[Operators]) -> tuple[list[Choice], Floats]:
     told: dict[Choice, set[Launches]] = {}
     for place, operator in (item for run in rows for item in run.items()):
         if operator.grids:
-            told.setdefault((place, _by_name(operator.launches)), set()).add(operator.launches)
+            told.setdefault((place, without_grids(operator.launches)), set()).add(operator.launches)
 
     def choice(place: Place, operator: StoredOperator) -> Choice:
         others = told.get((place, operator.launches), set())
@@ -299,7 +252,8 @@ def _times_s(baselines: Sequence[Operators]) -> tuple[list[Choice], Floats]:
     return list(columns), times_s
 
 
-def _by_name(launches: Launches) -> Launches:
+def without_grids(launches: Launches) -> Launches:
+    """The launches without their grids."""
     return tuple([Launch(launch.kernel) for launch in launches])
 
 
@@ -314,9 +268,9 @@ def counterparts(known: Known, rows: Mapping[Place, StoredOperator]) -> dict[Pla
         return known.choice(place, rows[own]) in known.times_s
 
     found = dict.fromkeys(rows, NOWHERE)
-    by_name = _by_operator(known.usual)
-    for name, own in _by_operator(rows).items():
-        places = by_name.get(name, [])
+    theirs = _of_each_name(known.usual)
+    for name, own in _of_each_name(rows).items():
+        places = theirs.get(name, [])
         if len(own) == len(places):
             found |= {place: place for place in own}
         elif len(own) < len(places):
@@ -327,7 +281,7 @@ def counterparts(known: Known, rows: Mapping[Place, StoredOperator]) -> dict[Pla
     return found
 
 
-def _by_operator(places: Iterable[Place]) -> dict[str, list[Place]]:
+def _of_each_name(places: Iterable[Place]) -> dict[str, list[Place]]:
     found: dict[str, list[Place]] = {}
     for place in sorted(places, key=lambda place: place[1]):
         found.setdefault(place[0], []).append(place)

@@ -12,7 +12,8 @@ import pytest
 
 from regression.explain.operators import operator_changes
 from regression.judge.algorithms import learn_algorithms
-from regression.judge.choices import OtherChoice, exchanged, learn, match, other_choices, vary
+from regression.judge.choices import OtherChoice, learn, match, other_choices, vary
+from regression.judge.exchanged import exchanged
 from regression.judge.judge import judge
 from regression.judge.operator_calls import other_calls
 from regression.judge.verdict import Judgement, Reason, Report, Verdict
