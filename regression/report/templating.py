@@ -1,4 +1,4 @@
-"""What the pages share: their templates, and how a long name may break."""
+"""What the pages share: their templates, and where a line may break."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
+from regression.text import UNIT
+
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -16,10 +18,32 @@ def environment() -> jinja2.Environment:
     templates = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    templates.filters["breakable"] = breakable
+    templates.filters |= {"breakable": breakable, "kept": kept, "told": told}
+    templates.globals |= {"moment": moment}
     return templates
 
 
 def breakable(name: str) -> Markup:
     """A name that a narrow column may break between its words, and not only anywhere."""
     return Markup("<wbr>").join(re.split(r"(?<=[_<:,/-])", name))
+
+
+def kept(text: str) -> Markup:
+    """A text that breaks between its words alone: not inside `batch-1`, and not after the dashes of an option."""
+    keep = Markup('<span class="kept">{}</span>')
+    return Markup(" ").join(keep.format(word) if "-" in word else word for word in text.split(" "))
+
+
+def told(text: str) -> Markup:
+    """A sentence that breaks between its words alone, and never between an amount and its unit; `code` is code."""
+    words, *others = text.split("`") if text.count("`") % 2 == 0 else [text]
+    said = kept(UNIT.sub("\N{NO-BREAK SPACE}", words))
+    for code, rest in zip(others[::2], others[1::2], strict=True):
+        said += Markup("<code>{}</code>").format(kept(code)) + told(rest)
+    return said
+
+
+def moment(stored: str) -> str:
+    """When something was measured, to the minute, with the zone where it is known to be UTC."""
+    utc = " UTC" if stored.endswith(("+00:00", "Z")) else ""
+    return stored[:16].replace("T", " ") + utc
