@@ -81,6 +81,7 @@ def speedups(title: str, bars: Sequence[SpeedUp], colours: Mapping[str, str]) ->
     """Horizontal bars, fastest first, each in the colour of its precision; a mark where the baseline was."""
     bars = sorted(bars, key=lambda bar: bar.now)
     precisions = list(dict.fromkeys(bar.precision for bar in bars[::-1]))
+    longest = max(max(bar.now, bar.baseline or 0) for bar in bars)
 
     def draw(axes: Axes, theme: Theme) -> None:
         drawn = {name: _colour(name, colours, theme) for name in precisions}
@@ -88,7 +89,9 @@ def speedups(title: str, bars: Sequence[SpeedUp], colours: Mapping[str, str]) ->
             axes.barh(row, bar.now, color=drawn[bar.precision], height=0.62)
             if bar.baseline:
                 axes.plot([bar.baseline] * 2, [row - 0.42, row + 0.42], color=theme.mark, linewidth=2.2)
-            edge = max(bar.now, bar.baseline or 0)
+            mark = bar.baseline or 0
+            # The number stands beside its bar, and not beside a mark that is far from it.
+            edge = mark if bar.now < mark < bar.now + 0.2 * longest else bar.now
             axes.annotate(f"{bar.now:.2f}", (edge, row), (4, 0), textcoords="offset points", va="center")
         if len(precisions) > 1:
             keys = [Patch(color=drawn[name], label=name) for name in precisions]
@@ -97,7 +100,7 @@ def speedups(title: str, bars: Sequence[SpeedUp], colours: Mapping[str, str]) ->
         axes.set_yticks(range(len(bars)), [bar.variant for bar in bars])
         axes.tick_params(axis="y", length=0)
         axes.axvline(1, color=theme.ink, linewidth=0.8, linestyle=":")
-        axes.set_xlim(0, 1.18 * max(max(bar.now, bar.baseline or 0) for bar in bars))
+        axes.set_xlim(0, 1.18 * longest)
         axes.set_xlabel("times as fast as eager FP32")
 
     was = [

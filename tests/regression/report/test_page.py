@@ -103,6 +103,14 @@ def test_a_command_is_copied_as_it_is_typed(case):
     assert '<span class="kept">--benchmark-compare</span>' in inside
 
 
+@pytest.mark.parametrize(("number", "said"), [(1, "1 benchmark was"), (2, "2 benchmarks were")])
+def test_one_benchmark_is_said_as_one(case, number, said):
+    this, baselines, _ = case
+    this = dataclasses.replace(this, skipped=dict.fromkeys("ab"[:number], "no GPU"))
+    told = page.html(reported.content(this, baselines, deselected=number))
+    assert re.search(rf"in the whole run is 1 %\.\s+{said} deselected\.\s+{said} skipped\.</p>", told)
+
+
 def test_eager_fp32_alone_is_no_speed_up(case):
     this, baselines, _ = case
     told = reported.content(this, baselines)

@@ -11,6 +11,7 @@ from regression.report.templating import kept, moment, told
         ("latency, +2.65 %; 3 runs", "latency, +2.65&nbsp;%; 3 runs"),
         ("in 12 s, 5 x, 3 steps of 7 MiB", "in 12&nbsp;s, 5&nbsp;x, 3 steps of 7&nbsp;MiB"),
         ("(batch-1 latency)", '<span class="kept">(batch-1</span> latency)'),
+        (f"of {'x-' * 13} and b-1", f'of {"x-" * 13} and <span class="kept">b-1</span>'),
         ("record five with `make <b>`.", "record five with <code>make &lt;b&gt;</code>."),
         ("a ` alone & <i>", "a ` alone &amp; &lt;i&gt;"),
         ("`--a b` and `c`", '<code><span class="kept">--a</span> b</code> and <code>c</code>'),
