@@ -97,11 +97,11 @@ def speedups(title: str, bars: Sequence[SpeedUp], colours: Mapping[str, str]) ->
             keys = [Patch(color=drawn[name], label=name) for name in precisions]
             whole: Any = axes.get_figure()
             whole.legend(handles=keys, loc="outside upper right", ncols=len(keys), handlelength=1.2)
-        axes.set_yticks(range(len(bars)), [bar.variant for bar in bars])
+        axes.set_yticks(range(len(bars)), [_halved(bar.variant) for bar in bars])
         axes.tick_params(axis="y", length=0)
         axes.axvline(1, color=theme.ink, linewidth=0.8, linestyle=":")
         axes.set_xlim(0, 1.18 * longest)
-        axes.set_xlabel("times as fast as eager FP32")
+        axes.set_xlabel("times as fast as eager FP32", loc="right")
 
     was = [
         f"{bar.variant} {bar.now:.2f}" + (f" (baseline {bar.baseline:.2f})" if bar.baseline else "")
@@ -109,7 +109,9 @@ def speedups(title: str, bars: Sequence[SpeedUp], colours: Mapping[str, str]) ->
     ]
     return _picture(
         draw,
-        0.7 + 0.3 * len(bars) + (0.3 if len(precisions) > 1 else 0),
+        0.7
+        + (0.4 if any("\n" in _halved(bar.variant) for bar in bars) else 0.3) * len(bars)
+        + (0.3 if len(precisions) > 1 else 0),
         f"{title}: speed-up over eager FP32 by median latency. A bar's colour is its precision;"
         " a vertical mark is the baseline.",
         f"Bar chart of the speed-up over eager FP32, {title}: {', '.join(was)}.",
@@ -178,7 +180,7 @@ def intervals(title: str, bars: Sequence[Interval], known: float) -> Picture:
         axes.set_yticks(range(len(bars)), [_halved(bar.name) for bar in reversed(bars)])
         axes.tick_params(axis="y", length=0)
         axes.set_ylim(-0.6, len(bars) - 0.4)
-        axes.set_xlabel("change (%); further right is slower")
+        axes.set_xlabel("change (%); further right is slower", loc="right")
 
     said = [f"{bar.name} {bar.change:+.1f} % ({bar.low:+.1f} to {bar.high:+.1f} %)" for bar in bars]
     return _picture(

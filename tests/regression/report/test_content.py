@@ -256,3 +256,17 @@ def test_what_is_not_judged_is_shown_where_every_row_is(case):
     said = f"{SAME}: API time 400.00 us -> 800.00 us (+100.0 %)"
     assert said in terminal.every_row(told) and "API time" not in terminal.text(told)
     assert "API time 400.00" in page.html(told)
+
+
+@pytest.mark.parametrize(
+    ("baseline", "now", "said"),
+    [
+        (88, 89, "launches 88 -> 89 (+1)"),
+        (None, 89, "launches 89 (none in the baseline)"),
+        (88, None, "launches none (88 in the baseline)"),
+    ],
+)
+def test_what_one_side_lacks_is_shown_in_words(case, baseline, now, said):
+    this, baselines, _ = case
+    shown = (Shown(benchmark=SLOW, metric="launches", baseline=baseline, now=now),)
+    assert reported.content(this, baselines, shown=shown).shown == ((SLOW, said),)

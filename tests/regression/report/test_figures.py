@@ -113,3 +113,17 @@ def test_a_long_name_beside_its_interval_has_two_lines():
         return figures.intervals("m", [figures.Interval("efficientnet_b0-torchscript-fp32-b1", 1.0, 0.5, 1.5)], 0.5)
 
     assert {"efficientnet_b0-", "torchscript-fp32-b1"} <= {words for _, words in texts(draw)}
+
+
+def test_the_label_below_an_axis_ends_with_it(case):
+    """Long names leave a narrow axis, beyond which a label in its middle would be cut."""
+    name = "compile-bf16-channels-last-reduce-overhead"
+    bars = [SpeedUp(model="m", variant=name, batch_size=1, precision="fp16", now=2.0, baseline=None)]
+    for draw in (
+        lambda: figures.speedups("m", bars, {}),
+        lambda: figures.intervals("m", [figures.Interval(f"m-{name}-b1", 1.0, 0.5, 1.5)], 0.5),
+    ):
+        with mpl.rc_context({"svg.fonttype": "none"}):
+            svg = base64.b64decode(draw().light.partition(",")[2]).decode()
+        (anchor,) = re.findall(r"text-anchor: (\w+)[^>]*>(?:times as fast|change \(%\))", svg)
+        assert anchor == "end"
