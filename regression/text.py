@@ -16,6 +16,8 @@ TIMES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns"))
 SIZES = ((2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"), (1.0, "B"))
 SCALES = {"s": TIMES, "B": SIZES}
 MICROSECOND = 1e-6
+UNIT = re.compile(r"(?<=\d) (?=(?:%|[mnuµ]?s|[KMG]i?B|B|x)(?!\w))")
+"""The space between an amount and its unit."""
 
 ACTIVE = re.compile(r"([\\`*_\[\]<>|~&$])")
 # GitHub makes mentions and references of these; no escape stops it, a character without width after them does.
@@ -111,16 +113,16 @@ def fit(text: str, room: int = LONGEST_NAME) -> str:
 
 def wrapped(text: str, width: int, indent: str = "") -> list[str]:
     """The text in lines of at most `width` columns, longer paths aside; all but the first are indented."""
-    # A path stays whole, so that it can be copied, and an amount beside its sign.
+    # A path stays whole, so that it can be copied, and an amount beside its unit.
     lines = textwrap.wrap(
-        text.replace(" %", "\u00a0%"),
+        UNIT.sub("\N{NO-BREAK SPACE}", text),
         width,
         initial_indent=indent,
         subsequent_indent=indent + "    ",
         break_on_hyphens=False,
         break_long_words=False,
     )
-    return [line.replace("\u00a0%", " %") for line in lines]
+    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
 
 
 # Markdown.

@@ -25,7 +25,7 @@ HERE = Path(__file__).parent / "templates"
 MOST_ROWS = 500
 MOST_EXPLAINED = 8
 MOST_BARS = 24
-LONGEST_NAME = 28
+LONGEST_NAME = 44
 QUIET = frozenset({Verdict.SAME, Verdict.UNSURE})
 
 

@@ -129,7 +129,7 @@ class History:
             are = "1 series has" if len(self.short) == 1 else f"{len(self.short)} series have"
             said.append(f"{are} too few nights to tell, {span} are needed")
         if self.swaps:
-            said.append("the GPU was swapped on " + ", ".join(swap.night.day for swap in self.swaps))
+            said.append("the GPU was swapped on " + ", ".join(dict.fromkeys(swap.night.day for swap in self.swaps)))
         if self.disturbed:
             nights = "1 night" if self.disturbed == 1 else f"{self.disturbed} nights"
             said.append(f"times of a disturbed GPU are left out in {nights}")

@@ -54,12 +54,17 @@ def look_first(rows: Sequence[Row], explain: Callable[[str], Explanation | None]
     costly = [one for one in explanation.operators if one.change_s > 0 and _concerns(one, worst.metric.by_operator)]
     if costly:
         operator = costly[0]
-        said += f"; {operator.share * 100:.0f} % of its added kernel time is {operator.operator} ({operator.kind})"
+        said += f"; {_part(operator.share)} of its added kernel time is {operator.operator} ({operator.kind})"
     elif explanation.changes:
         first = explanation.changes[0]
         named = first.short if first.lead is first else f"{first.short}, most of all {first.lead.short}"
-        said += f"; {first.share * 100:.0f} % of its added kernel time is {named} ({first.kind})"
+        said += f"; {_part(first.share)} of its added kernel time is {named} ({first.kind})"
     return f"{said}."
+
+
+def _part(share: float) -> str:
+    """A share of what came on top; more than all of it where something else became faster."""
+    return f"{share * 100:.0f} %" if round(share * 100) <= 100 else "all"
 
 
 def _concerns(operator: OperatorChange, part: ByOperator | None) -> bool:

@@ -266,10 +266,14 @@ def _shown(report: Report, metrics: Sequence[Metric]) -> Iterable[tuple[str, str
     for one in report.shown:
         metric = by_key[one.metric]
         before, now = (measure(value, one.baseline, metric.unit) for value in (one.baseline, one.now))
-        moved = change_text(metric, one.baseline, one.now)
-        found.setdefault(one.benchmark, []).append(f"{metric.title} {before} -> {now} ({moved})")
-    for benchmark, said in found.items():
-        yield benchmark, ", ".join(said)
+        said = f"{before} -> {now} ({change_text(metric, one.baseline, one.now)})"
+        if one.baseline is None:
+            said = f"{now} (none in the baseline)"
+        elif one.now is None:
+            said = f"none ({before} in the baseline)"
+        found.setdefault(one.benchmark, []).append(f"{metric.title} {said}")
+    for benchmark, parts in found.items():
+        yield benchmark, ", ".join(parts)
 
 
 def _refresh(report: Report, run: Run, baselines: Sequence[Run], at: Mapping[str, Place]) -> str:

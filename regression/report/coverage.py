@@ -125,7 +125,7 @@ def where(rows: Sequence[Row], places: Mapping[str, Place]) -> str:
     for title in list(benchmarks)[:MOST_PLACES]:
         titles.setdefault(tuple(sorted(benchmarks[title])), []).append(title)
     said = [_of_metrics(listed(alike), benchmarks[alike[0]], places) for alike in titles.values()]
-    more = [f"{len(benchmarks) - MOST_PLACES} more metrics"] if len(benchmarks) > MOST_PLACES else []
+    more = [count(len(benchmarks) - MOST_PLACES, "more metric")] if len(benchmarks) > MOST_PLACES else []
     return ", ".join([*said, *more])
 
 

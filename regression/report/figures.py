@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from regression.history.night import Night
+from regression.metrics import Kind
 from regression.report.content import Timeline
 from regression.report.measured import Served, SpeedUp
 from regression.text import scale
@@ -28,8 +30,11 @@ BLUE, ORANGE, VERMILLION, SKY = "#0072B2", "#E69F00", "#D55E00", "#56B4E9"
 USUAL = {"fp16": BLUE}
 ON_DARK = {BLUE: SKY}
 WIDTH_INCHES = 4.4
+# No text is smaller than 11 pixels where the width is 343 of them, as on a phone.
+FONT_POINTS = 10.5
 # More lines than these hide each other, and each is some kilobytes.
 MOST_LINES = 12
+MOST_CHARACTERS_OF_HALF = 18
 MARKERS = "osD^v<>Pp*Xh"
 # Their functions have no types.
 DATES: Any = matplotlib.dates
@@ -76,6 +81,7 @@ def speedups(title: str, bars: Sequence[SpeedUp], colours: Mapping[str, str]) ->
     """Horizontal bars, fastest first, each in the colour of its precision; a mark where the baseline was."""
     bars = sorted(bars, key=lambda bar: bar.now)
     precisions = list(dict.fromkeys(bar.precision for bar in bars[::-1]))
+    longest = max(max(bar.now, bar.baseline or 0) for bar in bars)
 
     def draw(axes: Axes, theme: Theme) -> None:
         drawn = {name: _colour(name, colours, theme) for name in precisions}
@@ -83,17 +89,19 @@ def speedups(title: str, bars: Sequence[SpeedUp], colours: Mapping[str, str]) ->
             axes.barh(row, bar.now, color=drawn[bar.precision], height=0.62)
             if bar.baseline:
                 axes.plot([bar.baseline] * 2, [row - 0.42, row + 0.42], color=theme.mark, linewidth=2.2)
-            edge = max(bar.now, bar.baseline or 0)
-            axes.annotate(f"{bar.now:.2f}", (edge, row), (4, 0), textcoords="offset points", va="center", fontsize=9)
+            mark = bar.baseline or 0
+            # The number stands beside its bar, and not beside a mark that is far from it.
+            edge = mark if bar.now < mark < bar.now + 0.2 * longest else bar.now
+            axes.annotate(f"{bar.now:.2f}", (edge, row), (4, 0), textcoords="offset points", va="center")
         if len(precisions) > 1:
             keys = [Patch(color=drawn[name], label=name) for name in precisions]
             whole: Any = axes.get_figure()
             whole.legend(handles=keys, loc="outside upper right", ncols=len(keys), handlelength=1.2)
-        axes.set_yticks(range(len(bars)), [bar.variant for bar in bars])
+        axes.set_yticks(range(len(bars)), [_halved(bar.variant) for bar in bars])
         axes.tick_params(axis="y", length=0)
         axes.axvline(1, color=theme.ink, linewidth=0.8, linestyle=":")
-        axes.set_xlim(0, 1.14 * max(max(bar.now, bar.baseline or 0) for bar in bars))
-        axes.set_xlabel("times as fast as eager FP32")
+        axes.set_xlim(0, 1.18 * longest)
+        axes.set_xlabel("times as fast as eager FP32", loc="right")
 
     was = [
         f"{bar.variant} {bar.now:.2f}" + (f" (baseline {bar.baseline:.2f})" if bar.baseline else "")
@@ -101,7 +109,9 @@ def speedups(title: str, bars: Sequence[SpeedUp], colours: Mapping[str, str]) ->
     ]
     return _picture(
         draw,
-        0.7 + 0.3 * len(bars) + (0.3 if len(precisions) > 1 else 0),
+        0.7
+        + (0.4 if any("\n" in _halved(bar.variant) for bar in bars) else 0.3) * len(bars)
+        + (0.3 if len(precisions) > 1 else 0),
         f"{title}: speed-up over eager FP32 by median latency. A bar's colour is its precision;"
         " a vertical mark is the baseline.",
         f"Bar chart of the speed-up over eager FP32, {title}: {', '.join(was)}.",
@@ -115,6 +125,7 @@ def served(title: str, points: Sequence[Served], colours: Mapping[str, str]) -> 
         lines.setdefault(point.variant, []).append(point)
     best = {name: max(point.images_per_s for point in line) for name, line in lines.items()}
     shown = sorted(lines, key=lambda name: -best[name])[:MOST_LINES]
+    columns = 2 if max(map(len, shown)) <= MOST_CHARACTERS_OF_HALF else 1
 
     def draw(axes: Axes, theme: Theme) -> None:
         for number, name in enumerate(shown):
@@ -132,8 +143,9 @@ def served(title: str, points: Sequence[Served], colours: Mapping[str, str]) -> 
         axes.set_xlabel("latency of a batch (ms)")
         axes.set_ylabel("images per second")
         axes.grid(which="major", color=theme.faint, alpha=0.3)
+        axes.margins(x=0.1)
         whole: Any = axes.get_figure()
-        whole.legend(loc="outside lower center", ncols=2, fontsize=8)
+        whole.legend(loc="outside lower center", ncols=columns)
 
     said = "; ".join(
         f"{name} "
@@ -142,7 +154,7 @@ def served(title: str, points: Sequence[Served], colours: Mapping[str, str]) -> 
     )
     return _picture(
         draw,
-        3.2 + 0.16 * len(shown),
+        3.0 + 0.21 * math.ceil(len(shown) / columns),
         f"{title}: latency and throughput of one caller by batch size; further up is more images per second, further "
         "left a shorter wait. The numbers are the batch sizes of the first variant.",
         f"Latency against throughput, {title}: {said}.",
@@ -165,15 +177,15 @@ def intervals(title: str, bars: Sequence[Interval], known: float) -> Picture:
             colour = theme.mark if apart else theme.now
             axes.plot([bar.low, bar.high], [row, row], color=colour, linewidth=2.4, solid_capstyle="butt")
             axes.plot(bar.change, row, "o", color=colour, markersize=6)
-        axes.set_yticks(range(len(bars)), [bar.name for bar in reversed(bars)])
+        axes.set_yticks(range(len(bars)), [_halved(bar.name) for bar in reversed(bars)])
         axes.tick_params(axis="y", length=0)
         axes.set_ylim(-0.6, len(bars) - 0.4)
-        axes.set_xlabel("change (%); further right is slower")
+        axes.set_xlabel("change (%); further right is slower", loc="right")
 
     said = [f"{bar.name} {bar.change:+.1f} % ({bar.low:+.1f} to {bar.high:+.1f} %)" for bar in bars]
     return _picture(
         draw,
-        0.7 + 0.28 * len(bars),
+        0.8 + 0.4 * len(bars),
         f"{title}: changes with the intervals that hold the true ones. Inside the band, {known:g} %, a change is not "
         "worth knowing; an interval beside 0 is a change.",
         f"{title}, changes with their intervals: {'; '.join(said)}.",
@@ -202,15 +214,17 @@ def latencies(title: str, now: Sequence[float], baselines: Sequence[Sequence[flo
         axes.set_ylim(0, 100)
         axes.set_xlabel(f"latency ({unit})")
         axes.set_ylabel("% of rounds at most this slow")
-        axes.legend(loc="lower right")
+        whole: Any = axes.get_figure()
+        whole.legend(loc="outside upper right", ncols=2)
 
     low_high = f"{medians[0] / size:.4g} to {medians[-1] / size:.4g}" if medians else ""
     before = f" against {low_high} {unit} in {len(medians)} baseline runs" if medians else ""
     which = f"{MOST_LINES} of {len(medians)}" if len(medians) > MOST_LINES else "the"
+    drawn = f" and of {which} baseline runs" if medians else "; no baseline run has stored its own"
     return _picture(
         draw,
-        2.9,
-        f"{title}: latency, all rounds of this run and of {which} baseline runs; further right is slower.",
+        3.1,
+        f"{title}: latency, all rounds of this run{drawn}; further right is slower.",
         f"Cumulative distribution of the latency, {title}: median {now[50] / size:.4g} {unit} now{before}.",
     )
 
@@ -244,6 +258,8 @@ def timeline(series: Timeline, now: Path | None = None) -> Picture:
         axes.xaxis.set_major_locator(locator)
         axes.xaxis.set_major_formatter(DATES.ConciseDateFormatter(locator))
         axes.set_ylabel(f"{metric.title} ({name})" if name else metric.title)
+        if metric.kind is Kind.COUNT and not name:
+            axes.yaxis.set_major_locator(TICKER.MaxNLocator(nbins=6, integer=True))
 
     told = [f"{event.told}, from {event.before / size:.4g} to {event.after / size:.4g} {name}" for event in events]
     return _picture(
@@ -264,6 +280,15 @@ def _scale(value: float, unit: str = "s") -> tuple[float, str]:
     return size, name.replace("us", "µs")
 
 
+def _halved(name: str) -> str:
+    """A long name in two lines, broken at the dash that is nearest to its middle."""
+    places = [at + 1 for at, character in enumerate(name) if character == "-"]
+    if len(name) <= MOST_CHARACTERS_OF_HALF or not places:
+        return name
+    at = min(places, key=lambda place: abs(2 * place - len(name)))
+    return f"{name[:at]}\n{name[at:]}"
+
+
 def _colour(precision: str, colours: Mapping[str, str], theme: Theme) -> str:
     colour = colours.get(precision) or USUAL.get(precision) or theme.faint
     return theme.instead.get(colour, colour)
@@ -279,7 +304,10 @@ def _svg(draw: Callable[[Axes, Theme], None], height_inches: float, theme: Theme
         "svg.hashsalt": "regression",
         "font.family": "sans-serif",
         "font.sans-serif": ["DejaVu Sans"],
-        "font.size": 9.5,
+        "font.size": FONT_POINTS,
+        "xtick.labelsize": FONT_POINTS,
+        "ytick.labelsize": FONT_POINTS,
+        "legend.fontsize": FONT_POINTS,
         "text.color": theme.ink,
         "axes.labelcolor": theme.ink,
         "axes.edgecolor": theme.faint,

@@ -66,10 +66,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def terminal_text(history: History) -> str:
     """The history for a terminal: night by night, what changed in the environment, and by how much which metric."""
-    out = [history.sentence()]
+    out = wrapped(history.sentence(), WIDTH)
     for heading, environment, events in _by_night(history):
         nothing = ("nothing recorded changed in the environment",)
-        out += ["", heading, *(f"  {text}" for text in environment or nothing)]
+        out += ["", *wrapped(heading, WIDTH)]
+        out += [line for text in environment or nothing for line in wrapped(text, WIDTH, "  ")]
         width = max((len(event.benchmark) for event in events), default=0)
         titles = max([12, *(len(event.metric.title) for event in events)])
         for event in events:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from regression.report import figures
@@ -43,7 +44,8 @@ def html(content: Content) -> str:
     templates.globals |= {"change_text": change_text}
     templates.globals |= {"most_rows": MOST_ROWS, "most_groups": MOST_GROUPS, "most_notes": MOST_NOTES}
     articles = [_article(one) for one in content.changed[: min(content.moved, MOST_CHANGED)]]
-    pictures, others = _speedups(content)
+    speedups = _speedups(content)
+    pictures, others = _drawn(speedups, content.colours)
     loud, shared = folded([row for row in content.rows if row.failed or row.accepted or row.verdict in MOVED])
     return templates.get_template("report.html.j2").render(
         content=content,
@@ -52,6 +54,7 @@ def html(content: Content) -> str:
         told_of_shared=list(shared_sentences(shared)),
         folded=_folded(content),
         detectable=DETECTABLE,
+        compared=[one for group in speedups.values() for one in group],
         speedups=pictures,
         table_speedups=others,
         served=_served(content),
@@ -86,15 +89,22 @@ def _article(one: Changed) -> Article:
     return Article(one.benchmark, latency, explained(one.explanation))
 
 
-def _speedups(content: Content) -> tuple[list[Picture], list[SpeedUp]]:
-    """A figure for each of the first models and batch sizes, the largest batch first; and what no figure shows."""
+def _speedups(content: Content) -> dict[tuple[str, int], list[SpeedUp]]:
+    """By model and batch size; eager FP32 alone is no speed-up."""
     groups: dict[tuple[str, int], list[SpeedUp]] = {}
     for one in content.speedups:
         groups.setdefault((one.model, one.batch_size), []).append(one)
+    return {place: found for place, found in groups.items() if any(one.now != 1 for one in found)}
+
+
+def _drawn(
+    groups: Mapping[tuple[str, int], list[SpeedUp]], colours: Mapping[str, str]
+) -> tuple[list[Picture], list[SpeedUp]]:
+    """A figure for each of the first models and batch sizes, the largest batch first; and what no figure shows."""
     order = sorted(groups, key=lambda group: (group[0], -group[1]))
     drawn = order[:MOST_SPEEDUPS]
     return (
-        [figures.speedups(f"{model}, batch {batch}", groups[model, batch], content.colours) for model, batch in drawn],
+        [figures.speedups(f"{model}, batch {batch}", groups[model, batch], colours) for model, batch in drawn],
         [one for group in order[MOST_SPEEDUPS:] for one in groups[group]],
     )
 

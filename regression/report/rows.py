@@ -85,7 +85,9 @@ class Row:
     @property
     def moved(self) -> str:
         """The change for a sentence: `0 -> 1` of a count, `+1.20 %` of anything else."""
-        return f"{self.baseline_text} -> {self.now_text}" if self.metric.kind is Kind.COUNT else self.change_text
+        if self.metric.kind is not Kind.COUNT or self.baseline_text == self.now_text != "-":
+            return self.change_text
+        return f"{self.baseline_text} -> {self.now_text}"
 
     @property
     def against_baseline(self) -> str:

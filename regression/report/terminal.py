@@ -269,7 +269,8 @@ def explanation_lines(explanation: Explanation, limit: int = MOST_LINES) -> list
     engine = [_layers(explanation.layers)] if explanation.layers else []
     if explanation.missing:
         return [_columns(f"{explanation.benchmark}: {explanation.missing}"), *engine]
-    out = [_columns(f"{explanation.benchmark}: {sentence(explanation)}")]
+    said = sentence(explanation)
+    out = [_columns(f"{fit(flattened(explanation.benchmark), WIDTH - 2 - len(said))}: {said}")]
     operators = operators_worth_showing(explanation, MOST_OPERATORS)
     out += [_operator(one) for one in operators]
     limit -= len(engine) + len(operators)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from common.schema import VOLATILE
 from regression.metrics import lookup
 from regression.runs.run import Run
-from regression.text import escaped
+from regression.text import escaped, scale
 
 NOT_RECORDED = "not recorded"
 COMMIT, COMMIT_DIGITS = "commit", 12
+# py-cpuinfo says the size of a cache as a number of bytes, or as the system says it, such as `1.5 MiB`.
+CACHE_SIZE = re.compile(r"cpu\.\w+_cache_size")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,10 +37,10 @@ def changed(baselines: Iterable[Mapping[str, str]], present: Mapping[str, str]) 
     before: dict[str, dict[str, None]] = {}
     for run in baselines:
         for field in run.keys() | present.keys():
-            before.setdefault(field, {})[run.get(field, NOT_RECORDED)] = None
+            before.setdefault(field, {})[_readable(field, run.get(field, NOT_RECORDED))] = None
     found = []
     for field, values in sorted(before.items(), key=lambda item: (_rank(item[0]), item[0])):
-        value = present.get(field, NOT_RECORDED)
+        value = _readable(field, present.get(field, NOT_RECORDED))
         if set(values) != {value}:
             found.append(Difference(field, " or ".join(values), value))
     return tuple(found)
@@ -120,6 +123,13 @@ def _commit(run: Run) -> dict[str, str]:
     if not isinstance(id_, str) or not id_:
         return {}
     return {COMMIT: id_[:COMMIT_DIGITS] + (" (dirty)" if run.commit.get("dirty") is True else "")}
+
+
+def _readable(field: str, value: str) -> str:
+    if not (CACHE_SIZE.fullmatch(field) and value.isdecimal()):
+        return value
+    size, unit = scale(int(value), "B")
+    return f"{int(value) / size:g} {unit}"
 
 
 def _text(value: Any) -> str:

@@ -68,9 +68,10 @@ def test_an_escaped_name_loses_nothing_and_a_flattened_one_reads_well() -> None:
     assert flattened(name) == "a b [31mc"
 
 
-def test_a_line_does_not_end_between_an_amount_and_its_sign() -> None:
+def test_a_line_does_not_end_between_an_amount_and_its_unit() -> None:
     text = "detects 0.47 %; not measured again"
     assert wrapped(text, 13) == ["detects", "    0.47 %;", "    not", "    measured", "    again"]
+    assert wrapped("in all it took 46 s, 5 samples", 18) == ["in all it took", "    46 s, 5", "    samples"]
 
 
 @pytest.mark.parametrize("words, text", [("A", "A"), ("AB", "A and B"), ("ABC", "A, B and C")])

@@ -116,6 +116,7 @@ def test_it_is_laid_out_without_sideways_scrolling_and_asks_for_nothing(tmp_path
     (tmp_path / "report.html").write_text(page(found), encoding="utf-8")
     seen = chromium.measure(tmp_path / "report.html", tmp_path, width, dark)
     assert seen["scroll"] <= seen["width"]
+    assert seen["smallest"] >= 11 and seen["contrast"] >= 4.5
     assert seen["figures"] == seen["images"] == seen["drawn"] == 1
     if width == 390:
         opened = chromium.open_page(tmp_path / "report.html", tmp_path)

@@ -97,6 +97,7 @@ def test_it_is_laid_out_without_sideways_scrolling(whole, tmp_path, width, dark)
     page.write_text(fleet_page.html(found), encoding="utf-8")
     seen = chromium.measure(page, tmp_path, width, dark)
     assert seen["scroll"] <= seen["width"], "the grid alone scrolls, in a region of its own"
+    assert seen["smallest"] >= 11 and seen["contrast"] >= 4.5
     assert seen["scripts"] == 0 and seen["tables"] >= 4
     assert "on Ada alone" in seen["text"] and re.search(r"1[67] slower, 1[23] no failure", seen["text"])
     assert seen["dark"] == ("rgb(13, 17, 23)" if dark else "rgb(255, 255, 255)")

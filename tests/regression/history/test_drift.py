@@ -102,6 +102,9 @@ def test_a_swap_of_the_gpu_is_told_once_with_what_it_changed(size, after):
     elif not size:
         assert swap.events == ()
     assert "the GPU was swapped on 2027-01-09" in past.sentence()
+    twice = dataclasses.replace(past, swaps=(swap, swap))
+    assert twice.sentence() == past.sentence(), "a day is named once"
+    assert max(map(len, report.terminal_text(twice).splitlines())) <= 100
 
 
 def test_a_step_and_a_drift_beside_a_swap_are_found_besides():

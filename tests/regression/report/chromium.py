@@ -15,10 +15,12 @@ QUIET = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--disable-quic",
     "--no-first-run",
     "--host-resolver-rules=MAP * ~NOTFOUND",
 )
 # A frame as wide as the wanted window: the page itself may run no script, and windows under 500 pixels are not made.
+# Contrast is WCAG 2's, of a text with what is painted behind it.
 MEASURE = """<!DOCTYPE html>
 <body style="margin:0"><iframe src="%s" style="border:0;width:%dpx;height:2000px"></iframe><script>
 window.onload = () => {
@@ -26,8 +28,24 @@ window.onload = () => {
   const images = [...page.images].filter(image => image.offsetWidth > 0)
   const folded = page.body.scrollHeight
   page.querySelectorAll("details").forEach(part => part.open = true)
+  const rgba = colour => [...colour.match(/[.0-9]+/g).map(Number), 1].slice(0, 4)
+  const over = (front, back) => back.map((value, at) => front[at] * front[3] + value * (1 - front[3]))
+  const behind = element => over(
+    rgba(getComputedStyle(element).backgroundColor),
+    element.parentElement ? behind(element.parentElement) : [255, 255, 255]
+  )
+  const linear = value => value <= 10 ? value / 255 / 12.92 : ((value / 255 + .055) / 1.055) ** 2.4
+  const light = ([red, green, blue]) => .05 + .2126 * linear(red) + .7152 * linear(green) + .0722 * linear(blue)
+  const contrast = element => {
+    const paper = behind(element), ratio = light(over(rgba(getComputedStyle(element).color), paper)) / light(paper)
+    return Math.max(ratio, 1 / ratio)
+  }
+  const written = [...page.body.querySelectorAll("*")].filter(element => element.checkVisibility() &&
+    [...element.childNodes].some(node => node.nodeType == Node.TEXT_NODE && node.data.trim()))
   document.title = JSON.stringify({
-    folded, width: root.clientWidth, scroll: root.scrollWidth, tables: page.querySelectorAll("table").length,
+    smallest: Math.min(...written.map(element => parseFloat(getComputedStyle(element).fontSize))),
+    contrast: Math.min(...written.map(contrast)), folded,
+    width: root.clientWidth, scroll: root.scrollWidth, tables: page.querySelectorAll("table").length,
     figures: page.querySelectorAll("figure").length, images: images.length,
     drawn: images.filter(image => image.complete && image.naturalWidth > 0).length,
     described: images.filter(image => image.alt).length, scripts: page.scripts.length, text: page.body.innerText,

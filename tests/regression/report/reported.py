@@ -1,6 +1,7 @@
 """A report with something of everything on it, made up for the tests of what is written from it."""
 
 import io
+import re
 
 from PIL import Image
 
@@ -99,3 +100,8 @@ def sheet():
     buffer = io.BytesIO()
     Image.new("RGB", (600, 300), "#eef1f4").save(buffer, format="PNG")
     return buffer.getvalue()
+
+
+def read_aloud(page):
+    """A page's HTML without what says where a line may break."""
+    return re.sub('<span class="kept">(.*?)</span>', r"\1", page, flags=re.DOTALL).replace("\N{NO-BREAK SPACE}", " ")

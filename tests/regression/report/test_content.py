@@ -219,7 +219,8 @@ def test_what_all_benchmarks_share_is_told_where_it_is_unsure(case):
     printed = " ".join(terminal.text(told).split())
     assert f"UNSURE (below-limit): kernel time of {EVERY}, detects 0.3 %; {detail}" in printed
     assert f"UNSURE (below-limit): kernel time of {EVERY}" in markdown.text(told).replace("\\", "")
-    assert "below-limit" in page.html(told) and detail in page.html(told)
+    shown = reported.read_aloud(page.html(told))
+    assert "below-limit" in shown and detail in shown
     found = json.loads(json_form.text(told))["judgements"][1]
     assert (found["benchmark"], found["reason"], found["baseline"]) == (EVERY, "below-limit", None)
 
@@ -255,3 +256,17 @@ def test_what_is_not_judged_is_shown_where_every_row_is(case):
     said = f"{SAME}: API time 400.00 us -> 800.00 us (+100.0 %)"
     assert said in terminal.every_row(told) and "API time" not in terminal.text(told)
     assert "API time 400.00" in page.html(told)
+
+
+@pytest.mark.parametrize(
+    ("baseline", "now", "said"),
+    [
+        (88, 89, "launches 88 -> 89 (+1)"),
+        (None, 89, "launches 89 (none in the baseline)"),
+        (88, None, "launches none (88 in the baseline)"),
+    ],
+)
+def test_what_one_side_lacks_is_shown_in_words(case, baseline, now, said):
+    this, baselines, _ = case
+    shown = (Shown(benchmark=SLOW, metric="launches", baseline=baseline, now=now),)
+    assert reported.content(this, baselines, shown=shown).shown == ((SLOW, said),)

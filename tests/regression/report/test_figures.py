@@ -1,12 +1,16 @@
-"""Colours of precisions: those that a stored run records, if they are colours."""
+"""What figures say and how: colours of precisions, where they are colours, and texts large enough for a phone."""
 
 import base64
 import dataclasses
+import re
 
+import matplotlib as mpl
 import pytest
 
+from regression.metrics import METRICS
 from regression.report import figures, page
-from regression.report.measured import colours
+from regression.report.content import Timeline
+from regression.report.measured import Served, SpeedUp, colours
 from tests.regression.report import reported
 
 
@@ -58,3 +62,68 @@ def test_of_many_baseline_runs_some_are_drawn_and_all_are_counted():
     assert len(many.light) < 1.2 * len(few.light)
     assert "and of 12 of 50 baseline runs" in many.caption and "and of the baseline runs" in few.caption
     assert "1.005 to 1.495 ms in 50 baseline runs" in many.alt
+
+
+def texts(draw):
+    """The size in pixels on a phone, where a figure is 343 wide, and the words of every text of a figure."""
+    with mpl.rc_context({"svg.fonttype": "none"}):
+        svg = base64.b64decode(draw().light.partition(",")[2]).decode()
+    (width,) = map(float, re.findall(r'viewBox="0 0 ([0-9.]+)', svg))
+    found = re.findall(r'<text style="[^"]*font-size: ([0-9.]+)px[^>]*>([^<]*)', svg)
+    return [(float(size) * 343 / width, words) for size, words in found]
+
+
+def test_texts_of_figures_can_be_read_on_a_phone(case):
+    _, _, (past,) = case
+    name = "cudagraph-eager-fp16-channels-last"
+    bars = [SpeedUp(model="m", variant=name, batch_size=1, precision="fp16", now=2.0, baseline=None)]
+    points = [
+        Served(model="m", variant=name, precision="fp16", batch_size=batch, latency_s=0.001 * batch) for batch in (1, 8)
+    ]
+    quantiles = [0.001 * (1 + 0.01 * step) for step in range(101)]
+    values = tuple((night, 0.001) for night in past.nights)
+    series = Timeline(benchmark="m", metric=METRICS[0], values=values, events=())
+    for draw in (
+        lambda: figures.speedups("m", bars, {}),
+        lambda: figures.served("m", points, {}),
+        lambda: figures.latencies("m", quantiles, [quantiles]),
+        lambda: figures.intervals("m", [figures.Interval(f"m-{name}-b1", 1.0, 0.5, 1.5)], 0.5),
+        lambda: figures.timeline(series),
+    ):
+        sizes = texts(draw)
+        assert len(sizes) > 4 and min(sizes)[0] >= 11
+
+
+def test_counts_have_no_halves_on_their_axis(case):
+    _, _, (past,) = case
+    (launches,) = (metric for metric in METRICS if metric.key == "launches")
+    values = tuple((night, 116.0 + (number > 5)) for number, night in enumerate(past.nights))
+    series = Timeline(benchmark="m", metric=launches, values=values, events=())
+    numbers = [words for _, words in texts(lambda: figures.timeline(series)) if re.fullmatch(r"1[.0-9]+", words)]
+    assert "116" in numbers and "117" in numbers and not [number for number in numbers if "." in number]
+
+
+def test_a_figure_does_not_speak_of_baseline_runs_that_it_does_not_draw():
+    quantiles = [0.001 * (1 + 0.01 * step) for step in range(101)]
+    assert "all rounds of this run; no baseline run" in figures.latencies("m", quantiles, []).caption
+
+
+def test_a_long_name_beside_its_interval_has_two_lines():
+    def draw():
+        return figures.intervals("m", [figures.Interval("efficientnet_b0-torchscript-fp32-b1", 1.0, 0.5, 1.5)], 0.5)
+
+    assert {"efficientnet_b0-", "torchscript-fp32-b1"} <= {words for _, words in texts(draw)}
+
+
+def test_the_label_below_an_axis_ends_with_it(case):
+    """Long names leave a narrow axis, beyond which a label in its middle would be cut."""
+    name = "compile-bf16-channels-last-reduce-overhead"
+    bars = [SpeedUp(model="m", variant=name, batch_size=1, precision="fp16", now=2.0, baseline=None)]
+    for draw in (
+        lambda: figures.speedups("m", bars, {}),
+        lambda: figures.intervals("m", [figures.Interval(f"m-{name}-b1", 1.0, 0.5, 1.5)], 0.5),
+    ):
+        with mpl.rc_context({"svg.fonttype": "none"}):
+            svg = base64.b64decode(draw().light.partition(",")[2]).decode()
+        (anchor,) = re.findall(r"text-anchor: (\w+)[^>]*>(?:times as fast|change \(%\))", svg)
+        assert anchor == "end"

@@ -72,17 +72,56 @@ def test_everything_is_there_in_order(text):
         "1 SAME</summary>",
         "driver",
     )
-    places = [text.index(part) for part in parts]
+    said = reported.read_aloud(text)
+    places = [said.index(part) for part in parts]
     assert places == sorted(places)
     assert text.rindex("f" * 40) > text.index('id="environment"')
 
 
 def test_the_answer_and_the_kernel_to_look_at_come_first(text):
-    head = text[text.index("<h1>") : text.index("<main>")]
+    head = reported.read_aloud(text[text.index("<h1>") : text.index("<main>")])
     assert f"{reported.SLOW} is slower, {reported.GONE} is missing and {reported.FAST} is wrong" in head
     assert (
         f"Look first at kernel time of {reported.SLOW}, +1.20 %; 100 % of its added kernel time is spin_kernel" in head
     )
+    assert head.index("To repeat just that:") < head.index('<pre class="command">pytest benchmarks/ ')
+
+
+def test_the_top_says_which_gpu_was_measured_when(case):
+    this, baselines, _ = case
+    this = dataclasses.replace(this, machine={"gpu": {"name": "NVIDIA <b>"}}, datetime="2026-11-24T18:06:15.79+00:00")
+    text = page.html(reported.content(this, baselines))
+    assert f'<p class="overline">NVIDIA &lt;b&gt; · {this.path.name} · 2026-11-24 18:06 UTC</p>' in text
+
+
+def test_a_command_is_copied_as_it_is_typed(case):
+    """Its arguments stay whole where a line ends, and between them are plain spaces."""
+    this, baselines, _ = case
+    told = reported.content(this, baselines)
+    inside = page.html(told).partition('<pre class="command">')[2].partition("</pre>")[0]
+    assert "".join(Elements(inside).text) == told.repeat
+    assert '<span class="kept">--benchmark-compare</span>' in inside
+
+
+@pytest.mark.parametrize(("number", "said"), [(1, "1 benchmark was"), (2, "2 benchmarks were")])
+def test_one_benchmark_is_said_as_one(case, number, said):
+    this, baselines, _ = case
+    this = dataclasses.replace(this, skipped=dict.fromkeys("ab"[:number], "no GPU"))
+    told = page.html(reported.content(this, baselines, deselected=number))
+    assert re.search(rf"in the whole run is 1 %\.\s+{said} deselected\.\s+{said} skipped\.</p>", told)
+
+
+def test_eager_fp32_alone_is_no_speed_up(case):
+    this, baselines, _ = case
+    told = reported.content(this, baselines)
+    alone = dataclasses.replace(told, speedups=tuple(one for one in told.speedups if one.now == 1))
+    assert len(alone.speedups) == 1
+    assert "No speed-ups: this run did not time eager FP32 beside other variants." in page.html(alone)
+
+
+def test_cards_are_for_narrow_screens_and_not_for_paper(text):
+    """Paper is as narrow as a tablet, and has room for tables."""
+    assert "@media screen and (max-width: 46rem)" in text and "@media (max-width: 46rem)" not in text
 
 
 def test_figures_have_captions_and_alternative_text_and_nothing_is_loaded(text):
@@ -273,6 +312,7 @@ def test_it_is_laid_out_without_sideways_scrolling(tmp_path_factory, width, dark
     shutil.rmtree(folder / "stored")
     seen = chromium.measure(folder / "report.html", folder, width, dark)
     assert seen["scroll"] <= seen["width"]
+    assert seen["smallest"] >= 11 and seen["contrast"] >= 4.5
     assert seen["tables"] >= 6
     assert seen["figures"] == seen["images"] == seen["drawn"] == seen["described"] >= 6
     assert reported.SLOW in seen["text"] and "SAME" in seen["text"]

@@ -17,6 +17,7 @@ from regression.report.content import Content, content
 from regression.report.rows import folded, rows
 from regression.runs.environment import Difference
 from regression.runs.run import Benchmark, Label, LeftOut, Run
+from tests.regression.report.reported import read_aloud
 
 GOLDEN = """\
 now/0042_nightly.json against 5 baseline runs of baselines/nvidia-h200
@@ -448,7 +449,7 @@ def test_what_benchmarks_share_is_one_line_and_what_is_their_own_has_rows() -> N
     own = slower("model-own-b1", 1.03)
     told = dataclasses.replace(report(), judgements=(*shifted, own), labels=())
     said = content(told, run_of(dataclasses.replace(told, judgements=(*shifted[1:], own))))
-    for text in (terminal.text(said), markdown.text(said), page.html(said)):
+    for text in (terminal.text(said), markdown.text(said), read_aloud(page.html(said))):
         assert "6 benchmarks SLOWER in kernel time as all together are, by +0.90 % to +1.15 %" in text.replace("\\", "")
         assert "own-b1" in text
 
@@ -475,3 +476,11 @@ def test_what_is_malformed_in_the_run_itself_is_said_and_that_it_is_no_baseline_
     told = dataclasses.replace(report(), left_out=(LeftOut(path, ITSELF), LeftOut(path, "`launches` is -1; left out.")))
     out = terminal.text(content(told, run_of(told)))
     assert out.count("left out: now/0042_nightly.json:") == 1 and "`launches` is -1" in out
+
+
+def test_a_change_of_a_few_bytes_is_said_as_such() -> None:
+    """Both amounts have the same five digits."""
+    moved = same("model-v-b1", "peak_memory", verdict=Verdict.CHANGED, reason=Reason.NEW_VALUE, baseline=27_242_000.0)
+    (row,) = rows([dataclasses.replace(moved, now=27_242_144.0)])
+    assert row.baseline_text == row.now_text == "25.980 MiB"
+    assert (row.moved, row.remark) == ("+144 B", "new-value: +144 B")

@@ -10,6 +10,7 @@ from regression.explain.layers import Layers, compare
 from regression.judge.verdict import Reason, Verdict
 from regression.report import json as json_form
 from regression.report import terminal
+from regression.report.answer import look_first
 from regression.report.content import content
 from regression.report.markdown import explanation_text
 from regression.report.page import html
@@ -190,6 +191,19 @@ def test_the_same_layers_are_one_sentence_on_the_page(case):
     before = [with_layers(baseline, ["a"]) for baseline in baselines]
     page = html(reported.content(with_layers(this, ["a"]), before))
     assert "1 engine layer, not tied to kernels; the same names as in the baseline." in page
+
+
+@pytest.mark.parametrize(("share", "said"), [(0.754, "75 %"), (1.004, "100 %"), (1.52, "all")])
+def test_a_kernel_has_no_more_than_all_of_what_was_added(case, share, said):
+    """Where others became faster, one has more than the sum of all changes."""
+    this, baselines, _ = case
+    told = content(reported.report(this, baselines), this, baselines)
+    (first, *others) = told.changed[0].explanation.changes
+    explanation = dataclasses.replace(
+        told.changed[0].explanation, changes=(dataclasses.replace(first, share=share), *others)
+    )
+    looked = look_first(told.rows, {SLOW: explanation}.get)
+    assert looked.endswith(f"; {said} of its added kernel time is spin_kernel (new).")
 
 
 def test_kernels_explain_nothing_where_the_kernel_time_is_the_same(case):

@@ -32,6 +32,14 @@ def test_clocks_of_the_moment_and_the_hosts_name_are_no_difference(recorder: Rec
     assert differences([baseline], run) == ()
 
 
+def test_sizes_of_caches_have_units_however_they_were_recorded(recorder: Recorder) -> None:
+    first, second = recorder.baselines(2)
+    first = with_machine(first, cpu={"l1_data_cache_size": "1.5 MiB", "l2_cache_size": 2**20})
+    second = with_machine(second, cpu={"l1_data_cache_size": 3 * 2**19, "l2_cache_size": 2**20})
+    run = with_machine(recorder.run(), cpu={"l1_data_cache_size": 3 * 2**19, "l2_cache_size": 3 * 2**18})
+    assert differences([first, second], run) == (Difference("cpu.l2_cache_size", "1 MiB", "768 KiB"),)
+
+
 def test_baselines_that_differ_among_themselves_are_listed_with_all_their_values(recorder: Recorder) -> None:
     first, second = recorder.baselines(2)
     second = with_machine(second, software={"torch": "2.10.0"})
