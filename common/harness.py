@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import itertools
 import json
 import os
 import shlex
@@ -92,6 +93,17 @@ def set_default(config: pytest.Config, name: str, value: Any) -> None:
     """Give an option another default than pytest-benchmark's: what the user gave stays."""
     if not is_given(config, name):
         _set(config, name, value)
+
+
+def know_clock() -> None:
+    """Tell pytest-benchmark how fine its usual clock is; it would watch it for a second after the first warm-up."""
+    from pytest_benchmark.fixture import BenchmarkFixture
+    from pytest_benchmark.timers import default_timer
+
+    readings = [default_timer() for _ in range(1000)]
+    steps_s = [later - earlier for earlier, later in itertools.pairwise(readings) if later > earlier]
+    if steps_s:
+        BenchmarkFixture._precisions.setdefault(default_timer, min(steps_s))
 
 
 def compare(config: pytest.Config) -> bool | str:
