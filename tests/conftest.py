@@ -20,8 +20,7 @@ from hypothesis import settings
 from fixtures.instruments import latency
 from regression import rerun
 from regression.runs import read as stored_run
-from tests import quick
-from tests.inner_session import suite_arguments
+from tests.inner_session import quickly, suite_arguments
 from tests.regression.recorder import Recorder
 
 pytest_plugins = ["pytester"]
@@ -94,7 +93,7 @@ def steady_time(monkeypatch):
 @pytest.fixture
 def fresh_processes(monkeypatch):
     """Asked for by tests in which a session really measures again in fresh processes, some seconds each."""
-    monkeypatch.setenv("PYTEST_PLUGINS", quick.__name__)
+    monkeypatch.setenv("PYTEST_PLUGINS", quickly()["PYTEST_PLUGINS"])
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from regression.store.keys import is_run
 from regression.store.opening import open_store
 from regression.store.store import Store
 from tests.conftest import SMALL
-from tests.inner_session import ROOT, suite_arguments
+from tests.inner_session import ROOT, environment, suite_arguments
 from tests.regression.store import faulty
 from tests.regression.store.faulty import Proxy
 
@@ -187,11 +187,10 @@ def test_a_session_that_is_killed_while_it_delivers(
         *SMALL, "--variants=eager-fp32", "-k", "latency", f"--store={bucket}", "--benchmark-save=nightly"
     )
     command = [sys.executable, "-m", "pytest", *arguments]
-    environment = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
     status, said = ended(
         between, "0001_nightly.json", fate, signal.SIGKILL,
         lambda: subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         ),
     )  # fmt: skip
     assert status == -signal.SIGKILL, said
