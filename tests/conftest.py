@@ -67,7 +67,7 @@ def pytorch_settings():
 
 @pytest.fixture
 def nothing_to_collect():
-    """What earlier tests left in cycles is freed before this one weighs the heap, and nothing is collected meanwhile."""
+    """What earlier tests left in cycles is freed before this one weighs the heap; nothing is collected meanwhile."""
     gc.collect()
     gc.disable()
     yield
