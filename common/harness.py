@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from timeit import default_timer
 from typing import TYPE_CHECKING, Any
 
 from common import marks, output
@@ -98,12 +99,12 @@ def set_default(config: pytest.Config, name: str, value: Any) -> None:
 def know_clock() -> None:
     """Tell pytest-benchmark how fine its usual clock is; it would watch it for a second after the first warm-up."""
     from pytest_benchmark.fixture import BenchmarkFixture
-    from pytest_benchmark.timers import default_timer
 
     readings = [default_timer() for _ in range(1000)]
     steps_s = [later - earlier for earlier, later in itertools.pairwise(readings) if later > earlier]
     if steps_s:
-        BenchmarkFixture._precisions.setdefault(default_timer, min(steps_s))
+        known: Any = BenchmarkFixture._precisions
+        known.setdefault(default_timer, min(steps_s))
 
 
 def compare(config: pytest.Config) -> bool | str:

@@ -91,6 +91,13 @@ def steady_time(monkeypatch):
 
 
 @pytest.fixture
+def quick_compiler(monkeypatch):
+    """Inductor compiles what it is asked to, and neither headers nor trials of vectors: ten seconds each."""
+    monkeypatch.setattr("torch._inductor.config.cpp_cache_precompile_headers", False)
+    monkeypatch.setattr("torch._inductor.config.cpp.vec_isa_ok", False)
+
+
+@pytest.fixture
 def fresh_processes(monkeypatch):
     """Asked for by tests in which a session really measures again in fresh processes, some seconds each."""
     monkeypatch.setenv("PYTEST_PLUGINS", quickly()["PYTEST_PLUGINS"])

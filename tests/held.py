@@ -61,7 +61,7 @@ def end_in_third_round_of_second_benchmark(number: int) -> None:
             Path(os.environ["HELD_FOLDER"], "ended").touch()
             os.kill(os.getpid(), number)
 
-    Stats.update = counted
+    setattr(Stats, "update", counted)  # noqa: B010
 
 
 @pytest.hookimpl(tryfirst=True)

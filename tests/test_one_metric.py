@@ -25,9 +25,9 @@ def run_with_metrics(pytester, monkeypatch):
     plugin.write_text("from tests import added_metrics\n\nadded_metrics.register()\n")
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(pytester.path), *sys.path]))
-    monkeypatch.setenv("PYTEST_PLUGINS", f"{quickly()['PYTEST_PLUGINS']},{plugin.stem}")
 
     def run(copies, energy_j, *arguments):
+        monkeypatch.setenv("PYTEST_PLUGINS", f"{quickly()['PYTEST_PLUGINS']},{plugin.stem}")
         monkeypatch.setenv("ADDED_COPIES", str(copies))
         monkeypatch.setenv("ADDED_ENERGY_J", str(energy_j))
         store = f"--benchmark-storage=file://{pytester.path}/store"

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from regression.__main__ import main
 from regression.store import index
 from regression.store.keys import is_run
 from regression.store.opening import open_store
@@ -67,9 +68,7 @@ def stored(store: Store) -> list[str]:
 
 def delivered_again(url: str, *runs: Path) -> Store:
     """What the store is after the same once more."""
-    process = start(url, *runs)
-    said = process.communicate()[0]
-    assert process.returncode == 0, said
+    assert main(["store", "deliver", "--store", url, *map(str, runs)]) == 0
     store = open_store(url)
     indexed = index.read_all(store)
     assert not store.waiting() and not indexed.left_out and not indexed.said
