@@ -90,7 +90,10 @@ def listed(words: Sequence[str]) -> str:
 
 def escaped(path: Path | str) -> str:
     """A path or field as one line that loses nothing: a line break becomes the two characters `\\n`."""
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in str(path))
+    text = str(path)
+    if text.isprintable():  # nearly always, and judging escapes every field of every run
+        return text
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 def flattened(text: str) -> str:

@@ -20,7 +20,7 @@ from hypothesis import settings
 from fixtures.instruments import latency
 from regression import rerun
 from regression.runs import read as stored_run
-from tests.inner_session import suite_arguments
+from tests.inner_session import quickly, suite_arguments
 from tests.regression.recorder import Recorder
 
 pytest_plugins = ["pytester"]
@@ -91,8 +91,16 @@ def steady_time(monkeypatch):
 
 
 @pytest.fixture
-def fresh_processes():
-    """Asked for by tests in which a session really measures again in fresh processes, some ten seconds each."""
+def quick_compiler(monkeypatch):
+    """Inductor compiles what it is asked to, and neither headers nor trials of vectors: ten seconds each."""
+    monkeypatch.setattr("torch._inductor.config.cpp_cache_precompile_headers", False)
+    monkeypatch.setattr("torch._inductor.config.cpp.vec_isa_ok", False)
+
+
+@pytest.fixture
+def fresh_processes(monkeypatch):
+    """Asked for by tests in which a session really measures again in fresh processes, some seconds each."""
+    monkeypatch.setenv("PYTEST_PLUGINS", quickly()["PYTEST_PLUGINS"])
 
 
 @pytest.fixture

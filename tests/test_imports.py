@@ -76,12 +76,14 @@ SHARED_BY_FORMS = {
 }
 
 IMPORT_ALL = """
-import importlib, json, pkgutil, sys
+import importlib, json, os, pkgutil, sys
 for name in sys.argv[1:]:
     module = importlib.import_module(name)
     for found in pkgutil.walk_packages(getattr(module, "__path__", []), f"{name}."):
         importlib.import_module(found.name)
 json.dump(sorted(sys.modules), sys.stdout)
+sys.stdout.flush()
+os._exit(0)  # taking all of it down again takes a second
 """
 
 

@@ -9,6 +9,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pytest_benchmark import fixture
+from pytest_benchmark.fixture import BenchmarkFixture
 from pytest_benchmark.session import BenchmarkSession
 from pytest_benchmark.storage.file import FileStorage
 
@@ -65,6 +67,18 @@ def test_what_the_user_gave_is_no_default(pytester: pytest.Pytester, monkeypatch
     assert config.option.benchmark_min_rounds == 7
     assert config.option.benchmark_max_time == "0.5"
     assert config.option.benchmark_min_time == "other"
+
+
+def test_pytest_benchmark_need_not_watch_its_clock_for_a_second(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BenchmarkFixture, "_precisions", {})
+    monkeypatch.setattr(fixture, "compute_timer_precision", lambda timer: pytest.fail("it watches its clock"))
+    harness.know_clock()
+    (known_s,) = BenchmarkFixture._precisions.values()
+    assert 0 < known_s < 1e-5
+    pytester.makepyfile("def test_quick(benchmark):\n    benchmark(sum, [1])")
+    pytester.runpytest_inprocess("--benchmark-max-time=0.001").assert_outcomes(passed=1)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import resource
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from typing import Any
 import pytest
 
 from common import output
-from tests.inner_session import ROOT
+from tests.inner_session import ROOT, environment
 
 TWO = """
 import time
@@ -54,11 +53,10 @@ def start(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
         (tmp_path / "conftest.py").write_text(conftest)
         (tmp_path / "pytest.ini").write_text(f"[pytest]\naddopts = -p common.saving\npythonpath = {ROOT}\n")
         (tmp_path / "test_two.py").write_text(TWO.format(second=second))
-        environment = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
         return subprocess.Popen(
             [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *OPTIONS, *arguments],
             cwd=tmp_path,
-            env=environment | {"TMPDIR": str(tmp_path / "tmp")},
+            env=environment(TMPDIR=str(tmp_path / "tmp")),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

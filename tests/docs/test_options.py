@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 
 import pytest
 
+from regression import __main__ as regression
+from rehearsal import __main__ as rehearsal
 from tests.docs.pages import ROOT, text
 
 PAGE = text(ROOT / "docs" / "options.md")
@@ -16,9 +21,18 @@ BASELINE = ("list", "record", "refresh", "exclude", "restore", "accept", "prune"
 OPTION = re.compile(r"--[a-z][a-z-]*[a-z]")
 
 
-def options(*arguments: str) -> set[str]:
-    command = [sys.executable, "-m", *arguments, "--help"]
-    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+def options_of_pytest(*arguments: str) -> set[str]:
+    command = [sys.executable, "-m", "pytest", *arguments, "--help"]
+    return options(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
+
+
+def options_of_command(main: Callable[[Sequence[str]], int], *arguments: str) -> set[str]:
+    with contextlib.redirect_stdout(io.StringIO()) as found, pytest.raises(SystemExit, match="0"):
+        main([*arguments, "--help"])
+    return options(found.getvalue()) - {"--help"}
+
+
+def options(found: str) -> set[str]:
     # An option stands at the beginning of its line; elsewhere it is mentioned.
     return {
         match for line in found.splitlines() for match in OPTION.findall(line[:30]) if line.lstrip().startswith("-")
@@ -27,24 +41,24 @@ def options(*arguments: str) -> set[str]:
 
 @pytest.fixture(scope="module")
 def of_pytest() -> set[str]:
-    return options("pytest", "--noconftest")
+    return options_of_pytest("--noconftest")
 
 
 @pytest.fixture(scope="module")
 def of_the_suite(of_pytest) -> set[str]:
-    return options("pytest", "benchmarks/") - of_pytest
+    return options_of_pytest("benchmarks/") - of_pytest
 
 
 @pytest.fixture(scope="module")
 def of_regression() -> set[str]:
     commands: list[list[str]] = [[], ["history"], ["detectable"], ["incidents"], ["fleet"]]
     commands += [[room, name] for room, names in (("store", STORE), ("baseline", BASELINE)) for name in names]
-    return {option for words in commands for option in options("regression", *words)} - {"--help"}
+    return {option for words in commands for option in options_of_command(regression.main, *words)}
 
 
 @pytest.fixture(scope="module")
 def of_rehearsal() -> set[str]:
-    return options("rehearsal") - {"--help"}
+    return options_of_command(rehearsal.main)
 
 
 def test_every_option_of_a_rehearsal_is_documented(of_rehearsal):

@@ -1,11 +1,12 @@
 """Calibration: simulated nights, and nights drawn from stored runs."""
 
+import functools
 from pathlib import Path
 
 import pytest
 
 from proof import simulation
-from proof.simulation import WORLDS, World, resample, simulate
+from proof.simulation import WORLDS, Calibration, World, resample, simulate
 from regression.judge.limits import FAMILY_WISE_ERROR, SCREEN_ERROR
 from regression.judge.verdict import Report
 from regression.metrics import with_min_changes
@@ -19,9 +20,15 @@ def bound(claimed: float = FAMILY_WISE_ERROR, nights: int = 600) -> float:
     return claimed + 3 * (claimed * (1 - claimed) / nights) ** 0.5
 
 
+@functools.cache
+def simulated(world: World) -> Calibration:
+    """600 nights, which more than one test looks at."""
+    return simulate(world, nights=600, benchmarks=24)
+
+
 @pytest.mark.parametrize("world", WORLDS, ids=lambda world: world.name)
 def test_unchanged_code_fails_no_more_nights_than_claimed_and_claims_hold(world: World) -> None:
-    found = simulate(world, nights=600, benchmarks=24)
+    found = simulated(world)
     assert found.failed <= bound(world.claimed)
     assert found.detected is not None and found.detected >= 0.93
 
@@ -40,7 +47,7 @@ def test_days_beyond_their_prior_would_fail_nights_without_the_scatter(monkeypat
 
 
 def test_the_screen_measures_again_no_more_nights_than_it_may() -> None:
-    assert 0.02 < simulate(WORLDS[0], nights=600, benchmarks=24).suspected < SCREEN_ERROR
+    assert 0.02 < simulated(WORLDS[0]).suspected < SCREEN_ERROR
 
 
 def test_nights_are_drawn_from_stored_runs(recorder: Recorder) -> None:

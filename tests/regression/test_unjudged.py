@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 
@@ -12,7 +11,7 @@ import pytest
 from fixtures.variants import table as variants
 from fixtures.variants.variant import Built, Variant
 from tests.conftest import SMALL
-from tests.inner_session import suite_arguments
+from tests.inner_session import environment, suite_arguments
 
 ID = "test_efficientnet-eager-fp32-b1"
 ONE = ("--variants=eager-fp32", "-k", "latency")
@@ -106,19 +105,20 @@ def test_a_baseline_in_a_folder_of_its_host_is_compared_as_the_header_says(run_s
     assert nested.exists()
 
 
-@pytest.mark.parametrize("mode", ["fail", "require"])
-def test_xdist_times_nothing(tmp_path, mode):
+@pytest.mark.parametrize("mode, workers", [("fail", 1), ("require", 2)])
+def test_xdist_times_nothing(tmp_path, mode, workers):
     """With real workers, none of which judges or writes anything itself."""
     pytest.importorskip("xdist")
     (tmp_path / "run.json").write_text("older")
     arguments = suite_arguments(
-        *SMALL, "-n", "2", "--benchmark-compare", "--benchmark-save=night", f"--benchmark-json={tmp_path}/run.json",
+        *SMALL, f"-n{workers}", "--benchmark-compare", "--benchmark-save=night",
+        f"--benchmark-json={tmp_path}/run.json",
         f"--verdict-json={tmp_path}/verdict.json", f"--benchmark-storage=file://{tmp_path}/store",
         f"--judge={mode}", "--variants=eager-fp32", "-k", "readable",
     )  # fmt: skip
     ended = subprocess.run(
         [sys.executable, "-m", "pytest", *arguments], check=False, capture_output=True, text=True,
-        env={name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"},
+        env=environment(),
     )  # fmt: skip
     assert ended.returncode == (1 if mode == "require" else 0), ended.stdout + ended.stderr
     assert ended.stdout.count("not judged: pytest-xdist (-n) runs tests beside each other") == 1

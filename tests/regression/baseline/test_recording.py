@@ -21,7 +21,7 @@ from regression.runs.read import read
 from regression.store.delivery import deliver
 from regression.store.opening import open_store
 from regression.store.store import Store
-from tests.inner_session import ROOT
+from tests.inner_session import ROOT, quickly
 from tests.regression.recorder import IDS, Recorder
 
 Call = Callable[..., tuple[int, str, str]]
@@ -71,7 +71,7 @@ def test_fresh_processes_make_a_baseline_that_replaces_the_old_one_whole(tmp_pat
         *(sys.executable, "-m", "regression", "baseline", "record", "--runs", "2", "--tests", "test_quick.py"),
         *("--store", str(store), "--", "-p", "no:cacheprovider", "--benchmark-max-time=0.001"),
     ]
-    environment = {"PYTHONPATH": str(ROOT), "STORE": str(store), "HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    environment = {**quickly(), "STORE": str(store), "HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stdout + done.stderr  # a benchmark failed
     assert "quick-b8 failed in 1 of 2 runs and has no value of 1 run: out of memory" in done.stderr
@@ -92,7 +92,7 @@ def test_a_signal_is_passed_on_and_the_old_baseline_stays(tmp_path: Path, projec
         "import os, signal, time\ndef test_it():\n    os.kill(os.getppid(), signal.SIGTERM)\n    time.sleep(60)\n"
     )
     command = [sys.executable, "-m", "regression", "baseline", "record", "--tests", "test_it.py"]
-    environment = {"PYTHONPATH": str(ROOT), "HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    environment = {**quickly(), "HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 2 and "interrupted in run 1 of 5. The old baseline is as it was." in done.stderr
     assert len(collect([project.folder]).baselines) == 2
@@ -110,7 +110,7 @@ def test_ctrl_c_keeps_what_was_measured_and_says_how_to_go_on(tmp_path: Path, pr
         *(sys.executable, "-m", "regression", "baseline", "record", "--runs", "3", "--tests", "test_quick.py"),
         *("--store", "baselines", "--", "-p", "no:cacheprovider", "--benchmark-max-time=0.001"),
     ]
-    environment = {"PYTHONPATH": str(ROOT), "STORE": "baselines", "HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    environment = {**quickly(), "STORE": "baselines", "HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
     done = subprocess.run(
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
         # a background job of a shell inherits that Ctrl-C is ignored
@@ -142,7 +142,7 @@ def test_a_disk_that_is_full_once_a_run_is_measured_leaves_that_run_where_it_is(
         *("--store", "baselines", "--", "-p", "no:cacheprovider", "--benchmark-max-time=0.001"),
     ]
     places = {"HOME": str(tmp_path), "TMPDIR": str(tmp_path / "tmp"), "PATH": "/usr/bin:/bin"}
-    environment = {"PYTHONPATH": str(ROOT), "STORE": "baselines", **places}
+    environment = {**quickly(), "STORE": "baselines", **places}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 2 and "Traceback" not in done.stderr, done.stderr
     (kept,) = (tmp_path / "tmp").rglob(f"*_{CANDIDATE}.json")

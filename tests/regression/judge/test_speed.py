@@ -33,7 +33,8 @@ def run(random: np.random.Generator, name: str, benchmarks: int, day: int) -> Ru
     return Run(path=Path(name), datetime=f"2026-03-{day:02d}", benchmarks=records, selected=frozenset(records))
 
 
-def seconds(benchmarks: int, runs: int) -> float:
+def seconds(benchmarks: int, runs: int, enough: float = 0.0) -> float:
+    """The shortest of five times, or of fewer where one of them is below `enough`."""
     random = np.random.default_rng(1)
     baselines = [run(random, f"{number:04d}_baseline.json", benchmarks, 1 + number % 7) for number in range(runs)]
     now = run(random, "now.json", benchmarks, 20)
@@ -43,6 +44,8 @@ def seconds(benchmarks: int, runs: int) -> float:
         start = time.process_time()
         report = judge(now, baselines)
         best = min(best, time.process_time() - start)
+        if best < enough:
+            break
     assert (
         report.tests == sum(metric.share > 0 for metric in BENCHMARKS) * (benchmarks + 1)
         and len(report.baselines) == runs
@@ -64,10 +67,12 @@ def of_a_million_lookups() -> float:
 
 def test_a_thousand_benchmarks_against_fifty_runs_take_a_few_seconds() -> None:
     # Seconds would be those of one machine; looking at a value for every metric and run is a million lookups.
-    assert seconds(1000, 50) < 150 * of_a_million_lookups()
+    most = 150 * of_a_million_lookups()
+    assert seconds(1000, 50, enough=most) < most
 
 
 def test_the_time_grows_linearly_with_benchmarks_and_with_runs() -> None:
     # Four times as much takes 16 times as long where something is quadratic.
-    assert seconds(1600, 10) < 8 * seconds(400, 10)
-    assert seconds(100, 160) < 8 * seconds(100, 40)
+    for quarter, whole in (((400, 10), (1600, 10)), ((100, 40), (100, 160))):
+        most = 8 * seconds(*quarter)
+        assert seconds(*whole, enough=most) < most

@@ -15,12 +15,13 @@ from pathlib import Path
 import pytest
 
 from common import output
+from regression.__main__ import main
 from regression.store import delivery, index
 from regression.store.keys import is_run
 from regression.store.opening import open_store
 from regression.store.store import Store
 from tests.conftest import SMALL
-from tests.inner_session import ROOT, suite_arguments
+from tests.inner_session import ROOT, environment, suite_arguments
 from tests.regression.store import faulty
 from tests.regression.store.faulty import Proxy
 
@@ -69,9 +70,7 @@ def stored(store: Store) -> list[str]:
 
 def delivered_again(url: str, *runs: Path) -> Store:
     """What the store is after the same once more."""
-    process = start(url, *runs)
-    said = process.communicate()[0]
-    assert process.returncode == 0, said
+    assert main(["store", "deliver", "--store", url, *map(str, runs)]) == 0
     store = open_store(url)
     indexed = index.read_all(store)
     assert not store.waiting() and not indexed.left_out and not indexed.said
@@ -209,11 +208,10 @@ def test_a_session_that_is_killed_while_it_delivers(
         *SMALL, "--variants=eager-fp32", "-k", "latency", f"--store={bucket}", "--benchmark-save=nightly"
     )
     command = [sys.executable, "-m", "pytest", *arguments]
-    environment = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
     status, said = ended(
         between, "0001_nightly.json", fate, signal.SIGKILL,
         lambda: subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         ),
     )  # fmt: skip
     assert status == -signal.SIGKILL, said
