@@ -11,6 +11,7 @@ from common import marks
 from regression import __main__ as command
 from regression.runs.read import read
 from tests.regression.recorder import IDS, Recorder
+from tests.regression.report.reported import read_aloud
 
 ONE = IDS[-1]
 ROOT = Path(__file__).parents[2]
@@ -99,7 +100,7 @@ def test_the_page_and_the_markdown_carry_the_history_and_the_commit(
     options = ["--baseline", str(baseline / "0001_baseline.json"), str(baseline)]
     page = tmp_path / "report.html"
     assert command.main([str(run), *options, "--report", str(page), "--format", "markdown"]) == 1
-    text, out = page.read_text(), capsys.readouterr().out
+    text, out = read_aloud(page.read_text()), capsys.readouterr().out
     assert "6 stored runs from 2026-03-01 to 2026-03-02" in text
     assert "6 stored runs from 2026-03-01 to 2026-03-02" in out.replace("\\", "")
     assert "b" * 40 in text and text.index("not recorded") < text.index("b" * 40)

@@ -14,6 +14,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.regression.incidents.test_nights import GH
+from tests.regression.report.reported import read_aloud
 from tests.workflows.steps import run_script, step_script, write_executable
 from tests.workflows.suite_stand_in import IDS, NOISY, record
 
@@ -136,7 +137,7 @@ def test_the_third_night_knows_the_first_two(repository):
     told = repository.summaries["gpu"]
     assert "8 stored runs from 2026-03-01 to 2026-03-13" in told, "the history"
     assert f"Nobody is watching the latency of {NOISY}".replace("_", "\\_") in told, "patience"
-    page = (repository.folder / "temp-13" / "nightly" / "report.html").read_text(encoding="utf-8")
+    page = read_aloud((repository.folder / "temp-13" / "nightly" / "report.html").read_text(encoding="utf-8"))
     assert "8 stored runs from 2026-03-01 to 2026-03-13" in page and "Nobody is watching" in page
     assert len(repository.kept()) == 3
     # one issue, opened on the second night, and not repeated on the third
