@@ -75,13 +75,16 @@ class Threshold:
 
 
 def accusations(runs: Sequence[Run], most: int, seed: int) -> Accusations:
-    """Judge every choice of a baseline, a run and two confirmations, or so many drawn at random."""
+    """Judge every choice of a baseline, a run and two confirmations, or so many drawn at random; of these only such
+    whose confirmations have all of the run's benchmarks."""
     every, one_night = Tally(), Tally()
     benchmarks: Counter[tuple[str, str]] = Counter()
     accused: set[int] = set()
     judged: set[int] = set()
     for choice in choices([night(run) for run in runs], most, seed):
         again = [runs[index] for index in choice.again]
+        if any(runs[choice.run].benchmarks.keys() - other.benchmarks.keys() for other in again):
+            continue  # a fresh process measures all that its session did
         before, after = judge_twice(runs[choice.run], [runs[index] for index in choice.baseline], again)
         slower = [(item.benchmark, item.metric) for item in after.judgements if item.verdict is Verdict.SLOWER]
         benchmarks.update(slower)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import subprocess
 import sys
@@ -33,6 +34,19 @@ def test_unchanged_runs_are_not_accused(folder, capsys):
     assert "0 of 8 runs judged were SLOWER" in printed and "at most 31%" in printed and "says 3/8" in printed
     assert "1 judging can be had without a run in common" in printed and "of 1 bounds the share at 95%" in printed
     assert len([line for line in printed.splitlines() if line.endswith("0 of 56")]) == 6
+
+
+def test_a_run_that_lacks_a_benchmark_confirms_no_run_that_has_it(folder):
+    """One process is twice as slow: where only one of the confirmations has the benchmark, nothing confirms it."""
+    folder.add(7)
+    (path,) = folder.add(1)
+    document = json.loads(path.read_text())
+    document["benchmarks"] = [one for one in document["benchmarks"] if one["param"] != TENSORRT]
+    path.write_text(json.dumps(document))
+    folder.add(1, extra={TENSORRT: 1.0})
+    found = accusations(folder.runs(), 10_000, seed=1)
+    # the eighth is in the baseline, is the run, or confirms nothing: C(9, 5) * 4 * 3 less C(8, 5) * 3 * 2
+    assert found.every.judgings == 126 * 4 * 3 - 56 * 3 * 2 and found.every.slower == 0
 
 
 def test_one_slow_process_is_not_believed(folder):
