@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from regression.judge.verdict import TOGETHER, Verdict
+from regression.judge.verdict import EVERY, HOST_BOUND, TOGETHER, Verdict
 from regression.metrics import Kind, Metric
 from regression.report.rows import ORDER, Row
 from regression.runs.run import Run
@@ -65,13 +65,13 @@ def places(run: Run, baselines: Iterable[Run] = ()) -> dict[str, Place]:
 def groups(rows: Sequence[Row], places: Mapping[str, Place], metrics: Sequence[Metric]) -> tuple[Group, ...]:
     """One group for each model and batch size, in the order of the names; last what has no place in the matrix.
 
-    What all benchmarks share is a group of its own.
+    What benchmarks share is a group of its own.
     """
     found: dict[tuple[str, int], list[Row]] = {}
     order_of = {metric.key: number for number, metric in enumerate(metrics)}
     for row in sorted(rows, key=lambda row: order_of[row.metric.key]):
         place = places.get(row.benchmark)
-        outside = (row.benchmark if row.benchmark in TOGETHER else OTHERS, 0)
+        outside = (EVERY if row.benchmark in TOGETHER else OTHERS, 0)
         found.setdefault((place.model, place.batch_size) if place else outside, []).append(row)
     order = sorted(found, key=lambda key: (not key[1], key))
     return tuple(_group(key, found[key]) for key in order)
@@ -84,7 +84,7 @@ def _group(key: tuple[str, int], rows: Sequence[Row]) -> Group:
     return Group(
         title=f"{model} b{batch_size}" if batch_size else model,
         benchmarks=len({row.benchmark for row in rows}),
-        noun="variant" if batch_size else "shift" if model in TOGETHER else "benchmark",
+        noun="variant" if batch_size else "shift" if model == EVERY else "benchmark",
         verdicts=tuple((word, words[word]) for word in known if words[word]),
         detects=tuple(_detects(rows)),
     )
@@ -94,7 +94,8 @@ def _detects(rows: Sequence[Row]) -> Iterable[str]:
     ranges: dict[str, list[float]] = {}
     for row in rows:
         if row.metric.kind is Kind.CONTINUOUS and row.detectable_ratio is not None:
-            ranges.setdefault(row.title, []).append(row.detectable_ratio)
+            title = f"{row.title} of {HOST_BOUND}" if row.benchmark == HOST_BOUND else row.title
+            ranges.setdefault(title, []).append(row.detectable_ratio)
     for title, ratios in ranges.items():
         yield f"{title} {span(min(ratios), max(ratios))}"
     if any(row.metric.kind is Kind.COUNT and row.baseline is not None for row in rows):

@@ -258,7 +258,9 @@ def test_a_fresh_process_measures_as_its_session_does(
 @pytest.mark.parametrize("abandoned, released", [(True, None), (False, True)])
 def test_a_build_that_did_not_end_keeps_its_context(pytestconfig, monkeypatch, abandoned, released):
     monkeypatch.setattr(Device, "release", lambda self: True)
-    suite: Any = SimpleNamespace(device=resolve("cpu"), pool=SimpleNamespace(abandoned=abandoned))
+    suite: Any = SimpleNamespace(
+        device=resolve("cpu"), pool=SimpleNamespace(builds=SimpleNamespace(abandoned=abandoned))
+    )
     assert SuitePlugin(suite, pytestconfig).pytest_judge_release_device() is released
 
 

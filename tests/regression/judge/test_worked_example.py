@@ -125,6 +125,19 @@ def test_the_page_says_what_is_in_the_table_of_metrics() -> None:
         assert [cell.strip() for cell in rows[title].split("|")[2 : 2 + len(judged)]] == values
 
 
+def test_the_page_says_the_priors_of_host_bound_latencies() -> None:
+    rows = {line.split("|")[1].strip(): line for line in PAGE.splitlines() if line.startswith("| ")}
+    (latency,) = [metric for metric in METRICS if metric.host_bound]
+    assert latency.host_bound is not None and latency.key == "latency"
+    for title, spread, worth_knowing in (
+        ("less the shift", latency.host_bound.besides, latency.worth_knowing),
+        ("the shift", latency.host_bound.shift, latency.host_bound.worth_knowing),
+    ):
+        shares = [spread.unseen, spread.day, spread.gpu, worth_knowing]
+        values = [f"{spread.process * 100:g} %", f"{spread.process_df:g}", *(f"{share * 100:g} %" for share in shares)]
+        assert [cell.strip() for cell in rows[title].split("|")[2:-1]] == values
+
+
 def test_the_page_says_the_priors_of_questions() -> None:
     rows = {line.split("|")[1].strip(): line for line in PAGE.splitlines() if line.startswith("| ")}
     for metric in METRICS:

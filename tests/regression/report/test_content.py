@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from regression import report as room
-from regression.judge.verdict import EVERY, Judgement, Reason, Shown, Verdict
+from regression.judge.verdict import EVERY, TOGETHER, Judgement, Reason, Shown, Verdict
 from regression.metrics import METRICS, Kind, Metric
 from regression.report import json as json_form
 from regression.report import markdown, page, terminal
@@ -117,11 +117,19 @@ def test_a_count_on_which_processes_disagree_says_what_it_was_and_is(case):
     assert "    disagreed: 0 -> 1; again 1, 0" in terminal.every_row(told).splitlines()
 
 
-def test_what_all_benchmarks_share_is_no_benchmark(case):
-    names = (SAME, SLOW, FAST, "all benchmarks")
+@pytest.mark.parametrize("shared", TOGETHER)
+def test_what_benchmarks_share_is_no_benchmark(case, shared):
+    names = (SAME, SLOW, FAST, shared)
     rows = [reported.judgement(name, "latency", Verdict.UNSURE, Reason.DISTURBED, 0.01, 0.01) for name in names]
     said = terminal.text(with_counts(case, *rows, labels=()))
-    assert "UNSURE (disturbed): latency of 3 benchmarks and of all benchmarks together" in said
+    assert f"UNSURE (disturbed): latency of 3 benchmarks and of {shared} together" in said
+
+
+def test_what_benchmarks_share_is_one_group_and_says_of_which(case):
+    rows = [reported.judgement(name, "latency", Verdict.SAME, Reason.INSIDE_NOISE, 1.0, 1.0) for name in TOGETHER]
+    said = terminal.text(with_counts(case, *rows, labels=()))
+    (line,) = [line for line in said.splitlines() if line.startswith("all benchmarks")]
+    assert "2 shifts" in line and "latency of host-bound" in " ".join(said.split())
 
 
 def test_several_benchmarks_with_the_same_kernel_time_share_a_line(case):

@@ -46,6 +46,7 @@ UNDECIDED = judgement(SAME, "latency", Verdict.UNSURE, Reason.DISAGREED, 0.012, 
 FASTER = judgement(FAST, "kernel_time", Verdict.FASTER, Reason.CONFIRMED, 0.012, 0.011)
 FAST_SAME = judgement(FAST, "kernel_time", Verdict.SAME, Reason.INSIDE_NOISE, 0.012, 0.012)
 EVERYTHING = judgement("all benchmarks", "kernel_time", Verdict.SLOWER, Reason.CONFIRMED, 1.0, 1.01)
+ON_HOSTS = judgement("host-bound benchmarks", "latency", Verdict.SLOWER, Reason.CONFIRMED, 1.0, 1.4)
 RIGHT = "and right: labels agree in 4 of 4 benchmarks"
 
 
@@ -63,6 +64,7 @@ RIGHT = "and right: labels agree in 4 of 4 benchmarks"
             f" (batch-128 latency of {SAME}).",
         ),
         ([EVERYTHING, SLOWER], f"all benchmarks together are slower (kernel time +1.00 %), {SLOW} is slower."),
+        ([ON_HOSTS, SAME_AGAIN], "host-bound benchmarks together are slower (latency +40.0 %)."),
         ([SAME_AGAIN], f"No regression in 1 measurement; {RIGHT}."),
         ([SAME_AGAIN, FAST_SAME], f"No regression in 2 measurements; {RIGHT}."),
         (
