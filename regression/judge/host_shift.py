@@ -31,7 +31,10 @@ def host_bound(waits: Floats, variants: Sequence[Hashable]) -> Bools:
     Args:
         waits: (B,), share of the latency in which the GPU waits for the host, NaN where that is not known.
     """
-    member = np.nan_to_num(waits) >= WAITS
+    return _enough(np.nan_to_num(waits) >= WAITS, variants)
+
+
+def _enough(member: Bools, variants: Sequence[Hashable]) -> Bools:
     of_variants = {variant for variant, is_member in zip(variants, member.tolist(), strict=True) if is_member}
     enough = int(member.sum()) >= FEWEST and len(of_variants) >= FEWEST_VARIANTS
     return np.asarray(member & enough)
@@ -56,17 +59,15 @@ class HostShift:
 
     @classmethod
     def of(cls, logs: Floats, member: Bools, variants: Sequence[Hashable]) -> HostShift:
-        """From the logarithms (B, K) of the baseline's runs, NaN where there is no value."""
-        weight, found = np.zeros(len(member)), np.zeros(logs.shape[1])
-        rows = np.flatnonzero(member).tolist()
-        if rows:
-            weight[rows] = weights(np.ones(len(rows)), [variants[row] for row in rows])
-            strayed = np.full(logs.shape, np.nan)
-            strayed[rows] = logs[rows] - np.nanmedian(logs[rows], axis=1, keepdims=True)
-            found = shared_by(strayed, weight)
-            if np.isfinite(found).sum() >= FEWEST_RUNS:
-                return cls(member, weight, found - np.nanmean(found))
-        return cls(np.zeros_like(member), np.zeros(len(member)), np.zeros(logs.shape[1]))
+        """From the logarithms (B, K) of the baseline's runs, NaN where there is no value.
+
+        A benchmark that too few runs measured together with the others is judged as it is.
+        """
+        found = _shifts(logs, _weights(member, variants))
+        member = _enough(member & (np.isfinite(logs - found).sum(axis=1) >= FEWEST_RUNS), variants)
+        if not member.any():
+            return cls(member, np.zeros(len(member)), np.zeros(logs.shape[1]))
+        return cls(member, _weights(member, variants), found - np.nanmean(found))
 
     def tonight(self, first: Floats, again: Floats) -> HostShift:
         """With this run's and its confirmations' deviations (B,) and (B, n) from the centres."""
@@ -91,3 +92,21 @@ class HostShift:
         """How much of a slowdown (B,) a faster host may hide."""
         faster = np.nanmax([0.0, -self.now, *-self.again])
         return np.where(self.member, faster, 0.0)
+
+
+def _weights(member: Bools, variants: Sequence[Hashable]) -> Floats:
+    """Weights (B,): the same in sum for every variant of the members, 0 for the others."""
+    found = np.zeros(len(member))
+    rows = np.flatnonzero(member).tolist()
+    if rows:
+        found[rows] = weights(np.ones(len(rows)), [variants[row] for row in rows])
+    return found
+
+
+def _shifts(logs: Floats, weight: Floats) -> Floats:
+    """What the benchmarks of a weight (B,) share in each run of logs (B, K), measured from their medians."""
+    strayed = np.full(logs.shape, np.nan)
+    rows = (weight > 0) & np.isfinite(logs).any(axis=1)
+    if rows.any():
+        strayed[rows] = logs[rows] - np.nanmedian(logs[rows], axis=1, keepdims=True)
+    return shared_by(strayed, weight)

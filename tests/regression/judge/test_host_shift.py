@@ -145,6 +145,21 @@ def test_runs_that_measured_too_few_say_nothing_and_too_few_runs_share_nothing()
     assert not off.member.any() and (off.less(logs[:, :3])[3] == logs[3, :3]).all()
 
 
+def test_a_benchmark_that_was_refreshed_alone_is_judged_as_it_is(recorder):
+    """It was measured without the others, in three runs of its own."""
+    plain = [document(recorder, pace) for pace in PACES]
+    for one in plain:
+        one["benchmarks"] = [record for record in one["benchmarks"] if record["param"] != ONE]
+    alone = [document(recorder) for _ in range(3)]
+    for one in alone:
+        one["benchmarks"] = [record for record in one["benchmarks"] if record["param"] == ONE]
+    report = judge(confirmed(recorder, 0.0, {ONE: 1.5}), [read(recorder.store(one)) for one in (*plain, *alone)])
+    assert report.host_bound == IDS[1:]
+    found = latencies(report)[ONE]
+    assert found.verdict is Verdict.SLOWER and found.baseline_runs == 3 and found.raw_ratio is None
+    assert [id_ for id_ in IDS if latencies(report)[id_].verdict is Verdict.SLOWER] == [ONE]
+
+
 def test_medians_are_judged_as_they_are(recorder):
     plain = [read(recorder.store(recorder.document(ids=IDS))) for _ in range(5)]
     report = judge(recorder.run(ids=IDS), plain)
