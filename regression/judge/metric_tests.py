@@ -18,7 +18,7 @@ from regression.judge.host_shift import HostShift, host_bound
 from regression.judge.limits import CONFIRMATIONS, Limits, limits, settled, two_sided
 from regression.judge.noise import Floats, Layout, estimate
 from regression.judge.verdict import TOGETHER, Judgement, Reason, Verdict
-from regression.metrics import LARGEST_VALUE, ByOperator, Metric
+from regression.metrics import LARGEST_VALUE, ByOperator, Metric, Spread
 from regression.runs.run import Benchmark, Confirmation, Run
 from regression.text import count, escaped, percent
 
@@ -221,15 +221,7 @@ def metric_tests(
         logs = _by_operator(metric.by_operator, logs, compared, ids)
     layout = Layout(tuple(b.place for b in baselines), tuple(b.day for b in baselines), run.place)
     measured = [[item for item in row if item] for row in benchmarks]
-    rounds = metric.spread.rounds * np.array([_rounds(items) for items in measured])
-    choice = metric.spread.choice_s * np.array([_choice(items) for items in measured])
-    visited = np.array([any(item.by_visits for item in items) and waiting(items) for items in measured])
-    by_host = np.array([each and each * waiting(items) for each, items in zip(choice, measured, strict=True)])
-    if metric.by_operator is ByOperator.SAME_KERNELS:
-        by_host = np.zeros(len(ids))
-    by_host = np.hypot(by_host, metric.spread.visits_day * visited)
-    rounds = np.hypot(rounds, metric.spread.visits * visited)
-    besides = np.hypot(rounds, choice)
+    choice, besides, by_host = _besides(metric, metric.spread, measured)
     expected = np.hypot(metric.spread.process, besides)
     shifts = run_shifts(logs.baselines, layout, expected)
     trusted = trust(shifts, layout, metric.spread, expected)
@@ -248,13 +240,7 @@ def metric_tests(
     first = host.without(raw_first[:, None], np.array([host.now]))[:, 0]
     again = host.without(raw, host.again)
 
-    own = metric.excused_by
-    calibration = moved(
-        _array([[item.values.get(own) if item else None for item in row] for row in benchmarks]),
-        _array(
-            [[run.benchmarks[id_].values.get(own), *(c.values.get(id_, {}).get(own) for c in usable)] for id_ in ids]
-        ),
-    )
+    calibration = moved(*_calibrations(metric.excused_by, run, benchmarks, usable, ids))
     explained = explainable(calibration, np.exp(noise.centre), *_on_the_gpu(measured, noise.centre))
     looked = np.where(calm, unexplained(first, explained[:, 0]), np.nan)
     widened = float(scatter(looked, weights(noise.deviation(1), variants), noise))
@@ -298,6 +284,33 @@ def metric_tests(
         evidence,
         (*_distrusted(metric, baselines, shifts, trusted), *_scattered(metric, widened), *_paced(metric, host)),
     )
+
+
+def _besides(metric: Metric, spread: Spread, measured: Sequence[Sequence[Benchmark]]) -> tuple[Floats, Floats, Floats]:
+    """What the stored runs say of each benchmark's spread (B,): of the choice of kernels between processes, of that and
+    all else between processes, and between days."""
+    rounds = spread.rounds * np.array([_rounds(items) for items in measured])
+    choice = spread.choice_s * np.array([_choice(items) for items in measured])
+    visited = np.array([any(item.by_visits for item in items) and waiting(items) for items in measured])
+    by_host = np.array([each and each * waiting(items) for each, items in zip(choice, measured, strict=True)])
+    if metric.by_operator is ByOperator.SAME_KERNELS:
+        by_host = np.zeros(len(measured))
+    besides = np.hypot(np.hypot(rounds, spread.visits * visited), choice)
+    return choice, besides, np.hypot(by_host, spread.visits_day * visited)
+
+
+def _calibrations(
+    key: str,
+    run: Run,
+    benchmarks: Sequence[Sequence[Benchmark | None]],
+    usable: Sequence[Confirmation],
+    ids: Sequence[str],
+) -> tuple[Floats, Floats]:
+    """Logarithms of the metric that excuses: (B, K) of the baseline, (B, 1 + n) of this run and its confirmations."""
+    then = [[item.values.get(key) if item else None for item in row] for row in benchmarks]
+    again = [[one.values.get(id_, {}).get(key) for one in usable] for id_ in ids]
+    now = [[run.benchmarks[id_].values.get(key), *looks] for id_, looks in zip(ids, again, strict=True)]
+    return _array(then), _array(now)
 
 
 def _scattered(metric: Metric, widened: float) -> Iterable[tuple[str, str]]:
