@@ -89,9 +89,12 @@ class Calibration:
 def simulate(
     world: World, nights: int, benchmarks: int, metrics: Sequence[Metric] = METRICS, seed: int = 1
 ) -> Calibration:
-    """Nights of `benchmarks` unchanged benchmarks with all judged metrics, each against a fresh baseline."""
+    """Nights of `benchmarks` unchanged benchmarks with all times that are judged of them, against a fresh baseline."""
     random = np.random.default_rng(seed)
-    judged = [metric for metric in metrics if metric.judged and metric.kind is Kind.CONTINUOUS]
+    judged = [m for m in metrics if m.judged and m.kind is Kind.CONTINUOUS and not m.of_questions]
+    # as the judge divides them
+    spent = sum(metric.share for metric in judged)
+    judged = [dataclasses.replace(metric, share=metric.share / spent) for metric in judged]
     counts = np.zeros(4)
     claims: list[Floats] = []
     for start in range(0, nights, BATCH):
