@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from regression.explain.names import shorten
-from regression.judge.choices import Launches, comparable, counterparts, learn, placed, titles, typical
+from regression.judge.choices import Launches, comparable, counterparts, gone, learn, placed, titles, typical
 from regression.judge.exchanged import exchanged
 from regression.runs.operator_table import StoredOperator
 
@@ -71,9 +71,8 @@ def operator_changes(
             kind = "slower" if row.time_s >= before_s else "faster"
         change = OperatorChange(called[own], kind, before_s, row.time_s, _names(usual), _names(choice[1]))
         found.append((change, usual, choice[1]))
-    for place, (usual, mean_s) in known.usual.items():
-        if place not in there.values():
-            found.append((OperatorChange(called[place], "gone", mean_s, 0.0, _names(usual), ()), usual, ()))
+    for place, (usual, mean_s) in gone(known, there).items():
+        found.append((OperatorChange(called[place], "gone", mean_s, 0.0, _names(usual), ()), usual, ()))
     short = shorten(name for one, *_ in found for name in (*one.kernels_before, *one.kernels_now))
     return tuple(
         replace(

@@ -281,6 +281,12 @@ def counterparts(known: Known, rows: Mapping[Place, StoredOperator]) -> dict[Pla
     return found
 
 
+def gone(known: Known, there: Mapping[Place, Place]) -> dict[Place, tuple[Launches, float]]:
+    """What is usual at the places that no operator of a process has as its counterpart."""
+    kept = set(there.values())
+    return {place: usual for place, usual in known.usual.items() if place not in kept}
+
+
 def _of_each_name(places: Iterable[Place]) -> dict[str, list[Place]]:
     found: dict[str, list[Place]] = {}
     for place in sorted(places, key=lambda place: place[1]):
@@ -313,9 +319,8 @@ def match(known: Known, operators: Operators) -> Matched:
     share = matched_s / total_s if total_s else 0.0
     if not matched_s or not known_s:
         return Matched(total_s, 1.0, 1.0, total_s, share)
-    kept = set(there.values())
     new_s = sum(row.time_s for own, row in rows.items() if there[own] not in known.usual)
-    gone_s = sum(mean_s for place, (_, mean_s) in known.usual.items() if place not in kept)
+    gone_s = sum(mean_s for _, mean_s in gone(known, there).values())
     factor = (matched_s + new_s) / (known_s + gone_s)
     return Matched(known_s + gone_s, matched_s / known_s, factor, total_s, share)
 
@@ -329,9 +334,8 @@ def other_choices(known: Known, operators: Operators) -> tuple[OtherChoice, ...]
         if known.choice(there[own], row) not in known.times_s:
             before, mean_s = known.usual.get(there[own], ((), 0.0))
             found.append(OtherChoice(called[own], before, row.launches, row.time_s / speed - mean_s))
-    for place, (before, mean_s) in known.usual.items():
-        if place not in there.values():
-            found.append(OtherChoice(called[place], before, (), -mean_s))
+    for place, (before, mean_s) in gone(known, there).items():
+        found.append(OtherChoice(called[place], before, (), -mean_s))
     return tuple(sorted(found, key=lambda choice: -choice.cost_s))
 
 

@@ -225,7 +225,7 @@ def metric_tests(
     expected = np.hypot(metric.spread.process, besides)
     shifts = run_shifts(logs.baselines, layout, expected)
     trusted = trust(shifts, layout, metric.spread, expected)
-    placed = metric.spread.loading * np.array([_loaded_elsewhere(run, baselines, items) for items in measured])
+    placed = _placed(metric.spread, run, baselines, measured)
     disturbed = tuple(", ".join(run.benchmarks[id_].disturbances) for id_ in ids)
     calm = np.array([not text for text in disturbed])
     variants = tuple(_variant(items[0]) for items in measured)
@@ -384,11 +384,13 @@ def _choice(measured: Sequence[Benchmark]) -> float:
     return statistics.median_high(values["launches"] / values["kernel_time"] for values in known) if known else 0.0
 
 
-def _loaded_elsewhere(run: Run, baselines: Sequence[Run], measured: Sequence[Benchmark]) -> bool:
-    """Whether it is a TensorRT engine, and a baseline run loaded engines in another way: it lies elsewhere then."""
-    return any("engine_bytes" in item.values for item in measured) and any(
-        baseline.loading != run.loading for baseline in baselines
-    )
+def _placed(
+    spread: Spread, run: Run, baselines: Sequence[Run], measured: Sequence[Sequence[Benchmark]]
+) -> Floats | float:
+    """What the place of an engine adds to its spread (B,) where a baseline run loaded engines in another way."""
+    if not spread.loading or all(baseline.loading == run.loading for baseline in baselines):
+        return 0.0
+    return spread.loading * np.array([any("engine_bytes" in item.values for item in items) for items in measured])
 
 
 def waiting(measured: Sequence[Benchmark]) -> float:
