@@ -16,15 +16,16 @@ import numpy as np
 from common import output
 from regression.judge.common_shift import run_shifts, scatter, trust, weights
 from regression.judge.controls import shift
-from regression.judge.host_shift import HostShift
 from regression.judge.judge import judge
 from regression.judge.limits import CONFIRMATIONS, FAMILY_WISE_ERROR, Limits, inside, limits
 from regression.judge.noise import Floats, Layout, estimate
-from regression.judge.verdict import EVERY, Report, suspects
+from regression.judge.shared_shift import SharedShift
+from regression.judge.verdict import Report, suspects
 from regression.metrics import METRICS, Kind, Metric, Spread
 from regression.runs.find import is_folder, walk
 from regression.runs.read import read
 from regression.runs.run import Confirmation, LeftOut, Run, UnusableRun
+from regression.shared import HOST_BOUND, needs_all
 from regression.text import count
 
 BASELINE_RUNS = 5
@@ -152,13 +153,14 @@ def _night(
         looks += (host_bound & (random.random(looks.shape) < world.regimes)) * np.log(1.5)
 
     variants = [row % VARIANTS for row in range(benchmarks)]
-    hosts: list[HostShift] = []
+    hosts: list[SharedShift] = []
     if on_hosts:
         _add_shifts(on_hosts.shift, draw, baseline, looks, nights)
-        hosts = [
-            HostShift.of(one, np.ones(benchmarks, dtype=bool), variants)
+        found = [
+            SharedShift.of(HOST_BOUND, on_hosts, one, np.ones(benchmarks, dtype=bool), variants)
             for one in baseline.reshape(nights, benchmarks, BASELINE_RUNS)
         ]
+        hosts = [host for host in found if host]
         baseline -= np.repeat([host.baselines for host in hosts], benchmarks, axis=0)
 
     one_gpu = Layout(("GPU",) * BASELINE_RUNS, ("day",) * BASELINE_RUNS, "GPU")
@@ -220,7 +222,7 @@ def judge_twice(
     before = judge(run, baseline, metrics=metrics)
     beside = before.controls
     suspected = [id_ for id_, _ in suspects(before)]
-    asked = dict.fromkeys([*suspected, *beside, *(run.benchmarks if EVERY in suspected else ())])
+    asked = dict.fromkeys([*suspected, *beside, *(run.benchmarks if any(map(needs_all, suspected)) else ())])
     if not suspects(before):
         return before, before
     confirmations = tuple(_confirmation(other, asked, beside, before.host_bound) for other in again)

@@ -13,7 +13,7 @@ from regression.judge.accepted import Accepted
 from regression.judge.judge import judge
 from regression.judge.limits import CONFIRMATIONS
 from regression.judge.patience import recent, sentences, unwatched
-from regression.judge.verdict import EVERY, Report, Verdict, failures, suspects, verdicts
+from regression.judge.verdict import Report, Verdict, failures, suspects, verdicts
 from regression.metrics import Metric
 from regression.report import terminal
 from regression.report.content import content
@@ -22,6 +22,7 @@ from regression.runs.dates import from_the_future
 from regression.runs.find import Stored
 from regression.runs.read import parse, read
 from regression.runs.run import Run
+from regression.shared import needs_all
 
 REMEASURED = 2
 # What a run is called before it is stored.
@@ -195,7 +196,7 @@ class _Judging:
 
     def _confirm(self, run: Run, report: Report, suspected: Sequence[str], asked: Set[bool]) -> None:
         controls = report.controls
-        kept = {*suspected, *controls, *(run.benchmarks if EVERY in suspected else ())}
+        kept = {*suspected, *controls, *(run.benchmarks if any(map(needs_all, suspected)) else ())}
         what = f"{len(suspected)} suspected and {len(controls)} controls"
         for number in range(1, CONFIRMATIONS + 1):
             measured = self._repeat(run, f"{what}, {number} of {CONFIRMATIONS}", "confirming", asked)

@@ -8,6 +8,7 @@ import gc
 import importlib
 import json
 import os
+import signal
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -34,6 +35,10 @@ for module in ("matplotlib.figure", "pytest_benchmark.histogram", "setuptools"):
 # These tests may run beside each other; the sessions inside them are no workers.
 for variable in [name for name in os.environ if name.startswith("PYTEST_XDIST_")]:
     del os.environ[variable]
+
+# What a shell starts in the background ignores Ctrl-C, and so would every process that a test interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # One thread for a model this small: two sessions beside each other would wait for each other's spinning threads.
 os.environ["OMP_NUM_THREADS"] = "1"

@@ -16,9 +16,10 @@ from proof.sight import KERNEL_TIMES, RULES, Rule
 from proof.simulation import BASELINE_RUNS, judge_twice
 from regression.explain.explanation import explanations
 from regression.judge.limits import CONFIRMATIONS
-from regression.judge.verdict import EVERY, Judgement, Reason, Report, Verdict
+from regression.judge.verdict import Judgement, Reason, Report, Verdict
 from regression.metrics import METRICS
 from regression.runs.run import Run
+from regression.shared import EVERY
 from regression.text import count
 
 # Of the injections of a size one in twenty may be missed, of those that are counted none.

@@ -19,10 +19,11 @@ from proof.score.stored import injected, night, read_all
 from proof.simulation import BASELINE_RUNS, judge_twice
 from regression.explain.kernels import Change, explain
 from regression.judge.limits import CONFIRMATIONS
-from regression.judge.verdict import TOGETHER, Judgement, Verdict
+from regression.judge.verdict import Judgement, Verdict
 from regression.metrics import METRICS
 from regression.runs.kernel_table import StoredKernel, kernel_table
 from regression.runs.run import Run
+from regression.shared import is_shared
 from regression.text import count
 
 EXTRA = re.compile(SPIN_KERNEL)
@@ -150,8 +151,10 @@ def score(runs: Sequence[Run], draws: int, seed: int) -> Scores:
                 if not number and id(run) not in done:
                     done.add(id(run))
                     # What all benchmarks share is partly what was slowed.
-                    touched = {*TOGETHER, *(injected(run) or {})}
-                    untouched = [item for item in judgements if item.benchmark not in touched]
+                    touched = injected(run) or {}
+                    untouched = [
+                        item for item in judgements if item.benchmark not in touched and not is_shared(item.benchmark)
+                    ]
                     others += len(untouched)
                     others_slower += sum(item.verdict is Verdict.SLOWER for item in untouched)
     return Scores(detections, others, others_slower, too_few)

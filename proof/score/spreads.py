@@ -16,10 +16,13 @@ import numpy as np
 from common import output
 from proof.score.stored import injected, night, read_all
 from regression.judge.choices import grids_of, vary
-from regression.judge.host_shift import HostShift, host_bound
+from regression.judge.gpu_offset import alike
+from regression.judge.host_shift import host_bound
 from regression.judge.metric_tests import waiting
+from regression.judge.shared_shift import SharedShift
 from regression.metrics import METRICS, Spread
 from regression.runs.run import Benchmark, Run
+from regression.shared import HOST_BOUND
 from regression.text import count
 
 # One benchmark in the processes of one GPU and day.
@@ -68,6 +71,7 @@ def strayed(runs: Sequence[Run]) -> list[Strayed]:
         _strayed("peak memory", "%", several, "peak_memory", _percent),
         _strayed("host calibration", "%", several, "host_calibration", _percent),
         _units(runs),
+        *_offsets(runs),
     ]
     return [row for row in rows if row.spreads]
 
@@ -117,8 +121,9 @@ def _host_bound(runs: Sequence[Run]) -> list[Strayed]:
         items = [[_by_visits(run.benchmarks[id_]) for run in group] for id_ in ids]
         logs = np.log([[item.values["latency"] for item in row] for row in items])
         variants = [row[0].params.get("variant", row[0].id) for row in items]
-        host = HostShift.of(logs, host_bound(np.array([waiting(row) for row in items]), variants), variants)
-        if host.member.any():
+        (prior,) = [metric.host_bound for metric in METRICS if metric.host_bound]
+        host = SharedShift.of(HOST_BOUND, prior, logs, host_bound(np.array(list(map(waiting, items)))), variants)
+        if host:
             shared.append(100 * float(np.std(host.baselines, ddof=1)))
             besides += (100 * np.std(host.less(logs)[host.member], axis=1, ddof=1)).tolist()
             degrees[0].append(len(group) - 1)
@@ -127,6 +132,26 @@ def _host_bound(runs: Sequence[Run]) -> list[Strayed]:
         Strayed("latency, host-bound, less a shift", "%", tuple(besides), tuple(degrees[1])),
         Strayed("the shift that these share", "%", tuple(shared), tuple(degrees[0])),
     ]
+
+
+def _offsets(runs: Sequence[Run]) -> Iterator[Strayed]:
+    """What GPUs move alike in kernel time, and what each benchmark strays between them besides."""
+    (prior,) = [metric.gpu_offset for metric in METRICS if metric.key == "kernel_time"]
+    assert prior is not None
+    items = {id_: item for _, id_, item in _profiled(runs)}
+    gpus = list(dict.fromkeys(run.gpu for run in runs))
+    values: dict[str, list[list[float]]] = {id_: [[] for _ in gpus] for id_ in items}
+    for run, id_, item in _profiled(runs):
+        values[id_][gpus.index(run.gpu)].append(math.log(item.values["kernel_time"]))
+    logs = np.array([[statistics.fmean(of_gpu) if of_gpu else math.nan for of_gpu in row] for row in values.values()])
+    variants = [item.params.get("variant", item.id) for item in items.values()]
+    for name, member in alike(list(items.values())).items():
+        if found := SharedShift.of(name, prior, logs, member, variants):
+            shifts = found.baselines[np.isfinite(found.baselines)]
+            besides = [row[np.isfinite(row)] for row in found.less(logs)[found.member]]
+            yield Strayed(f"{name}, GPUs", "%", (100 * float(np.std(shifts, ddof=1)),), (len(shifts) - 1,))
+            spreads = tuple(100 * float(np.std(row, ddof=1)) for row in besides)
+            yield Strayed("the same, besides", "%", spreads, tuple(len(row) - 1 for row in besides))
 
 
 def _visited(run: Run, id_: str) -> bool:

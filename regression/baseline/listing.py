@@ -11,13 +11,14 @@ from regression.baseline.place import Gpu, Stored, gpus, open_place
 from regression.judge import two_speeds
 from regression.judge.judge import judge
 from regression.judge.power import typical
-from regression.judge.verdict import TOGETHER, Report
+from regression.judge.verdict import Report
 from regression.metrics import METRICS, Kind, lookup
 from regression.project import baselines_folder
 from regression.report.detectable import table
 from regression.runs import environment
 from regression.runs.marks import entry_of
 from regression.runs.run import Run
+from regression.shared import is_shared
 from regression.text import WIDTH, change, count, escaped, wrapped
 
 # What says most about why two baselines differ.
@@ -89,7 +90,7 @@ def _detects(report: Report) -> Iterator[str]:
     """How much the benchmarks can show of each time, in a line."""
     found: dict[str, list[float]] = {}
     for item in report.judgements:
-        if item.detectable_ratio is not None and item.benchmark not in TOGETHER:
+        if item.detectable_ratio is not None and not is_shared(item.benchmark):
             found.setdefault(item.metric, []).append(item.detectable_ratio)
     said = []
     for metric in METRICS:

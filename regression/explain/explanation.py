@@ -9,10 +9,11 @@ from pathlib import Path
 from regression.explain import layers
 from regression.explain.kernels import Change, Explanation, explain
 from regression.explain.operators import OperatorChange, operator_changes
-from regression.judge.verdict import TOGETHER, Report, Verdict
+from regression.judge.verdict import Report, Verdict
 from regression.metrics import METRICS, ByOperator, Kind, Metric
 from regression.runs.kernel_table import StoredKernel, kernel_table
 from regression.runs.run import Run
+from regression.shared import is_shared
 from regression.text import MICROSECOND, microseconds
 
 # The metric that kernel tables add up to: its key.
@@ -32,7 +33,7 @@ def changed(report: Report, metrics: Sequence[Metric] = METRICS) -> list[str]:
     """
     sizes: dict[str, float] = {}
     for item in report.judgements:
-        if item.benchmark not in TOGETHER and item.verdict in (Verdict.SLOWER, Verdict.FASTER, Verdict.CHANGED):
+        if not is_shared(item.benchmark) and item.verdict in (Verdict.SLOWER, Verdict.FASTER, Verdict.CHANGED):
             size = _size(item.baseline, item.now) if item.ratio is None else abs(item.ratio - 1)
             size += (1e6 if item.failed else 1) * (1e3 if item.verdict is Verdict.SLOWER else 1)
             sizes[item.benchmark] = max(size, sizes.get(item.benchmark, 0.0))

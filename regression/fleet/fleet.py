@@ -10,9 +10,9 @@ from enum import StrEnum
 
 from regression.fleet import names
 from regression.fleet.night import NIGHTS, Night
-from regression.incidents.cause import OF_ALL
 from regression.judge.verdict import FAILING, Verdict
 from regression.metrics import METRICS, Kind
+from regression.shared import is_shared
 
 GENERATIONS: Mapping[str, str] = {
     "6": "Pascal", "7.0": "Volta", "7.2": "Volta", "7.5": "Turing", "8.9": "Ada", "8": "Ampere", "9": "Hopper",
@@ -213,7 +213,7 @@ def _model(slug: str, found: Sequence[Night], shown: Sequence[datetime.date], ca
         gpus=len({night.uuid for night in found if night.uuid}) or 1,
         last=last.day,
         status=_status(tonight),
-        counts=Counter(cell.word for name, cell in cells.items() if name not in OF_ALL),
+        counts=Counter(cell.word for name, cell in cells.items() if not is_shared(name)),
         nights=tuple(_status(merged[day]) if day in merged else Word.NO_RUN for day in shown),
         cells=cells,
         failing=tuple(failing),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from regression.incidents.cause import OF_ALL
+from regression.shared import is_shared
 
 # `efficientnet_b0.ra_in1k-tensorrt-fp16-b128`: a model as timm names it, a variant, a batch size.
 SUITES = re.compile(r"(?P<model>[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)?)-(?P<rest>[a-z0-9]+(?:-[a-z0-9]+)*-b[0-9]+)", re.ASCII)
@@ -38,7 +38,7 @@ def _is_public(model: str) -> bool:
 
 def _unplaced(id_: str, model: str | None) -> bool:
     """Whether nothing of an id is known to be the suite's own."""
-    if id_ in OF_ALL:
+    if is_shared(id_):
         return False
     if not model:
         return len(id_) > 2 * LONGEST or not SUITES.fullmatch(id_)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from regression.metrics import METRICS, Kind
+from regression.shared import is_shared
 
 # Kinds of failure. What fails together on one benchmark has one cause: the first of these that is among them, then
 # times, sizes and counts in the order of the table of metrics.
@@ -17,8 +18,6 @@ FIRST = (SESSION, UNMEASURED, LABELS, KERNEL_TIME)
 # What an open incident explains on the same benchmark, even if it fails later: slower kernels make slower calls.
 EXPLAINS = {KERNEL_TIME: frozenset({LATENCY})}
 
-OF_ALL = ("all benchmarks", "host-bound benchmarks")
-"""`regression.judge.verdict.TOGETHER`, which takes SciPy to import."""
 PRECISION = re.compile(r"-[a-z]{1,4}\d{1,2}[a-z0-9]*$")
 
 
@@ -89,7 +88,7 @@ def compiler(benchmark: str, variant: str | None = None) -> str:
     Args:
         variant: as the run says it, where it does; else it is taken from the id.
     """
-    if benchmark in OF_ALL or (variant is None and "-" not in benchmark):
+    if is_shared(benchmark) or (variant is None and "-" not in benchmark):
         return ""
     if variant is None:
         variant = re.sub(r"-b\d+$", "", benchmark.partition("-")[2])
@@ -105,7 +104,7 @@ def causes(failures: Iterable[Failure]) -> list[Cause]:
     for failure in dict.fromkeys(failures):
         by_benchmark.setdefault((failure.gpu, failure.benchmark), []).append(failure)
     lead = {place: min((one.family for one in found), key=_rank) for place, found in by_benchmark.items()}
-    shared = {(gpu, lead[gpu, name]) for gpu, name in by_benchmark if name in OF_ALL}
+    shared = {(gpu, lead[gpu, name]) for gpu, name in by_benchmark if is_shared(name)}
     groups: dict[tuple[str, str], list[list[Failure]]] = {}
     for (gpu, name), found in by_benchmark.items():
         kind = lead[gpu, name]

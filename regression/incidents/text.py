@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from regression.incidents import state as states
-from regression.incidents.cause import COUNTS, KERNEL_TIME, LABELS, LATENCY, OF_ALL, SESSION, UNMEASURED, Cause, Failure
+from regression.incidents.cause import COUNTS, KERNEL_TIME, LABELS, LATENCY, SESSION, UNMEASURED, Cause, Failure
 from regression.incidents.job import Job
 from regression.incidents.plan import Action, Issue, Kind, Night, Plan
 from regression.incidents.state import UNJUDGED, State
 from regression.report.repeat import command
+from regression.shared import is_shared
 from regression.text import code, count, fit, flattened, plain
 
 LARGEST = 65_000
@@ -45,7 +46,7 @@ def title(state: State) -> str:
         names = _some(sorted(name for name, _, _ in state.failing))
         return fit(f"Nothing judged by {names} since {state.first}", LONGEST_TITLE)
     gpus = sorted({gpu for gpu, _, _ in state.failing})
-    benchmarks = {name for _, _, name in state.failing} - {*OF_ALL}
+    benchmarks = {name for _, _, name in state.failing if not is_shared(name)}
     phrase = PHRASES.get(state.family, f"{flattened(state.family)} changed")
     many = f": {count(len(benchmarks), 'benchmark')}" if benchmarks and state.family != SESSION else ""
     said = f"{flattened(state.compiler)} {phrase}".strip()

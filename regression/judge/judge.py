@@ -20,11 +20,12 @@ from regression.judge.noise import KNOWN_DF
 from regression.judge.outputs import judge_outputs, outputs_not_compared
 from regression.judge.tail import tail_notes
 from regression.judge.together import together
-from regression.judge.verdict import TOGETHER, Judgement, Reason, Report, Shown, Verdict
+from regression.judge.verdict import Judgement, Reason, Report, Shown, Verdict
 from regression.judge.visited import by_visits
 from regression.metrics import METRICS, Kind, Metric
 from regression.runs.environment import differences, refusal
 from regression.runs.run import LeftOut, Run
+from regression.shared import EVERY, HOST_BOUND, is_shared
 from regression.text import count
 
 # Why the run that is judged is left out of the baseline, among whose files it lies as a rule.
@@ -65,7 +66,8 @@ def judge(
         *_missing(run, usable, judged, known),
     ]
     in_baselines = (id_ for baseline in usable for id_ in baseline.benchmarks)
-    ids = list(dict.fromkeys([*run.benchmarks, *in_baselines, *run.labels, *TOGETHER]))
+    shared = (EVERY, HOST_BOUND, *(item.benchmark for item in judgements if is_shared(item.benchmark)))
+    ids = list(dict.fromkeys([*run.benchmarks, *in_baselines, *run.labels, *shared]))
     rank = {id_: number for number, id_ in enumerate(ids)}
     keys = {metric.key: number for number, metric in enumerate(judged)}
     judgements.sort(key=lambda item: (rank[item.benchmark], keys[item.metric]))
@@ -272,7 +274,7 @@ def _controls(judgements: Sequence[Judgement], continuous: Container[str]) -> It
 
     Each is a control for the metrics in which it came out SAME (`metric_tests`).
     """
-    judged = [item for item in judgements if item.metric in continuous and item.benchmark not in TOGETHER]
+    judged = [item for item in judgements if item.metric in continuous and not is_shared(item.benchmark)]
     unfit = {item.benchmark for item in judged if item.verdict not in (Verdict.SAME, Verdict.UNSURE, Verdict.NEW)}
     unfit |= {item.benchmark for item in judged if item.reason in SUSPICIOUS}
     return dict.fromkeys(

@@ -14,12 +14,15 @@ from regression.judge.calibration import explainable, moved, unexplained
 from regression.judge.choices import Compared, vary
 from regression.judge.common_shift import SHARED_BY, run_shifts, scatter, tests_of, trust, weights
 from regression.judge.controls import shift
-from regression.judge.host_shift import HostShift, host_bound
+from regression.judge.gpu_offset import alike, of_another_gpu
+from regression.judge.host_shift import host_bound
 from regression.judge.limits import CONFIRMATIONS, Limits, limits, settled, two_sided
-from regression.judge.noise import Floats, Layout, estimate
-from regression.judge.verdict import TOGETHER, Judgement, Reason, Verdict
-from regression.metrics import LARGEST_VALUE, ByOperator, Metric, Spread
+from regression.judge.noise import Floats, Layout, Noise, estimate
+from regression.judge.shared_shift import Bools, SharedShift
+from regression.judge.verdict import Judgement, Reason, Verdict
+from regression.metrics import LARGEST_VALUE, ByOperator, Metric, Shared, Spread
 from regression.runs.run import Benchmark, Confirmation, Run
+from regression.shared import HOST_BOUND, is_shared
 from regression.text import count, escaped, percent
 
 # Noise without any bound makes every change undetectable; a number stays one that JSON can hold.
@@ -39,7 +42,8 @@ class Evidence:
     """(B, K): the same of each baseline run, NaN where not measured."""
     again: Floats
     """(B, confirmations): the same of every confirmation, likewise."""
-    host: HostShift
+    shared: tuple[SharedShift, ...]
+    """What some of the benchmarks share, each of them in one at most."""
     layout: Layout
     trusted: Floats
     """(K,): how much each baseline run counts."""
@@ -64,7 +68,7 @@ class MetricTests:
     ids: tuple[str, ...]
     now: Floats
     first: Floats
-    """Logarithm of now over the baseline's centre, less the shift of host-bound benchmarks."""
+    """Logarithm of now over the baseline's centre, less the shift that the benchmark shares."""
     again: Floats
     """(B, confirmations): the same of every confirmation, less its controls' shift; NaN where not measured."""
     calibration: Floats
@@ -86,18 +90,19 @@ class MetricTests:
     @property
     def detectable(self) -> Floats:
         """The smallest true change that would have been reported although the calibration excuses some, and a faster
-        host hides some."""
-        excused = np.maximum(self.explained, 0).max(axis=1) + self.evidence.host.hidden
+        host or GPU hides some."""
+        excused = np.maximum(self.explained, 0).max(axis=1) + sum(one.hidden for one in self.evidence.shared)
         return np.asarray(self.limits.detectable + excused)
 
     @property
     def host_bound(self) -> list[str]:
-        """Benchmarks that are judged less the shift that they share."""
-        return [id_ for id_, member in zip(self.ids, self.evidence.host.member.tolist(), strict=True) if member]
+        """Host-bound benchmarks, which are judged less the shift that they share."""
+        members = [one.member for one in self.evidence.shared if one.name == HOST_BOUND]
+        return [id_ for member in members for id_ in np.array(self.ids)[member].tolist()]
 
     @property
     def _now(self) -> Floats:
-        """The values (B,), less the shift of host-bound benchmarks."""
+        """The values (B,), less the shift that each shares."""
         return np.asarray(self.now * np.exp(self.first - self.evidence.first))
 
     def _raw_ratios(self, reported: npt.NDArray[np.bool_]) -> list[float | None]:
@@ -141,7 +146,7 @@ class MetricTests:
                 verdict=verdict,
                 reason=reason,
                 detail=detail,
-                **dict(zip(fields, values, strict=True)) | (NO_VALUES if id_ in TOGETHER else {}),
+                **dict(zip(fields, values, strict=True)) | (NO_VALUES if is_shared(id_) else {}),
             )
             for id_, (verdict, reason, detail), values in zip(self.ids, said, numbers, strict=True)
         ]
@@ -170,14 +175,14 @@ class MetricTests:
             return direction if certain else Verdict.UNSURE, Reason.UNCONFIRMED, "not measured again"
         detail = f"first {percent(first)}, again {', '.join(map(percent, again))} {self._beside(row)}"
         if reported:
-            alone = not self.controls and self.ids[row] not in TOGETHER
+            alone = not self.controls and not is_shared(self.ids[row])
             return direction, Reason.WITHOUT_CONTROLS if alone else Reason.CONFIRMED, detail
         if agreed:
             return Verdict.SAME, Reason.NEGLIGIBLE, detail
         return Verdict.UNSURE, Reason.DISAGREED if disagreed else Reason.BELOW_LIMIT, detail
 
     def _beside(self, row: int) -> str:
-        if self.ids[row] in TOGETHER:
+        if is_shared(self.ids[row]):
             return f"in {SHARED_BY:.0%} of the weight of {self.ids[row]}"
         if not self.controls:
             return "without any control"
@@ -225,32 +230,39 @@ def metric_tests(
     expected = np.hypot(metric.spread.process, besides)
     shifts = run_shifts(logs.baselines, layout, expected)
     trusted = trust(shifts, layout, metric.spread, expected)
-    placed = _placed(metric.spread, run, baselines, measured)
     disturbed = tuple(", ".join(run.benchmarks[id_].disturbances) for id_ in ids)
     calm = np.array([not text for text in disturbed])
     variants = tuple(_variant(items[0]) for items in measured)
-    waits = np.array([_waits(items) if metric.host_bound else math.nan for items in measured])
-    host = HostShift.of(logs.baselines, host_bound(np.where(calm, waits, math.nan), variants), variants)
-    noise = estimate(logs.baselines, layout, metric.spread, besides, by_host, trusted, placed)
-    if metric.host_bound and host.member.any():
-        paced = estimate(host.less(logs.baselines), layout, metric.host_bound.besides, trust=trusted)
-        noise = paced.instead_of(noise, host.member)
+
+    def noise_of(spread: Spread, values: Floats) -> Noise:
+        _, process, day = _besides(metric, spread, measured)
+        return estimate(values, layout, spread, process, day, trusted, _placed(spread, run, baselines, measured))
+
+    noise = noise_of(metric.spread, logs.baselines)
+    found = [
+        SharedShift.of(name, prior, logs.baselines, member & calm, variants)
+        for name, prior, member in _sharing(metric, run, baselines, measured)
+    ]
+    shared = [one for one in found if one]
+    for one in shared:
+        noise = noise_of(one.prior.besides, one.less(logs.baselines)).instead_of(noise, one.member)
     raw_first, raw = logs.now - noise.centre, logs.again - noise.centre[:, None]
-    host = host.tonight(raw_first, raw)
-    first = host.without(raw_first[:, None], np.array([host.now]))[:, 0]
-    again = host.without(raw, host.again)
+    shared = [one.tonight(raw_first, raw) for one in shared]
+    first, again = raw_first, raw
+    for one in shared:
+        first, again = one.without(first[:, None], np.array([one.now]))[:, 0], one.without(again, one.again)
 
     calibration = moved(*_calibrations(metric.excused_by, run, benchmarks, usable, ids))
     explained = explainable(calibration, np.exp(noise.centre), *_on_the_gpu(measured, noise.centre))
     looked = np.where(calm, unexplained(first, explained[:, 0]), np.nan)
     widened = float(scatter(looked, weights(noise.deviation(1), variants), noise))
     noise = noise.widened(widened)
-    controls, tests = 0, tests_of(len(ids)) + bool(host.member.any())
+    controls, tests = 0, tests_of(len(ids)) + len(shared)
     evidence = Evidence(
         raw_first,
         logs.baselines - noise.centre[:, None],
         raw,
-        host,
+        tuple(shared),
         layout,
         trusted,
         besides,
@@ -282,7 +294,7 @@ def metric_tests(
         disturbed,
         tuple(_disturbed_again(run, id_, metric.key) for id_ in ids),
         evidence,
-        (*_distrusted(metric, baselines, shifts, trusted), *_scattered(metric, widened), *_paced(metric, host)),
+        (*_distrusted(metric, baselines, shifts, trusted), *_scattered(metric, widened), *_less(metric, shared)),
     )
 
 
@@ -297,6 +309,17 @@ def _besides(metric: Metric, spread: Spread, measured: Sequence[Sequence[Benchma
         by_host = np.zeros(len(measured))
     besides = np.hypot(np.hypot(rounds, spread.visits * visited), choice)
     return choice, besides, np.hypot(by_host, spread.visits_day * visited)
+
+
+def _sharing(
+    metric: Metric, run: Run, baselines: Sequence[Run], measured: Sequence[Sequence[Benchmark]]
+) -> Iterable[tuple[str, Shared, Bools]]:
+    """What some of the benchmarks may share: its name, its priors, and which of the benchmarks (B,) they are."""
+    if metric.host_bound:
+        yield HOST_BOUND, metric.host_bound, host_bound(np.array([_waits(items) for items in measured]))
+    if metric.gpu_offset and of_another_gpu(run, baselines):
+        for name, member in alike([items[-1] for items in measured]).items():
+            yield name, metric.gpu_offset, member
 
 
 def _calibrations(
@@ -322,10 +345,11 @@ def _scattered(metric: Metric, widened: float) -> Iterable[tuple[str, str]]:
         )
 
 
-def _paced(metric: Metric, host: HostShift) -> Iterable[tuple[str, str]]:
-    if abs(host.now) > math.log1p(metric.min_effect):
-        benchmarks = count(int(host.member.sum()), "host-bound benchmark")
-        yield "", f"The {metric.title} of {benchmarks} is judged less the shift that they share, {percent(host.now)}."
+def _less(metric: Metric, shared: Iterable[SharedShift]) -> Iterable[tuple[str, str]]:
+    for one in shared:
+        if abs(one.now) > math.log1p(metric.min_effect):
+            who = f"{int(one.member.sum())} {one.name if one.name == HOST_BOUND else f'benchmarks, {one.name},'}"
+            yield "", f"The {metric.title} of {who} is judged less the shift that they share, {percent(one.now)}."
 
 
 def _distrusted(metric: Metric, baselines: Sequence[Run], shifts: Floats, trusted: Floats) -> Iterable[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""The tests of what benchmarks of a metric share: a shift of all of them, or of those that wait for the host."""
+"""The tests of what benchmarks of a metric share: a shift of all of them, or of some."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from regression.judge.common_shift import FEWEST, depth, middle, shared_by, weig
 from regression.judge.limits import limits
 from regression.judge.metric_tests import MetricTests
 from regression.judge.noise import Floats, Noise, estimate
-from regression.judge.verdict import EVERY, HOST_BOUND
+from regression.judge.shared_shift import SharedShift
+from regression.shared import EVERY
 
 
 def together(tests: MetricTests) -> list[MetricTests]:
@@ -21,9 +22,7 @@ def together(tests: MetricTests) -> list[MetricTests]:
     found = []
     if len(tests.ids) >= FEWEST:
         found.append(_of_all(tests))
-    if tests.evidence.host.member.any():
-        found.append(_of_host_bound(tests))
-    return found
+    return [*found, *(_of_some(tests, one) for one in tests.evidence.shared)]
 
 
 def _of_all(tests: MetricTests) -> MetricTests:
@@ -42,14 +41,13 @@ def _of_all(tests: MetricTests) -> MetricTests:
     return _together(tests, EVERY, weight, noise)
 
 
-def _of_host_bound(tests: MetricTests) -> MetricTests:
-    """Likewise, with the prior of a host's shift."""
+def _of_some(tests: MetricTests, shared: SharedShift) -> MetricTests:
+    """Likewise, with the prior of their shift."""
     evidence, metric = tests.evidence, tests.metric
-    assert metric.host_bound is not None, "a metric without host-bound benchmarks has no shift of theirs"
-    noise = estimate(evidence.host.baselines[None], evidence.layout, metric.host_bound.shift, trust=evidence.trusted)
-    worth_knowing = max(metric.worth_knowing, metric.host_bound.worth_knowing)
+    noise = estimate(shared.baselines[None], evidence.layout, shared.prior.shift, trust=evidence.trusted)
+    worth_knowing = max(metric.worth_knowing, shared.prior.worth_knowing)
     tests = dataclasses.replace(tests, metric=dataclasses.replace(metric, worth_knowing=worth_knowing))
-    return _together(tests, HOST_BOUND, evidence.host.weight, noise)
+    return _together(tests, shared.name, shared.weight, noise)
 
 
 def _together(tests: MetricTests, id_: str, weight: Floats, noise: Noise) -> MetricTests:
@@ -79,8 +77,6 @@ def _together(tests: MetricTests, id_: str, weight: Floats, noise: Noise) -> Met
         limits=known,
         disturbed=(upset if suspect or not calm.any() else "",),
         disturbed_again=(", ".join(dict.fromkeys(text for text in tests.disturbed_again if text)),),
-        evidence=dataclasses.replace(
-            evidence, first=first, again=again, host=dataclasses.replace(evidence.host, member=np.zeros(1, dtype=bool))
-        ),
+        evidence=dataclasses.replace(evidence, first=first, again=again, shared=()),
         notes=(),
     )

@@ -50,9 +50,6 @@ class Reason(StrEnum):
     NOT_TIMED = "not-timed"
 
 
-# Stand for a benchmark in the judgement of what all of a metric's benchmarks share, or those that wait for the host.
-EVERY, HOST_BOUND = "all benchmarks", "host-bound benchmarks"
-TOGETHER = (EVERY, HOST_BOUND)
 FAILING = frozenset({Verdict.SLOWER, Verdict.MISSING})
 
 
@@ -60,7 +57,7 @@ FAILING = frozenset({Verdict.SLOWER, Verdict.MISSING})
 class Judgement:
     """What is said of one benchmark and metric. Values are in the metric's unit, ratios are now over baseline.
 
-    A benchmark of TOGETHER stands for several; it has ratios and no values.
+    A name of `regression.shared` stands for several benchmarks; it has ratios and no values.
     """
 
     benchmark: str
@@ -75,7 +72,7 @@ class Judgement:
     p_value: float | None = None
     raw_ratio: float | None = None
     """Before a shift is subtracted, where one is: of the confirmations' mean that of their controls, of the initial run
-    that of the host-bound benchmarks."""
+    that which the benchmark shares."""
     verdict: Verdict
     reason: Reason
     detail: str = ""

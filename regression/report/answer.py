@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from regression.explain.kernels import Explanation
 from regression.explain.operators import SELECTED, OperatorChange
-from regression.judge.verdict import TOGETHER, Reason, Report, Verdict
+from regression.judge.verdict import Reason, Report, Verdict
 from regression.metrics import ByOperator
 from regression.report.coverage import Coverage, where
 from regression.report.groups import Place
 from regression.report.rows import ORDER, Row
+from regression.shared import is_shared
 from regression.text import count
 
 
@@ -97,12 +98,12 @@ def _failed(report: Report, rows: Sequence[Row]) -> str:
 
 def _slower(rows: Sequence[Row]) -> str:
     said = []
-    for name in TOGETHER:
+    for name in dict.fromkeys(row.benchmark for row in rows if is_shared(row.benchmark)):
         every = [row for row in rows if row.benchmark == name]
         wholes = {row.metric.key for row in every}
         changes = ", ".join(f"{row.title} {row.change_text}" for row in every if row.metric.part_of not in wholes)
-        said += [f"{name} together are slower ({changes})"] if every else []
-    others = [row for row in rows if row.benchmark not in TOGETHER]
+        said.append(f"{name} together are slower ({changes})")
+    others = [row for row in rows if not is_shared(row.benchmark)]
     return ", ".join([*said, *([_who(others, "is", "slower")] if others else [])])
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from regression.judge.verdict import TOGETHER, Reason, Verdict
+from regression.judge.verdict import Reason, Verdict
 from regression.metrics import Kind
 from regression.report.groups import Place
 from regression.report.rows import Row
 from regression.runs.run import Run
+from regression.shared import is_shared, kind
 from regression.text import count, listed
 
 # A verdict for whoever has to act on it.
@@ -104,7 +105,7 @@ def coverage(
             row for row in measured if row.verdict is Verdict.NEW or (row in unsure and row.reason not in SUSPECTED)
         ),
         undecided=tuple(row for row in unsure if row.reason in SUSPECTED),
-        shared=tuple(row for row in rows if row.benchmark in TOGETHER and row.verdict is Verdict.UNSURE),
+        shared=tuple(row for row in rows if is_shared(row.benchmark) and row.verdict is Verdict.UNSURE),
         known=len(known),
         absent=tuple(sorted(known - run.benchmarks.keys() - missing)),
         broken=tuple(id_ for id_ in run.failed if id_ not in missing),
@@ -132,7 +133,8 @@ def where(rows: Sequence[Row], places: Mapping[str, Place]) -> str:
 def _of_metrics(title: str, ids: Sequence[str], places: Mapping[str, Place]) -> str:
     batches = {places[id_].batch_size if id_ in places else None for id_ in ids}
     (only,) = batches if len(batches) == 1 else (None,)
-    own = [id_ for id_ in ids if id_ not in TOGETHER]
+    own = [id_ for id_ in ids if not is_shared(id_)]
+    together = dict.fromkeys(kind(id_) for id_ in ids if is_shared(id_))
     who = " and ".join(ids) if len(ids) <= MOST_NAMED else count(len(own), "benchmark")
-    who += "".join(f" and of {name} together" for name in TOGETHER if name in ids and len(ids) > MOST_NAMED)
+    who += "".join(f" and of {name} together" for name in together if len(ids) > MOST_NAMED)
     return f"{title if only is None else f'batch-{only} {title}'} of {who}"

@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from regression.judge.verdict import EVERY, HOST_BOUND, TOGETHER, Verdict
+from regression.judge.verdict import Verdict
 from regression.metrics import Kind, Metric
 from regression.report.rows import ORDER, Row
 from regression.runs.run import Run
+from regression.shared import EVERY, is_shared, kind
 from regression.text import change, count
 
 OTHERS = "other benchmarks"
@@ -71,7 +72,7 @@ def groups(rows: Sequence[Row], places: Mapping[str, Place], metrics: Sequence[M
     order_of = {metric.key: number for number, metric in enumerate(metrics)}
     for row in sorted(rows, key=lambda row: order_of[row.metric.key]):
         place = places.get(row.benchmark)
-        outside = (EVERY if row.benchmark in TOGETHER else OTHERS, 0)
+        outside = (EVERY if is_shared(row.benchmark) else OTHERS, 0)
         found.setdefault((place.model, place.batch_size) if place else outside, []).append(row)
     order = sorted(found, key=lambda key: (not key[1], key))
     return tuple(_group(key, found[key]) for key in order)
@@ -94,7 +95,8 @@ def _detects(rows: Sequence[Row]) -> Iterable[str]:
     ranges: dict[str, list[float]] = {}
     for row in rows:
         if row.metric.kind is Kind.CONTINUOUS and row.detectable_ratio is not None:
-            title = f"{row.title} of {HOST_BOUND}" if row.benchmark == HOST_BOUND else row.title
+            of_some = is_shared(row.benchmark) and row.benchmark != EVERY
+            title = f"{row.title} of {kind(row.benchmark)}" if of_some else row.title
             ranges.setdefault(title, []).append(row.detectable_ratio)
     for title, ratios in ranges.items():
         yield f"{title} {span(min(ratios), max(ratios))}"

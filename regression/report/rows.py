@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from regression.judge.verdict import EVERY, TOGETHER, Judgement, Reason, Verdict
+from regression.judge.verdict import Judgement, Reason, Verdict
 from regression.metrics import METRICS, Kind, Metric
+from regression.shared import EVERY, is_shared
 from regression.text import change, count, difference, listed, measure
 
 # Worst first.
@@ -207,5 +208,5 @@ def shared_sentences(shared: Iterable[Row]) -> Iterable[str]:
 def _rank(item: Judgement) -> tuple[bool, int, bool, bool, float]:
     same = item.verdict is Verdict.SAME
     size = 0.0 if same or not item.ratio else abs(item.ratio - 1)
-    one = same or item.benchmark not in TOGETHER
+    one = same or not is_shared(item.benchmark)
     return not item.failed, ORDER.index(item.verdict), item.reason is Reason.NOISY, one, -size

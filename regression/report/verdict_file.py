@@ -11,10 +11,10 @@ from typing import Any
 
 from common.numbers import significant
 from regression.explain.explanation import operators_worth_showing, worth_showing
-from regression.judge.verdict import TOGETHER
 from regression.report.content import MOVED, Content
 from regression.report.coverage import FAILED
 from regression.report.rows import Row
+from regression.shared import is_shared
 from regression.text import escaped, fit, flattened, microseconds
 
 SCHEMA = 1
@@ -133,7 +133,7 @@ def _row(row: Row) -> dict[str, Any]:
 
 def _operators(content: Content, row: Row) -> str:
     """The operators, else the kernels, that account for most of a slower kernel time; empty where nothing does."""
-    if row.verdict not in MOVED or row.benchmark in TOGETHER:
+    if row.verdict not in MOVED or is_shared(row.benchmark):
         return ""
     told = next((one.explanation for one in content.changed if one.benchmark == row.benchmark), None)
     if told is None or told.missing:

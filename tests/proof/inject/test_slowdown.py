@@ -56,8 +56,8 @@ def session(pytester, monkeypatch):
 
 @pytest.mark.alone
 def test_a_slowed_session_stores_what_was_done(session, pytester):
-    """The host waits for half of the latency: it is stored, and the latency is as much longer. A busy CPU's latency
-    changes by half while it is measured, so the bounds are wide; the wait itself is exact."""
+    """The host waits, no call takes less than that, and it is stored. How long a wait is has a test without a real
+    clock."""
     before = dict(VARIANTS)
     result = session(
         "--slow=*-eager-fp32-b1:host=50%", "--benchmark-save=slowed", "--variants=eager-fp32",
@@ -73,7 +73,6 @@ def test_a_slowed_session_stores_what_was_done(session, pytester):
     assert (entry["kind"], entry["asked"]) == ("host", "50%")
     slowed = next(item for item in run["benchmarks"] if item["param"] == ID)["stats"]
     assert slowed["min"] > entry["size_s"] > 0
-    assert 0.1 < entry["size_s"] / (slowed["median"] - entry["size_s"]) < 2.5
 
 
 def inference(call, *, size=1, variant="eager-fp32", module=None):

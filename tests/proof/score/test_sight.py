@@ -10,7 +10,7 @@ from proof.score import unchanged
 from proof.score.sight import enough, main, score
 from proof.score.stored import read_all
 from proof.sight import PLAN, RULES
-from regression.judge.verdict import EVERY
+from regression.shared import EVERY
 from tests.proof.sight_runs import IDS, MODEL, Runs, everything, slowed
 
 

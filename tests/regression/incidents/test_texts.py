@@ -9,12 +9,11 @@ import pytest
 
 from regression.incidents import state as states
 from regression.incidents import text
-from regression.incidents.cause import KERNEL_TIME, OF_ALL, Failure, causes, compiler, family
+from regression.incidents.cause import KERNEL_TIME, Failure, causes, compiler, family
 from regression.incidents.job import Job, jobs, runner_names
 from regression.incidents.plan import Issue, Kind, Night, open_issues, plan
 from regression.incidents.state import FAILURES, UNJUDGED, State
 from regression.incidents.text import Links
-from regression.judge.verdict import TOGETHER
 from regression.report.groups import Place
 
 NASTY = "x` @team #1 <!-- --> --> | **b** <img src=x>\n# h ![i](http://x) ${{ secrets.X }}"
@@ -162,8 +161,8 @@ def test_metrics_have_families_by_their_entry_in_the_table():
     ("id_", "variant", "expected"),
     [
         ("efficientnet_b0-tensorrt-ts-fp16-b128", None, "tensorrt-ts"), ("x-y-b1", "compiled-bf16", "compiled"),
-        ("all benchmarks", None, ""), ("host-bound benchmarks", None, ""), ("test_own", None, ""),
-        ("a-eager-fp8e4m3-b1", None, "eager"),
+        ("all benchmarks", None, ""), ("host-bound benchmarks", None, ""), ("engines at batch 128", None, ""),
+        ("test_own", None, ""), ("a-eager-fp8e4m3-b1", None, "eager"),
     ],
 )  # fmt: skip
 def test_what_compiles_a_benchmark(id_, variant, expected):
@@ -273,7 +272,3 @@ def test_what_was_measured_with_options_is_repeated_with_them(options, said):
     ]
     (issue,) = opened(plan(night(*jobs), []))
     assert f"-k '[{failure().benchmark}]'{said}" in issue["body"]
-
-
-def test_every_name_that_stands_for_several_benchmarks_is_known():
-    assert OF_ALL == TOGETHER

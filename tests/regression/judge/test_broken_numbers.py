@@ -8,8 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from regression.judge.judge import judge
-from regression.judge.verdict import EVERY, Verdict
+from regression.judge.verdict import Verdict
 from regression.runs.read import read
+from regression.shared import EVERY
 from tests.regression.recorder import IDS, Recorder
 
 BROKEN: st.SearchStrategy[Any] = st.sampled_from(

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 from regression import rerun
-from regression.judge.host_shift import HostShift, host_bound
+from regression.judge.host_shift import host_bound
 from regression.judge.judge import judge
-from regression.judge.verdict import EVERY, HOST_BOUND, Judgement, Reason, Report, Verdict
+from regression.judge.shared_shift import SharedShift, enough
+from regression.judge.verdict import Judgement, Reason, Report, Verdict
 from regression.metrics import METRICS
 from regression.runs.read import read
 from regression.runs.run import Run
+from regression.shared import EVERY, HOST_BOUND
 from tests.regression.recorder import Recorder
 
 VARIANTS = ("eager-fp32", "eager-fp16", "torchscript-fp32", "tensorrt-fp16")
@@ -22,6 +24,7 @@ IDS = tuple(f"{model}-{variant}-b1" for variant in VARIANTS for model in ("effic
 ONE = IDS[0]
 # How fast the host was in each baseline run.
 PACES = (0.03, 0.0, -0.01, 0.01, -0.03)
+(PRIOR,) = [metric.host_bound for metric in METRICS if metric.host_bound]
 
 
 def document(
@@ -131,18 +134,18 @@ def test_a_confirmation_needs_the_visits_of_all_of_them(recorder, baselines):
     ([float("nan"), 0.5, 0.5, 0.5], "abcd", [False] * 4),
 ])  # fmt: skip
 def test_what_waits_for_the_host_shares_its_shift_where_there_are_enough(waits, variants, expected):
-    assert host_bound(np.array(waits), tuple(variants)).tolist() == expected
+    found = host_bound(np.array(waits))
+    assert (found & enough(found, tuple(variants), PRIOR.fewest_variants)).tolist() == expected
 
 
 def test_runs_that_measured_too_few_say_nothing_and_too_few_runs_share_nothing():
     logs = np.zeros((4, 5)) + np.array([0.1, 0.0, 0.0, 0.0, -0.1])
     logs[:3, 0] = np.nan
     member = np.ones(4, dtype=bool)
-    found = HostShift.of(logs, member, "abcd")
-    assert np.isnan(found.baselines[0]) and np.nanmean(found.baselines) == pytest.approx(0)
+    found = SharedShift.of(HOST_BOUND, PRIOR, logs, member, "abcd")
+    assert found is not None and np.isnan(found.baselines[0]) and np.nanmean(found.baselines) == pytest.approx(0)
     assert np.isnan(found.less(logs)[:, 0]).all() and np.nanstd(found.less(logs)[:, 1:]) == pytest.approx(0)
-    off = HostShift.of(logs[:, :3], member, "abcd")
-    assert not off.member.any() and (off.less(logs[:, :3])[3] == logs[3, :3]).all()
+    assert SharedShift.of(HOST_BOUND, PRIOR, logs[:, :3], member, "abcd") is None
 
 
 def test_a_benchmark_that_was_refreshed_alone_is_judged_as_it_is(recorder):

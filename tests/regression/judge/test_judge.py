@@ -13,10 +13,11 @@ import pytest
 from regression.judge.accepted import Accepted
 from regression.judge.judge import judge
 from regression.judge.metric_tests import metric_tests
-from regression.judge.verdict import EVERY, Judgement, Reason, Report, Verdict, suspects, verdicts
+from regression.judge.verdict import Judgement, Reason, Report, Verdict, suspects, verdicts
 from regression.metrics import METRICS, with_min_changes
 from regression.runs.read import read
 from regression.runs.run import Label, Run
+from regression.shared import EVERY
 from tests.regression.recorder import IDS, Recorder
 
 ONE = "efficientnet_b0-tensorrt-fp16-b128"

@@ -133,9 +133,27 @@ def test_the_page_says_the_priors_of_host_bound_latencies() -> None:
         ("less the shift", latency.host_bound.besides, latency.worth_knowing),
         ("the shift", latency.host_bound.shift, latency.host_bound.worth_knowing),
     ):
-        shares = [spread.unseen, spread.day, spread.gpu, worth_knowing]
-        values = [f"{spread.process * 100:g} %", f"{spread.process_df:g}", *(f"{share * 100:g} %" for share in shares)]
-        assert [cell.strip() for cell in rows[title].split("|")[2:-1]] == values
+        assert cells(rows[title]) == of_spread(spread, worth_knowing)
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.split("|")[2:-1]]
+
+
+def of_spread(spread: Spread, worth_knowing: float) -> list[str]:
+    shares = [spread.unseen, spread.day, spread.gpu, worth_knowing]
+    return [f"{spread.process * 100:g} %", f"{spread.process_df:g}", *(f"{share * 100:g} %" for share in shares)]
+
+
+def test_the_page_says_the_priors_of_what_another_gpu_moves_alike() -> None:
+    (line,) = [line for line in PAGE.splitlines() if line.startswith("| what GPUs move alike |")]
+    priors = [metric.gpu_offset for metric in METRICS if metric.gpu_offset]
+    assert [cells(line)] * 2 == [of_spread(prior.shift, prior.worth_knowing) for prior in priors]
+    assert "Each benchmark keeps its own priors, with 0.15 % between GPUs in the place of 0.2 %." in PAGE
+    for metric in METRICS:
+        if metric.gpu_offset and metric.spread:
+            assert metric.spread.gpu == 0.002
+            assert metric.gpu_offset.besides == dataclasses.replace(metric.spread, gpu=0.0015)
 
 
 def test_the_page_says_the_priors_of_questions() -> None:

@@ -10,19 +10,22 @@ from typing import Any
 import pytest
 
 from regression import report as room
-from regression.judge.verdict import EVERY, TOGETHER, Judgement, Reason, Shown, Verdict
+from regression.judge.verdict import Judgement, Reason, Shown, Verdict
 from regression.metrics import METRICS, Kind, Metric
 from regression.report import json as json_form
 from regression.report import markdown, page, terminal
 from regression.report.content import Content, past_of
 from regression.report.rows import Row
 from regression.runs.run import Label
+from regression.shared import EVERY, HOST_BOUND, OFFSETS, gpu_name
 from tests.regression.report import reported
 from tests.regression.report.reported import FAST, GONE, SAME, SLOW
 
 ROOM = Path(str(room.__file__)).parent
 FORMS = {"terminal", "markdown", "page", "json"}
 SYNCS = Metric(key="syncs", title="synchronisations", path=("extra_info", "syncs"), kind=Kind.COUNT, judged=True)
+OF_A_GPU = (gpu_name(engine=True, batch_size="1"), gpu_name(engine=False, batch_size="128"))
+SHARED = (EVERY, HOST_BOUND, *OF_A_GPU)
 POWER = Metric(key="power", title="power", unit="W", path=("extra_info", "power_w"))
 
 
@@ -117,19 +120,21 @@ def test_a_count_on_which_processes_disagree_says_what_it_was_and_is(case):
     assert "    disagreed: 0 -> 1; again 1, 0" in terminal.every_row(told).splitlines()
 
 
-@pytest.mark.parametrize("shared", TOGETHER)
-def test_what_benchmarks_share_is_no_benchmark(case, shared):
+@pytest.mark.parametrize("shared, said_of_it", [(EVERY, EVERY), (HOST_BOUND, HOST_BOUND), (OF_A_GPU[0], OFFSETS)])
+def test_what_benchmarks_share_is_no_benchmark(case, shared, said_of_it):
     names = (SAME, SLOW, FAST, shared)
     rows = [reported.judgement(name, "latency", Verdict.UNSURE, Reason.DISTURBED, 0.01, 0.01) for name in names]
     said = terminal.text(with_counts(case, *rows, labels=()))
-    assert f"UNSURE (disturbed): latency of 3 benchmarks and of {shared} together" in said
+    assert f"UNSURE (disturbed): latency of 3 benchmarks and of {said_of_it} together" in said
 
 
 def test_what_benchmarks_share_is_one_group_and_says_of_which(case):
-    rows = [reported.judgement(name, "latency", Verdict.SAME, Reason.INSIDE_NOISE, 1.0, 1.0) for name in TOGETHER]
+    rows = [reported.judgement(name, "latency", Verdict.SAME, Reason.INSIDE_NOISE, 1.0, 1.0) for name in SHARED]
     said = terminal.text(with_counts(case, *rows, labels=()))
     (line,) = [line for line in said.splitlines() if line.startswith("all benchmarks")]
-    assert "2 shifts" in line and "latency of host-bound" in " ".join(said.split())
+    assert "4 shifts" in line
+    said = " ".join(said.split())
+    assert "latency of host-bound benchmarks" in said and said.count("latency of the GPU's offsets") == 1
 
 
 def test_several_benchmarks_with_the_same_kernel_time_share_a_line(case):

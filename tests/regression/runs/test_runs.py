@@ -17,7 +17,7 @@ from regression.explain import explanation
 from regression.fleet import night as fleet_night
 from regression.history import night
 from regression.judge.judge import judge
-from regression.judge.verdict import EVERY, Verdict
+from regression.judge.verdict import Verdict
 from regression.report import json as json_form
 from regression.report import markdown, terminal
 from regression.report.content import Changed, content
@@ -25,6 +25,7 @@ from regression.runs.environment import differences
 from regression.runs.find import collect
 from regression.runs.read import LARGEST_FILE_BYTES, read
 from regression.runs.run import Run, UnusableRun
+from regression.shared import EVERY
 from regression.store.keys import folder_of
 from tests.regression.recorder import IDS, Recorder
 

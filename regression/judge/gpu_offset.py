@@ -1,0 +1,31 @@
+"""Which benchmarks another GPU of the model moves alike: at one batch size those of engines, and all others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from regression.judge.noise import KNOWN_DF
+from regression.judge.shared_shift import Bools
+from regression.runs.run import Benchmark, Run
+from regression.shared import gpu_name
+
+
+def of_another_gpu(run: Run, baselines: Sequence[Run]) -> bool:
+    """Whether the baseline's centre comes from other GPUs of its model (`regression.judge.noise.estimate`)."""
+    if any(baseline.gpu_model != run.gpu_model for baseline in baselines):
+        return False
+    own = sum(baseline.gpu == run.gpu for baseline in baselines)
+    return own <= KNOWN_DF and own < len(baselines)
+
+
+def alike(benchmarks: Sequence[Benchmark]) -> Mapping[str, Bools]:
+    """Name to which of the benchmarks (B,) it stands for."""
+    names = [_name(benchmark) for benchmark in benchmarks]
+    return {name: np.array([other == name for other in names]) for name in dict.fromkeys(names) if name}
+
+
+def _name(benchmark: Benchmark) -> str:
+    batch_size = benchmark.params.get("batch_size", "")
+    return gpu_name("engine_bytes" in benchmark.values, batch_size) if batch_size.isdecimal() else ""
