@@ -348,8 +348,9 @@ def _scattered(metric: Metric, widened: float) -> Iterable[tuple[str, str]]:
 def _less(metric: Metric, shared: Iterable[SharedShift]) -> Iterable[tuple[str, str]]:
     for one in shared:
         if abs(one.now) > math.log1p(metric.min_effect):
-            who = f"{int(one.member.sum())} {one.name if one.name == HOST_BOUND else f'benchmarks, {one.name},'}"
-            yield "", f"The {metric.title} of {who} is judged less the shift that they share, {percent(one.now)}."
+            number = int(one.member.sum())
+            who = f"{number} {one.name}" if one.name == HOST_BOUND else f"{number} benchmarks ({one.name})"
+            yield "", f"In {metric.title} {who} are judged less the shift that they share, {percent(one.now)}."
 
 
 def _distrusted(metric: Metric, baselines: Sequence[Run], shifts: Floats, trusted: Floats) -> Iterable[tuple[str, str]]:

@@ -94,7 +94,7 @@ def test_what_another_gpu_moves_alike_is_nobodys_fault_and_is_said(recorder, bas
     assert found[ONE].raw_ratio == pytest.approx(1.006, abs=0.001), "what is subtracted is never silent"
     assert found[LARGE].ratio == pytest.approx(1.006, abs=0.001) and found[LARGE].now is None
     (note,) = [note for note in report.notes if LARGE in note]
-    assert note.startswith(f"The kernel time of 8 benchmarks, {LARGE}, is judged less the shift that they share, +0.5")
+    assert note.startswith(f"In kernel time 8 benchmarks ({LARGE}) are judged less the shift that they share, +0.5")
 
 
 @pytest.mark.parametrize("slowed", [ONE, ENGINE])

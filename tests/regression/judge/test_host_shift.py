@@ -66,7 +66,7 @@ def test_a_host_that_is_slower_tonight_is_no_benchmarks_fault_and_is_said(record
     report = judge(run, baselines)
     found = latencies(report)
     (note,) = [note for note in report.notes if "host-bound" in note]
-    assert note.startswith("The latency of 8 host-bound benchmarks is judged less the shift that they share, +8.")
+    assert note.startswith("In latency 8 host-bound benchmarks are judged less the shift that they share, +8.")
     for id_ in IDS:
         assert found[id_].now == pytest.approx((found[id_].ratio or 0) * (found[id_].baseline or 0))
         assert found[id_].now != pytest.approx(run.benchmarks[id_].visited["latency"], rel=0.01)
