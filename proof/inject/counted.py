@@ -55,6 +55,18 @@ def counted(kind: str, times: int, call: Call, device: Device) -> Counted:
     return Counted(slowed)
 
 
+def recompiling(times: int, call: Call) -> Counted:
+    """The variant `call`, of which so many calls come after one of another batch size, each of another one."""
+    sizes = list(range(2, 2 + times))
+
+    def slowed(batch: torch.Tensor) -> torch.Tensor:
+        if sizes:
+            call(torch.cat([batch] * sizes.pop()))
+        return call(batch)
+
+    return Counted(slowed)
+
+
 def leaking(kind: str, size: int, call: Call, device: Device) -> Counted:
     """The variant `call` that keeps so many bytes of every call, of the host's memory or the GPU's."""
     keep = {"leak": _of_the_host, "gpu-leak": _of_the_gpu}[kind](size, device)

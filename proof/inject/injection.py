@@ -19,7 +19,7 @@ from fixtures.plugin import suite_of
 from fixtures.pool import Inference
 from fixtures.variants.table import VARIANTS
 from fixtures.variants.variant import BuildInputs, Built, Variant
-from proof.inject.counted import Counted, counted, leaking
+from proof.inject.counted import Counted, counted, leaking, recompiling
 from proof.inject.layout import NoSuchModule, in_channels_last
 from proof.inject.operator import SlowOperator
 from proof.inject.slowdown import COUNTED, LEAKS, NEEDS_CUDA, STARTING, Asked
@@ -47,6 +47,10 @@ class Part(Protocol):
     def prepare(self, profiled: bool) -> None: ...
     def begin(self) -> None: ...
     def end(self) -> None: ...
+
+
+class NothingCompiles(Exception):
+    """A variant of which no call compiles is to do so; the message says which."""
 
 
 class Slowed:
@@ -119,7 +123,7 @@ class Slowdown:
         """Slow a variant down as far as the measurement that comes next is to be, on the main thread.
 
         Raises:
-            NoSuchModule, TooShort, InvalidProfile: it cannot be.
+            NoSuchModule, NothingCompiles, TooShort, InvalidProfile: it cannot be.
         """
         key = inference.key
         wanted = [asked for asked in self.of(key) if asked.kind not in STARTING]
@@ -157,6 +161,10 @@ class Slowdown:
             return SlowOperator(built.call, batch, self.device, asked.share, built.module, asked.module)
         if asked.kind in COUNTED:
             return counted(asked.kind, asked.times, built.call, self.device)
+        if asked.kind == "recompilation":
+            if built.recompilations is None:
+                raise NothingCompiles(f"--slow={asked}: no call of {inference.key} compiles; give a variant compile-*")
+            return recompiling(asked.times, built.call)
         if asked.kind in LEAKS:
             return leaking(asked.kind, asked.size_bytes, built.call, self.device)
         if built.module is not None and len(leaves(built.module)) >= FEWEST_LEAVES:
@@ -247,7 +255,7 @@ def pytest_runtest_call(item: pytest.Item) -> None:
     suite.pool.ahead.settle()  # beside compilers nothing can be calibrated
     try:
         slowdown.prepare(inference, measurement)
-    except (TooShort, InvalidProfile, NoSuchModule) as error:
+    except (TooShort, InvalidProfile, NoSuchModule, NothingCompiles) as error:
         pytest.fail(f"{inference.key} cannot be slowed down: {error}", pytrace=False)
 
 

@@ -25,9 +25,12 @@ SCORED = {
     "context": "gpu_memory",
     "leak": "host_growth",
     "gpu-leak": "gpu_growth",
+    "recompilation": "recompilations",
 }
 # Kinds that add a number of things to every call, and no time worth speaking of.
 COUNTED = ("launch", "synchronisation", "copy", "wrapper")
+# Kinds that are asked for by a number.
+NUMBERED = (*COUNTED, "recompilation")
 # Kinds that act in the process of a first request, and not in the session's.
 STARTING = ("first", "context")
 # Kinds by which every call keeps so many bytes.
@@ -40,6 +43,7 @@ LARGEST_LEAK = 64 << 20
 # In which measurement a metric's injection acts, where that is not the profile of the kernels.
 ACTS_IN = {
     "latency": "latency",
+    "recompilations": "latency",
     "python_calls": "host_work",
     "host_growth": "memory_growth",
     "gpu_growth": "memory_growth",
@@ -61,7 +65,7 @@ class Asked:
         share: the amount as a fraction of kernel time or of latency.
         fixed_s: the length of the kernel, where that was asked for instead, or of the sleep before the first call.
         module: the path of the module whose operator is slowed down.
-        times: how many launches, synchronisations, copies or wrappers are added.
+        times: how many launches, synchronisations, copies, wrappers or recompilations are added.
         size_bytes: of the GPU memory that a context takes more, or of the memory that each call keeps.
     """
 
@@ -105,7 +109,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "what that is to be compared with. operator=MODULE+N%%: in eager variants the kernels of this module's "
         "operator take longer, by this share of the kernel time; operator=MODULE is what that is to be compared with. "
         "launch=N, synchronisation=N, copy=N, wrapper=N: each call launches so many kernels more, waits so often more "
-        "for the GPU, copies so often more to it, goes through so many Python functions more. first=Ns: the first call "
+        "for the GPU, copies so often more to it, goes through so many Python functions more. recompilation=N: so many "
+        "calls come after one of another batch size, for which torch.compile compiles again. first=Ns: the first call "
         "of a process sleeps so many seconds before. context=NGiB: a process holds so much more of the GPU's memory. "
         "leak=NKB, gpu-leak=NKB: each call keeps so much memory of the host or of the GPU",
     )
@@ -136,7 +141,7 @@ def parse(text: str) -> Asked:
         module, plus, amount = amount.partition("+")
         share = _share(amount) if plus else 0.0
         return Asked(pattern, kind, f"{module}+{share * 100:g}%" if plus else module, share=share, module=module)
-    if kind in COUNTED:
+    if kind in NUMBERED:
         times = int(amount) if amount.isdecimal() else 0
         if not 0 < times <= MOST_COUNTED:
             raise argparse.ArgumentTypeError(f"{amount!r} is not a number from 1 to {MOST_COUNTED}")

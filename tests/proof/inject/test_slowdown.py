@@ -25,7 +25,7 @@ from fixtures.machine.device import Device
 from fixtures.pool import Inference
 from fixtures.variants.table import VARIANTS
 from fixtures.variants.variant import Built
-from proof.inject.injection import Slowdown
+from proof.inject.injection import NothingCompiles, Slowdown
 from proof.inject.layout import NoSuchModule, in_channels_last
 from proof.inject.slowdown import parse
 from proof.inject.spinning import SpinningKernel, TooShort, tune
@@ -119,6 +119,26 @@ def test_what_is_counted_is_added_to_every_call_while_kernels_are_profiled(fake_
         queue.clear()
         built.run()
         assert ["spin" if "spin" in name else name for name, _ in queue[1:]] == expected, measurement
+
+
+def test_a_recompilation_is_a_call_of_another_batch_size_before_so_many():
+    sizes = []
+
+    def call(batch):
+        sizes.append(len(batch))
+        return batch
+
+    slowdown, built = Slowdown([parse("eager-fp32:recompilation=2")], CPU), inference(call)
+    with pytest.raises(NothingCompiles, match="no call of model-eager-fp32-b1 compiles; give a variant compile-"):
+        slowdown.prepare(built, "latency")
+    object.__setattr__(built.built, "recompilations", lambda: 0)
+    slowdown.prepare(built, "kernel_time")
+    built.run()
+    assert sizes == [1], "it acts while the latency is measured"
+    slowdown.prepare(built, "latency")
+    for _ in range(4):
+        built.run()
+    assert sizes == [1, 3, 1, 2, 1, 1, 1]
 
 
 @pytest.mark.parametrize("words, size", [("leak=100KB", 100 << 10), ("gpu-leak=1MB", 1 << 20), ("leak=7B", 7)])

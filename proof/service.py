@@ -1,0 +1,230 @@
+"""Whether what a service feels is judged right: unchanged runs, and runs that leak, start slowly or recompile."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from common import output
+from proof.score.stored import injected
+from proof.simulation import BASELINE_RUNS, judge_twice
+from regression.judge.limits import CONFIRMATIONS
+from regression.judge.verdict import Judgement, Verdict
+from regression.metrics import METRICS, Kind
+from regression.runs.read import read
+from regression.runs.run import Run
+from regression.text import count
+
+ROOT = Path(__file__).resolve().parents[1]
+UNCHANGED = "unchanged"
+# What is said of a change. UNSURE of a time says nothing; a count of which it is said has moved.
+ACCUSING = (Verdict.SLOWER, Verdict.FASTER, Verdict.CHANGED, Verdict.MISSING)
+COUNTS = frozenset(metric.key for metric in METRICS if metric.kind is Kind.COUNT)
+
+
+@dataclasses.dataclass(frozen=True)
+class Session:
+    """What measures: arguments of pytest, and the folder of its runs."""
+
+    name: str
+    arguments: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Injection:
+    """What is injected (`proof.inject.slowdown`), and where it must be seen.
+
+    Attributes:
+        metric: must fail, in every benchmark that it was injected into.
+        moves: metrics that it moves besides.
+        pattern: which variants or benchmarks it is injected into.
+    """
+
+    amount: str
+    session: Session
+    metric: str
+    moves: tuple[str, ...] = ()
+    pattern: str = "*"
+
+    @property
+    def expected(self) -> str:
+        return f"{self.metric} fails, of every benchmark with it, and nothing else is accused"
+
+
+GROWTH = Session("memory-growth", ("benchmarks/test_memory_growth.py",))
+STARTS = Session("first-request", ("benchmarks/test_cold_start.py",))
+COMPILED = Session("compiled", ("benchmarks/test_inference_speed.py", "-k", "latency", "--variants=compile-fp32"))
+
+INJECTIONS = {
+    "leak": Injection("1KB", GROWTH, "host_growth"),
+    "gpu-leak": Injection("4KB", GROWTH, "gpu_growth"),
+    "first": Injection("1s", STARTS, "first_call", ("first_answer",), "eager-fp32"),
+    "context": Injection("1GiB", STARTS, "gpu_memory", (), "torchscript-fp32"),
+    "recompilation": Injection("1", COMPILED, "recompilations", ("latency",)),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """So many runs of a kind, UNCHANGED or one of INJECTIONS, of one session."""
+
+    session: Session
+    kind: str
+    runs: int
+
+    def command(self, stored: Path, arguments: Sequence[str]) -> list[str]:
+        """Measures one of them."""
+        slow: list[str] = []
+        if self.kind != UNCHANGED:
+            one = INJECTIONS[self.kind]
+            slow = ["-p", "proof.inject.slowdown", f"--slow={one.pattern}:{self.kind}={one.amount}"]
+        return [
+            *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *slow, *self.session.arguments),
+            *("--judge=off", f"--benchmark-json={stored.resolve()}", *arguments),
+        ]
+
+
+def collect(folder: Path, wanted: Sequence[Wanted], budget_s: float, arguments: Sequence[str]) -> None:
+    """Measure what is wanted in fresh processes, the kinds in turns; runs that are there are kept.
+
+    None starts that would not end within the budget, as long as the longest one took.
+    """
+    ends, longest_s = time.monotonic() + budget_s, 0.0
+    for number in range(max((one.runs for one in wanted), default=0)):
+        for one in (one for one in wanted if number < one.runs):
+            file = folder / one.session.name / f"{one.kind}-{number:02}.json"
+            if file.exists():
+                continue
+            began = time.monotonic()
+            if ends - began <= longest_s:
+                print("the budget is used up; call again for the rest", flush=True)
+                return
+            file.parent.mkdir(parents=True, exist_ok=True)
+            failed = _measure(one.command(file.with_suffix(".part"), arguments), file, ends - began)
+            took_s = time.monotonic() - began
+            longest_s = max(longest_s, took_s)
+            print(f"{one.session.name}/{file.name}: {failed or f'measured in {took_s:.0f} s'}", flush=True)
+
+
+def _measure(command: Sequence[str], file: Path, left_s: float) -> str:
+    """Why there is no run, empty where there is one."""
+    growing = file.with_suffix(".part")
+    try:
+        ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=left_s)
+    except subprocess.TimeoutExpired:
+        growing.unlink(missing_ok=True)
+        return "not measured: the budget is used up"
+    if ended.returncode or not growing.exists():
+        return f"not measured: {(ended.stdout + ended.stderr)[-500:]}"
+    growing.replace(file)
+    return ""
+
+
+def kind_of(run: Run) -> str:
+    """What was injected into a run."""
+    entries = [entry for listed in (injected(run) or {}).values() for entry in listed]
+    return str(entries[0].get("kind")) if entries else UNCHANGED
+
+
+def judged(runs: Sequence[Run], unchanged: Sequence[Run]) -> Iterator[tuple[Run, list[Judgement]]]:
+    """Each run, judged against five unchanged runs, the next ones of its kind being its confirmations."""
+    for at, run in enumerate(runs):
+        baseline = [other for other in unchanged if other is not run][:BASELINE_RUNS]
+        others = [other for other in [*runs[at + 1 :], *runs[:at]] if other not in baseline]
+        report = judge_twice(run, baseline, others[:CONFIRMATIONS])[1]
+        yield run, [one for one in report.judgements if _accuses(one)]
+
+
+def _accuses(one: Judgement) -> bool:
+    return one.verdict in ACCUSING or (one.verdict is Verdict.UNSURE and one.metric in COUNTS)
+
+
+def growth(runs: Sequence[Run]) -> Iterator[str]:
+    """A line for every benchmark and source: the growth of all runs in bytes a call, the median and the largest."""
+    rows: dict[tuple[str, str], list[float]] = {}
+    for run in runs:
+        for id_, benchmark in run.benchmarks.items():
+            found: dict[str, Any] = benchmark.extra_info.get("memory_growth", {}).get("growth_bytes", {})
+            for source, value in found.items():
+                rows.setdefault((id_, source), []).append(value / 1000)
+    for (id_, source), values in rows.items():
+        ordered = sorted(values)
+        yield (
+            f"{id_:54} {source:9} median {ordered[len(ordered) // 2]:8.2f}, largest {ordered[-1]:8.2f} bytes a call "
+            f"in {count(len(values), 'run')}"
+        )
+
+
+def score(runs: Sequence[Run], verbose: bool = False) -> tuple[list[str], bool]:
+    """What the judge says of every kind of run of one session, and whether it is right of all of them."""
+    kinds: dict[str, list[Run]] = {}
+    for run in runs:
+        kinds.setdefault(kind_of(run), []).append(run)
+    unchanged = kinds.get(UNCHANGED, [])
+    lines, right = list(growth(unchanged)), bool(unchanged)
+    for kind, found in kinds.items():
+        one = INJECTIONS.get(kind)
+        as_expected = 0
+        for run, accusing in judged(found, unchanged):
+            wrong = _wrong(one, run, accusing)
+            as_expected += not wrong
+            lines += [f"{run.path.name}: {text}" for text in wrong if verbose]
+        name, says = (f"{kind}={one.amount}", one.expected) if one else (kind, "nothing is accused")
+        lines.append(f"{name}: {as_expected} of {count(len(found), 'run')} as it should be ({says})")
+        right &= as_expected == len(found)
+    return lines, right
+
+
+def _wrong(one: Injection | None, run: Run, accusing: Sequence[Judgement]) -> list[str]:
+    """What is said of a run and should not be, or should be and is not."""
+    must = {(id_, one.metric) for id_ in injected(run) or {}} if one else set()
+    may = {(id_, metric) for id_, _ in must for metric in (one.moves if one else ())}
+    failing = {(item.benchmark, item.metric) for item in accusing if item.failed}
+    return [
+        *(f"{metric} of {id_} does not fail" for id_, metric in sorted(must - failing)),
+        *(
+            f"{item.metric} of {item.benchmark} is {item.verdict} ({item.reason}) {item.detail}".strip()
+            for item in accusing
+            if (item.benchmark, item.metric) not in must | may
+        ),
+    ]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure what is asked for and lacking, then judge all; exit status 1 where a judgement is wrong."""
+    parser = argparse.ArgumentParser(
+        prog="python -m proof.service", description=f"{__doc__} Arguments of pytest stand behind --."
+    )
+    parser.add_argument("folder", type=Path, help="where the runs are, or are stored")
+    parser.add_argument("--kinds", default="", metavar="K,...", help=f"of {', '.join(INJECTIONS)} (default: none)")
+    parser.add_argument("--unchanged", type=int, default=5, metavar="N", help="unchanged runs a session (default: 5)")
+    parser.add_argument("--injected", type=int, default=5, metavar="N", help="runs of each kind (default: 5)")
+    parser.add_argument("--budget", type=float, default=3600, metavar="SECONDS", help="for measuring (default: 3600)")
+    parser.add_argument("-v", "--verbose", action="store_true", help="say what is wrong of every run")
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    at = words.index("--") if "--" in words else len(words)
+    asked = parser.parse_args(words[:at])
+    kinds = [kind for kind in asked.kinds.split(",") if kind]
+    if unknown := [kind for kind in kinds if kind not in INJECTIONS]:
+        parser.error(f"--kinds: there is no {unknown[0]!r}; kinds are {', '.join(INJECTIONS)}")
+    sessions = dict.fromkeys(INJECTIONS[kind].session for kind in kinds)
+    wanted = [Wanted(session, UNCHANGED, asked.unchanged) for session in sessions]
+    wanted += [Wanted(INJECTIONS[kind].session, kind, asked.injected) for kind in kinds]
+    collect(asked.folder, wanted, asked.budget, words[at + 1 :])
+    all_right = True
+    for folder in sorted({file.parent for file in asked.folder.rglob("*.json")}):
+        lines, right = score([read(file) for file in sorted(folder.glob("*.json"))], asked.verbose)
+        print("\n".join([f"{folder.name}:", *lines]))
+        all_right &= right
+    return 0 if all_right else 1
+
+
+if __name__ == "__main__":
+    with output.reader_may_leave():
+        sys.exit(main())

@@ -1,0 +1,149 @@
+"""What the proof of a service's metrics calls right: silence on unchanged runs, and the one metric on the others."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from proof import service
+from proof.service import main
+
+IDS = ("efficientnet_b0-eager-fp32-b1-growth", "efficientnet_b0-tensorrt-fp16-b1-growth")
+HOST, GPU = {"host_growth_bytes": 1_024_000}, {"gpu_growth_bytes": 4_096_000}
+
+
+@pytest.fixture
+def scored(recorder, capsys):
+    """Scores eight unchanged runs, one of which may have other fields, and three of a kind of leak with theirs."""
+
+    def document(number, fields):
+        growth = {"growth_bytes": {"heap": 2000 + 1000 * number}}
+        still = {"host_growth_bytes": 0, "gpu_growth_bytes": 0, "memory_growth": growth}
+        questions = [{"param": id_, "params": {}, "extra_info": still | fields.get(id_, {})} for id_ in IDS]
+        stored = recorder.document(questions=questions, selected=list(IDS))
+        return stored | {"benchmarks": [], "datetime": f"2026-03-02T{number:02}:00:00+00:00"}
+
+    def score(unchanged, kind="leak", leaking=None):
+        for number in range(8):
+            recorder.store(document(number, unchanged if number == 6 else {}), f"u{number}.json")
+        for number in range(3):
+            stored = document(10 + number, leaking or {})
+            stored["suite"]["injected"] = {id_: [{"kind": kind, "asked": "1KB", "size_s": None}] for id_ in IDS}
+            recorder.store(stored, f"x{number}.json")
+        status = main([str(recorder.folder), "-v"])
+        return status, capsys.readouterr().out
+
+    return score
+
+
+@pytest.mark.parametrize("kind, fields", [("leak", HOST), ("gpu-leak", GPU)])
+def test_a_leak_that_is_seen_in_every_benchmark_and_nothing_else_is_right(scored, kind, fields):
+    status, said = scored({}, kind, dict.fromkeys(IDS, fields))
+    assert status == 0
+    assert "unchanged: 8 of 8 runs as it should be" in said and f"{kind}=" in said
+    assert "3 of 3 runs as it should be" in said
+    assert f"{IDS[0]:54} heap      median     6.00, largest     9.00 bytes a call in 8 runs" in said
+
+
+@pytest.mark.parametrize("kind, leaking", [
+    ("leak", {}), ("leak", {IDS[0]: HOST}), ("leak", dict.fromkeys(IDS, HOST | GPU)),
+    ("gpu-leak", dict.fromkeys(IDS, HOST)),
+], ids=["missed", "missed in one", "the other side accused", "the wrong side"])  # fmt: skip
+def test_a_leak_that_is_missed_or_laid_at_the_wrong_door_is_wrong(scored, kind, leaking):
+    status, said = scored({}, kind, leaking)
+    assert status == 1 and "8 of 8 runs as it should be" in said and "0 of 3 runs as it should be" in said
+
+
+@pytest.mark.parametrize("growth", [256_000, 1_024_000])
+def test_an_unchanged_run_of_which_anything_is_said_is_wrong(scored, growth):
+    status, said = scored({IDS[1]: {"host_growth_bytes": growth}}, leaking=dict.fromkeys(IDS, HOST))
+    assert status == 1 and "unchanged: 7 of 8 runs as it should be" in said
+
+
+STARTS = tuple(f"efficientnet_b0-{variant}-cold-start" for variant in ("eager-fp32", "torchscript-fp32"))
+BOTH = {"gpu_memory_bytes": 2 * 10**9, "first_call_s": 1.4}
+
+
+@pytest.fixture
+def started(recorder, capsys):
+    """Scores eight unchanged runs of first requests, and three in which the first of them has other fields."""
+
+    def score(kind, **fields):
+        for number in range(11):
+            slowed = number >= 8
+            of = {STARTS[0]: fields if slowed else {}}
+            questions = [
+                {"param": id_, "params": {}, "extra_info": first_request(number) | of.get(id_, {})} for id_ in STARTS
+            ]
+            stored = recorder.document(questions=questions, selected=list(STARTS), benchmarks=[])
+            stored |= {"benchmarks": [], "datetime": f"2026-03-02T{number:02}:00:00+00:00"}
+            if slowed:
+                stored["suite"]["injected"] = {STARTS[0]: [{"kind": kind, "asked": "1", "size_s": None}]}
+            recorder.store(stored, f"first-request/{kind if slowed else 'unchanged'}-{number}.json")
+        status = main([str(recorder.folder), "-v"])
+        return status, capsys.readouterr().out
+
+    return score
+
+
+def first_request(number):
+    noise = 1 + 0.002 * (number % 3)
+    memory = {"host_peak_bytes": 10**9, "gpu_memory_bytes": 10**9}
+    return {"first_call_s": 0.4 * noise, "first_answer_s": 4.0 * noise} | memory
+
+
+@pytest.mark.parametrize("kind, fields", [
+    ("first", {"first_call_s": 1.4, "first_answer_s": 5.0}), ("first", {"first_call_s": 1.4}),
+    ("context", {"gpu_memory_bytes": 2 * 10**9}),
+])  # fmt: skip
+def test_a_first_request_that_is_slower_or_holds_more_is_seen_in_its_own_metric(started, kind, fields):
+    status, said = started(kind, **fields)
+    assert status == 0, said
+    assert said.startswith("first-request:\n") and "3 of 3 runs as it should be" in said
+
+
+@pytest.mark.parametrize("kind, fields, wrong", [
+    ("first", {}, f"first_call of {STARTS[0]} does not fail"),
+    ("context", BOTH, f"first_call of {STARTS[0]} is SLOWER (confirmed)"),
+])  # fmt: skip
+def test_what_is_missed_or_said_besides_is_wrong_and_named(started, kind, fields, wrong):
+    status, said = started(kind, **fields)
+    assert status == 1 and wrong in said and "0 of 3 runs as it should be" in said
+
+
+def test_runs_that_are_there_are_kept_and_none_begins_beyond_the_budget(tmp_path, monkeypatch, capsys):
+    """Each measured by pytest in a process of its own, with the injection of its kind; in turns."""
+    clock, commands = [0.0], []
+
+    def measure(command, **_):
+        commands.append(command)
+        clock[0] += 30
+        stored = next(word.partition("=")[2] for word in command if word.startswith("--benchmark-json="))
+        Path(stored).write_text("{}")
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr("proof.service.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("proof.service.subprocess.run", measure)
+    wanted = [service.Wanted(service.STARTS, "unchanged", 2), service.Wanted(service.STARTS, "first", 2)]
+    service.collect(tmp_path, wanted, 100, ["--device=cpu"])
+    made = [file.name for file in sorted((tmp_path / "first-request").iterdir())]
+    assert made == ["first-00.json", "unchanged-00.json", "unchanged-01.json"]
+    assert "--slow=eager-fp32:first=1s" in commands[1] and commands[0][-1] == "--device=cpu"
+    assert not any("--slow" in word for word in commands[0])
+    service.collect(tmp_path, wanted, 100, [])
+    assert len(commands) == 4 and "call again for the rest" in capsys.readouterr().out
+
+
+def test_what_is_not_measured_leaves_nothing_and_says_why(tmp_path, capsys):
+    wanted = [service.Wanted(service.Session("none", ("--no-such-option",)), "unchanged", 1)]
+    service.collect(tmp_path, wanted, 100, [])
+    assert "not measured" in (said := capsys.readouterr().out) and "--no-such-option" in said
+    assert not list(tmp_path.rglob("*.*"))
+
+
+def test_a_kind_that_is_none_is_said(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main([str(tmp_path), "--kinds=leaks"])
+    assert "there is no 'leaks'; kinds are leak, gpu-leak, first" in capsys.readouterr().err
