@@ -90,12 +90,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("No two unchanged runs of one GPU, day and set of benchmarks; give more.", file=sys.stderr)
         return 2
     print(f"{count(len(runs), 'unchanged run')} of {count(len({run.gpu for run in runs}), 'GPU')}")
-    print(f"\n{'':34}{'unit':14}{'spreads':>8}{'degrees':>9}{'pooled':>9}{'median':>9}{'90 %':>9}{'largest':>9}")
+    print(f"\n{'':40}{'unit':14}{'spreads':>8}{'degrees':>9}{'pooled':>9}{'median':>9}{'90 %':>9}{'largest':>9}")
     for row in rows:
         pooled = math.sqrt(np.average(np.square(row.spreads), weights=row.degrees))
         numbers = (pooled, *np.quantile(row.spreads, [0.5, 0.9]), max(row.spreads))
         counts = f"{len(row.spreads):8}{sum(row.degrees):9}"
-        print(f"{row.what:34}{row.unit:14}{counts}{''.join(f'{number:9.3g}' for number in numbers)}")
+        print(f"{row.what:40}{row.unit:14}{counts}{''.join(f'{number:9.3g}' for number in numbers)}")
     return 0
 
 
@@ -151,7 +151,7 @@ def _offsets(runs: Sequence[Run]) -> Iterator[Strayed]:
             besides = [row[np.isfinite(row)] for row in found.less(logs)[found.member]]
             yield Strayed(f"{name}, GPUs", "%", (100 * float(np.std(shifts, ddof=1)),), (len(shifts) - 1,))
             spreads = tuple(100 * float(np.std(row, ddof=1)) for row in besides)
-            yield Strayed("the same, besides", "%", spreads, tuple(len(row) - 1 for row in besides))
+            yield Strayed(f"{name}, besides", "%", spreads, tuple(len(row) - 1 for row in besides))
 
 
 def _visited(run: Run, id_: str) -> bool:

@@ -9,6 +9,7 @@ import statistics
 import pytest
 
 from proof.score.spreads import main, strayed
+from proof.score.stored import read_all
 from regression.metrics import METRICS
 from tests.proof.proof_runs import IDS, TENSORRT, Folder
 
@@ -114,6 +115,29 @@ def test_what_host_bound_latencies_share_is_told_from_what_each_strays_besides(f
     assert shift.spreads == pytest.approx([100 * statistics.stdev([0, 0.05, 0, 0])]) and shift.degrees == (3,)
     assert besides.spreads == pytest.approx([100 * statistics.stdev([0, 0, 0.02, 0]), *[0] * 5], abs=1e-9)
     assert besides.degrees == (3,) * 6
+
+
+def test_what_gpus_move_alike_is_told_from_what_each_benchmark_strays_besides(recorder):
+    """Four benchmarks take 1 % more on one GPU of three; on another one of them takes 2 % more by itself."""
+    variants = ("eager-fp32", "eager-fp16", "torchscript-fp32", "torchscript-fp16")
+    ids = tuple(f"efficientnet_b0-{variant}-b128" for variant in variants)
+    for number, (shared, own) in enumerate(((0.0, 0.0), (0.01, 0.0), (0.0, 0.02))):
+        factors = dict.fromkeys(ids, math.exp(shared)) | {ids[0]: math.exp(shared + own)}
+        document = recorder.document(factors, ids=ids, noise=0.0, uuid=f"GPU-{number}")
+        for record in document["benchmarks"]:
+            seconds = record["extra_info"]["kernel_time_s"]
+            record["extra_info"]["kernels"] = {"kernel": [0], "launches": [1], "time_s": [seconds]}
+        document["suite"]["kernels"] = ["gemm"]
+        recorder.store(document)
+    (shift, besides) = strayed_alike(recorder)
+    assert shift.spreads == pytest.approx([100 * statistics.stdev([0, 0.01, 0])]) and shift.degrees == (2,)
+    assert besides.spreads == pytest.approx([100 * statistics.stdev([0, 0, 0.02]), 0, 0, 0], abs=1e-9)
+
+
+def strayed_alike(recorder):
+    found, left_out = read_all([recorder.folder])
+    assert not left_out
+    return [row for row in strayed(found) if row.what.startswith("PyTorch's kernels at batch 128, ")]
 
 
 def test_gpus_are_compared_by_their_means(folder):
