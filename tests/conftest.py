@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import functools
 import gc
 import importlib
@@ -14,6 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import settings
@@ -43,6 +45,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # One thread for a model this small: two sessions beside each other would wait for each other's spinning threads.
 os.environ["OMP_NUM_THREADS"] = "1"
 torch.set_num_threads(1)
+# NumPy's OpenBLAS was loaded with the root's conftest.py and reads the variable no more, unless a worker inherited it.
+for library in Path(np.__file__).parents[1].glob("numpy.libs/libscipy_openblas64_*"):
+    ctypes.CDLL(str(library)).scipy_openblas_set_num_threads64_(1)
 
 # A machine that is busy with something else is no defect.
 settings.register_profile("suite", settings(), deadline=None)
