@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence, Set
 
-from regression.judge.choices import Operators, Place, all_placed, vary
+from regression.judge.choices import Operators, Place, all_placed, paired, vary
 from regression.metrics import lookup
 from regression.runs.operator_table import StoredOperator
 from regression.runs.run import Benchmark, Run
@@ -41,11 +41,13 @@ class Algorithms:
 
     def others(self, now: Operators, before: Operators) -> int:
         """How many operators of both run another algorithm now: other kernels or grids, or other calls of `calls`."""
-        there = all_placed(before)
+        rows, theirs = all_placed(now), all_placed(before)
+        there = paired(rows, theirs, lambda own, place: not launch_otherwise([rows[own], theirs[place]]))
+        both = [(row, theirs[there[own]]) for own, row in rows.items() if there[own] in theirs]
         return sum(
-            _launch_otherwise([row, there[place]]) or self._calls(row) != self._calls(there[place])
-            for place, row in all_placed(now).items()
-            if place in there and kind_of(row.name) in self.kinds
+            launch_otherwise([row, seen]) or self._calls(row) != self._calls(seen)
+            for row, seen in both
+            if kind_of(row.name) in self.kinds
         )
 
     def _calls(self, row: StoredOperator) -> dict[str, int]:
@@ -80,7 +82,7 @@ def learn_algorithms(baselines: Sequence[Run]) -> Algorithms:
             tables = [run.benchmarks[id_].operators for run in runs if id_ in run.benchmarks]
             for (operator, _), rows in _by_place(tables).items():
                 varying = list(_varying(rows))
-                if varying or _launch_otherwise(rows):
+                if varying or launch_otherwise(rows):
                     kinds.add(kind_of(operator))
                 for call, numbers in varying:
                     calls.setdefault((kind_of(operator), call), set()).update(numbers)
@@ -95,7 +97,7 @@ def _by_place(tables: Sequence[Operators]) -> dict[Place, list[StoredOperator]]:
     return found
 
 
-def _launch_otherwise(rows: Sequence[StoredOperator]) -> bool:
+def launch_otherwise(rows: Sequence[StoredOperator]) -> bool:
     """Whether some of these launch other kernels than others, or with other grids."""
     return len({row.kernels for row in rows}) > 1 or len({row.grids for row in rows if row.grids}) > 1
 

@@ -258,25 +258,26 @@ def without_grids(launches: Launches) -> Launches:
 
 
 def counterparts(known: Known, rows: Mapping[Place, StoredOperator]) -> dict[Place, Place]:
-    """Of each operator of a process the place in the baseline; NOWHERE of one that is new.
+    """Of each operator of a process its counterpart in the baseline, as `paired` finds it by what runs launch there."""
+    return paired(rows, known.usual, lambda own, place: known.choice(place, rows[own]) in known.times_s)
+
+
+def paired(own: Iterable[Place], theirs: Iterable[Place], alike: Callable[[Place, Place], bool]) -> dict[Place, Place]:
+    """Of each own place the one of theirs that is its counterpart; NOWHERE of an operator that is new.
 
     One that is new or gone moves the numbers of all of its name that follow. Where their number is another one, they
-    are paired in their order, so that as many as possible launch what some baseline run launches there.
+    are paired in their order, so that as many pairs as possible, of an own place and one of theirs, are alike.
     """
-
-    def seen(own: Place, place: Place) -> bool:
-        return known.choice(place, rows[own]) in known.times_s
-
-    found = dict.fromkeys(rows, NOWHERE)
-    theirs = _of_each_name(known.usual)
-    for name, own in _of_each_name(rows).items():
-        places = theirs.get(name, [])
-        if len(own) == len(places):
-            found |= {place: place for place in own}
-        elif len(own) < len(places):
-            found |= _paired(own, places, seen)
+    found = dict.fromkeys(own, NOWHERE)
+    places = _of_each_name(theirs)
+    for name, ours in _of_each_name(found).items():
+        others = places.get(name, [])
+        if len(ours) == len(others):
+            found |= {place: place for place in ours}
+        elif len(ours) < len(others):
+            found |= _in_order(ours, others, alike)
         else:
-            pairs = _paired(places, own, lambda place, one: seen(one, place))
+            pairs = _in_order(others, ours, lambda place, one: alike(one, place))
             found |= {one: place for place, one in pairs.items()}
     return found
 
@@ -294,7 +295,7 @@ def _of_each_name(places: Iterable[Place]) -> dict[str, list[Place]]:
     return found
 
 
-def _paired(few: Sequence[Place], many: Sequence[Place], alike: Callable[[Place, Place], bool]) -> dict[Place, Place]:
+def _in_order(few: Sequence[Place], many: Sequence[Place], alike: Callable[[Place, Place], bool]) -> dict[Place, Place]:
     """Each of the few with one of the many, in the order of both, so that as many pairs as possible are alike."""
     skips = range(len(many) - len(few) + 1)  # how many of the many were left out before a pair
     best = [[0 for _ in skips]]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from regression.judge.algorithms import Algorithms, kind_of
-from regression.judge.choices import Operators, Place, all_placed, titles
+from regression.judge.algorithms import Algorithms, kind_of, launch_otherwise
+from regression.judge.choices import Operators, Place, all_placed, paired, titles
 from regression.runs.operator_table import StoredOperator
 from regression.text import escaped, fit
 
@@ -38,16 +38,25 @@ def other_calls(now: Operators, baselines: Iterable[Operators], algorithms: Algo
 
 
 def _compared(now: Placed, baselines: Sequence[Placed]) -> Iterable[Compared]:
-    called = titles(place for placed in (now, *baselines) for place in placed)
-    for place, operator in now.items():
-        there = [seen for baseline in baselines if (seen := baseline.get(place)) is not None]
-        alike = [seen.api_calls for seen in there if seen.kernels == operator.kernels]
-        if alike:
-            yield called[place], kind_of(operator.name), operator.api_calls, alike
-        elif not there:
-            yield called[place], "", operator.api_calls, [{}]
-    for place in dict.fromkeys(place for baseline in baselines for place in baseline):
-        if place not in now and all(place in baseline for baseline in baselines):
+    everywhere = dict.fromkeys(place for baseline in baselines for place in baseline)
+    # What this run lacks, but some baseline run as well, is not gone.
+    places = [place for place in everywhere if place in now or all(place in baseline for baseline in baselines)]
+
+    def alike(own: Place, place: Place) -> bool:
+        return any(place in one and not launch_otherwise([now[own], one[place]]) for one in baselines)
+
+    there = paired(now, places, alike)
+    called = titles([*now, *places])
+    for own, operator in now.items():
+        seen = [baseline[there[own]] for baseline in baselines if there[own] in baseline]
+        calls = [one.api_calls for one in seen if one.kernels == operator.kernels]
+        if calls:
+            yield called[own], kind_of(operator.name), operator.api_calls, calls
+        elif not seen:
+            yield called[own], "", operator.api_calls, [{}]
+    kept = set(there.values())
+    for place in places:
+        if place not in kept:
             yield called[place], "", {}, [baseline[place].api_calls for baseline in baselines]
 
 

@@ -182,6 +182,51 @@ def test_an_operator_that_came_or_whose_kind_never_varies_explains_no_request() 
     assert algorithms.others(called, rows) == 0
 
 
+SAME_NAME = "aten::_convolution"
+INSERTED = StoredOperator(SAME_NAME, ("inserted",), 1e-6, {"cudaLaunchKernel": 3})
+
+
+def convolution(number: int) -> int:
+    """Where the operators of NIGHT's TorchScript have the convolution of this number."""
+    rows = NIGHT.benchmarks[TORCHSCRIPT].operators
+    return [place for place, row in enumerate(rows) if row.name == SAME_NAME][number - 1]
+
+
+def otherwise(number: int, change: int) -> list[StoredOperator]:
+    """The operators of NIGHT's TorchScript with one more before the convolution of this number, or without that one."""
+    rows, at = NIGHT.benchmarks[TORCHSCRIPT].operators, convolution(number)
+    return [*rows[:at], INSERTED, *rows[at:]] if change > 0 else [*rows[:at], *rows[at + 1 :]]
+
+
+@pytest.mark.parametrize("number", [17, 40, 61])
+def test_of_equally_named_operators_the_one_that_came_or_went_is_told(number: int) -> None:
+    algorithms, before = learn_algorithms(OTHERS), [run.benchmarks[TORCHSCRIPT].operators for run in OTHERS]
+    came = other_calls(otherwise(number, 1), before, algorithms)
+    assert came == [f"cudaLaunchKernel 0 -> 3 in {SAME_NAME} #{number}"]
+    calls = [all_placed(rows)[SAME_NAME, number - 1].api_calls for rows in before]
+    made = {call: min(one.get(call, 0) for one in calls) for call in calls[0]}
+    went = other_calls(otherwise(number, -1), before, algorithms)
+    assert went == [f"{call} {least} -> 0 in {SAME_NAME} #{number}" for call, least in made.items() if least]
+
+
+@pytest.mark.parametrize("change", [1, -1])
+def test_behind_one_that_came_or_went_a_call_added_to_another_of_its_name_is_told(change: int) -> None:
+    algorithms, before = learn_algorithms(OTHERS), [run.benchmarks[TORCHSCRIPT].operators for run in OTHERS]
+    row = NIGHT.benchmarks[TORCHSCRIPT].operators[convolution(60)]
+    rows = [more("cudaMalloc", 1, row)(one) for one in otherwise(17, change)]
+    assert f"cudaMalloc 0 -> 1 in {SAME_NAME} #{60 + change}" in other_calls(rows, before, algorithms)
+
+
+@pytest.mark.parametrize("change", [1, -1])
+@pytest.mark.parametrize("number", [4, 17, 61])
+def test_one_that_came_or_went_explains_no_more_requests(number: int, change: int) -> None:
+    algorithms, rows = learn_algorithms(OTHERS), NIGHT.benchmarks[TORCHSCRIPT].operators
+    for run in OTHERS:
+        before = run.benchmarks[TORCHSCRIPT].operators
+        most = algorithms.others(rows, before)
+        assert algorithms.others(otherwise(number, change), before) <= most
+
+
 # Made up from here on: processes that always launch the same kernels, which the five never do.
 
 LAUNCHES = {"cudaLaunchKernel": 100}
@@ -268,6 +313,17 @@ def test_values_are_not_exact_where_grids_vary() -> None:
     assert judged(tonight, "a", "peak_memory", baseline).verdict is Verdict.SAME
     alike = [baseline[0], baseline[2]]
     assert judged(tonight, "a", "peak_memory", alike).verdict is Verdict.CHANGED
+
+
+def test_baseline_runs_may_have_an_operator_more_or_less() -> None:
+    """As after an upgrade half way: whichever number a run has, some baseline run has it, and nothing came or went."""
+    few = [dataclasses.replace(operator(CONV), kernels=(kernel,)) for kernel in "abc"]
+    baseline = [few, few, [few[0], *few]]
+    algorithms = learn_algorithms([])
+    for now in baseline:
+        assert other_calls(now, baseline, algorithms) == []
+    assert other_calls([few[0], *few, few[2]], baseline, algorithms) == [f"cudaLaunchKernel 0 -> 100 in {CONV} #5"]
+    assert other_calls(few[:2], baseline, algorithms) == [f"cudaLaunchKernel 100 -> 0 in {CONV} #3"]
 
 
 @pytest.mark.parametrize(
