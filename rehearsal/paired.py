@@ -103,7 +103,7 @@ def kernel_differences(
     yield KERNEL_TIME, name, Differences(whole, none, old, old * centre), _kernel_prior(KERNEL_TIME, rate, varies)
     if not all(before.operators and new.operators for before, new in pairs):
         return
-    learned_from, judged = choices.comparable(
+    learned_from, judged = choices.alike_in_grids(
         [before.operators for before, _ in pairs], [new.operators for _, new in pairs]
     )
     known = choices.learn(learned_from)

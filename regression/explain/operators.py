@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from regression.explain.names import shorten
-from regression.judge.choices import Launches, comparable, counterparts, gone, learn, placed, titles, typical
+from regression.judge.choices import Launches, alike_in_grids, counterparts, gone, learn, placed, titles, typical
 from regression.judge.exchanged import exchanged
 from regression.runs.operator_table import StoredOperator
 
@@ -53,7 +53,7 @@ def operator_changes(
     """
     if not now or not any(baselines):
         return ()
-    baselines, (now,) = comparable(baselines, [now])
+    baselines, (now,) = alike_in_grids(baselines, [now])
     known, rows = typical(learn(baselines), baselines, trusted), placed(now)
     there, called = counterparts(known, rows), titles([*rows, *known.usual])
     found: list[tuple[OperatorChange, Launches, Launches]] = []

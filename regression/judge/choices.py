@@ -136,7 +136,7 @@ def placed(operators: Operators) -> dict[Place, StoredOperator]:
     return {place: operator for place, operator in all_placed(operators).items() if operator.kernels}
 
 
-def comparable(
+def alike_in_grids(
     baselines: Sequence[Operators], now: Sequence[Operators]
 ) -> tuple[Sequence[Operators], Sequence[Operators]]:
     """The operators of the baseline's runs and of the processes held against them; without grids if one of these has
@@ -368,7 +368,7 @@ def compare(
         baselines: the benchmark in every baseline run, None where it has none.
         confirmations: those that count.
     """
-    operators, (first_of, *again_of) = comparable(
+    operators, (first_of, *again_of) = alike_in_grids(
         [item.operators if item and not item.disturbances else () for item in baselines],
         [now.operators, *(confirmation.operators.get(id_, ()) for confirmation in confirmations)],
     )
