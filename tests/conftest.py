@@ -133,6 +133,52 @@ def run_suite(pytester, monkeypatch, request):
     return run
 
 
+@pytest.fixture(scope="session")
+def first_runs() -> dict[Path, str]:
+    """The real run that baselines are made from, once a test has recorded it: its place in a storage, its text."""
+    return {}
+
+
+@pytest.fixture
+def first_run(run_suite, pytester, first_runs):
+    """A real run of one latency, stored as `first`: its file."""
+    if not first_runs:
+        run_suite("--benchmark-save=first", "--variants=eager-fp32", "-k", "latency").assert_outcomes(passed=2)
+        (recorded,) = pytester.path.glob("store/*/0001_first.json")
+        first_runs[recorded.relative_to(pytester.path)] = recorded.read_text()
+    ((place, text),) = first_runs.items()
+    first = pytester.path / place
+    first.parent.mkdir(parents=True, exist_ok=True)
+    first.write_text(text)
+    return first
+
+
+@pytest.fixture
+def record_baseline(first_run):
+    """Stores five baseline runs, made from a real one by scaling its latencies, visited and in a window.
+
+    They have no host calibration, which a busy machine moves by up to fifty times: it would excuse any latency.
+    """
+
+    def record(scale):
+        run = json.loads(first_run.read_text())
+        (benchmark,) = run["benchmarks"]
+        median = benchmark["stats"]["median"]
+        info = benchmark["extra_info"]
+        info["gpu_state"] = []
+        visited = info["visited_latency_s"]
+        del info["host_calibration_s"], info["visited_calibration_s"]
+        for number in range(5):
+            run["datetime"] = f"2026-01-0{number + 1}T03:00:00+00:00"
+            run["suite"]["run_id"] = f"baseline {number}"
+            for name in ("min", "q1", "median", "q3", "max", "mean"):
+                benchmark["stats"][name] = median * scale * (1 + 0.001 * number)
+            info["visited_latency_s"] = visited * scale * (1 + 0.001 * number)
+            first_run.with_name(f"000{number + 2}_baseline.json").write_text(json.dumps(run))
+
+    return record
+
+
 @pytest.fixture
 def stored_runs(pytester):
     """Reads the runs that were stored, by file name."""

@@ -36,17 +36,15 @@ def run_with_metrics(pytester, monkeypatch):
     return run
 
 
-def test_a_metric_of_each_kind_is_one_entry(run_with_metrics, run_suite, pytester):
-    assert run_suite(*ONE, "--benchmark-save=first").ret == 0
-    (first,) = pytester.path.glob("store/*/0001_first.json")
-    run = json.loads(first.read_text())
+def test_a_metric_of_each_kind_is_one_entry(run_with_metrics, first_run, pytester):
+    run = json.loads(first_run.read_text())
     (benchmark,) = run["benchmarks"]
     benchmark["extra_info"]["copies"] = 0
     for number in range(5):
         run["datetime"] = f"2026-01-0{number + 1}T03:00:00+00:00"
         run["suite"]["run_id"] = f"baseline {number}"
         benchmark["extra_info"]["energy_j"] = 1 + 0.0001 * number
-        first.with_name(f"000{number + 2}_baseline.json").write_text(json.dumps(run))
+        first_run.with_name(f"000{number + 2}_baseline.json").write_text(json.dumps(run))
 
     # Judged and confirmed: both are worse, in this process and in two fresh ones.
     result = run_with_metrics(1, 1.5, "--benchmark-compare", "--benchmark-save=night", "--report=page.html")
@@ -72,7 +70,7 @@ def test_a_metric_of_each_kind_is_one_entry(run_with_metrics, run_suite, pyteste
         run["suite"]["run_id"] = f"night {number}"
         night.with_name(f"001{number}_nightly.json").write_text(json.dumps(run))
     night.unlink()
-    first.unlink()
+    first_run.unlink()
     nights, left_out = series.read(pytester.path / "store", METRICS)
     assert len(nights) == 9 and not left_out
     (history,) = series.trace(nights, metrics=METRICS)

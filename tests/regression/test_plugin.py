@@ -28,46 +28,6 @@ ONE = ("--variants=eager-fp32", "-k", "latency")
 ANYTHING_GOES = "--judge-min-change=latency=1000%"
 
 
-@pytest.fixture(scope="module")
-def first_runs():
-    """The real run that every baseline is made from, once a test has recorded it: its place in a storage, its text."""
-    return {}
-
-
-@pytest.fixture
-def record_baseline(run_suite, pytester, first_runs):
-    """Stores five baseline runs, made from a real one by scaling its latencies, visited and in a window.
-
-    They have no host calibration, which a busy machine moves by up to fifty times: it would excuse any latency.
-    """
-
-    def record(scale):
-        if not first_runs:
-            run_suite("--benchmark-save=first", *ONE).assert_outcomes(passed=2)
-            (recorded,) = pytester.path.glob("store/*/0001_first.json")
-            first_runs[recorded.relative_to(pytester.path)] = recorded.read_text()
-        ((place, text),) = first_runs.items()
-        first = pytester.path / place
-        first.parent.mkdir(parents=True, exist_ok=True)
-        first.write_text(text)
-        run = json.loads(text)
-        run["benchmarks"][0]["extra_info"]["gpu_state"] = []
-        (benchmark,) = run["benchmarks"]
-        median = benchmark["stats"]["median"]
-        info = benchmark["extra_info"]
-        visited = info["visited_latency_s"]
-        del info["host_calibration_s"], info["visited_calibration_s"]
-        for number in range(5):
-            run["datetime"] = f"2026-01-0{number + 1}T03:00:00+00:00"
-            run["suite"]["run_id"] = f"baseline {number}"
-            for name in ("min", "q1", "median", "q3", "max", "mean"):
-                benchmark["stats"][name] = median * scale * (1 + 0.001 * number)
-            info["visited_latency_s"] = visited * scale * (1 + 0.001 * number)
-            first.with_name(f"000{number + 2}_baseline.json").write_text(json.dumps(run))
-
-    return record
-
-
 def verdict_lines(result):
     lines = result.outlines
     return lines[next(i for i, line in enumerate(lines) if line.startswith("---") and " verdict " in line) :]
@@ -158,11 +118,10 @@ def test_a_disturbed_benchmark_is_measured_again_in_a_fresh_process(
 
 
 def test_what_stays_disturbed_is_measured_twice_more_and_then_unsure(
-    run_suite, record_baseline, thermal_slowdown, pytester, monkeypatch
+    run_suite, first_run, record_baseline, thermal_slowdown, monkeypatch
 ):
     record_baseline(scale=1 / 500)
-    (first,) = pytester.path.glob("store/*/0001_first.json")
-    still_hot = json.loads(first.read_text())
+    still_hot = json.loads(first_run.read_text())
     still_hot["benchmarks"][0]["extra_info"]["gpu_state"] = [thermal_slowdown.as_dict()]
     monkeypatch.setattr(fresh, "measure", lambda *arguments: copy.deepcopy(still_hot))
     result = run_suite("--benchmark-compare", *ONE)

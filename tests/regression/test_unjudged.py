@@ -18,16 +18,14 @@ ONE = ("--variants=eager-fp32", "-k", "latency")
 
 
 @pytest.fixture
-def baseline(run_suite, pytester):
+def baseline(first_run):
     """One stored run, saved as `baseline` under the folders of a host."""
 
     def record(id_=ID):
-        run_suite("--benchmark-save=first", *ONE)
-        (first,) = pytester.path.glob("store/*/0001_first.json")
-        nested = first.parent.parent / "host-a" / first.parent.name / "0001_baseline.json"
+        nested = first_run.parent.parent / "host-a" / first_run.parent.name / "0001_baseline.json"
         nested.parent.mkdir(parents=True)
-        nested.write_text(first.read_text().replace(ID, id_))
-        first.unlink()
+        nested.write_text(first_run.read_text().replace(ID, id_))
+        first_run.unlink()
         return nested
 
     return record
