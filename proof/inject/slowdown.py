@@ -85,11 +85,6 @@ class Asked:
             return f"first_request: {self.kind}"
         return ACTS_IN.get(SCORED[self.kind], "kernel_time")
 
-    @property
-    def is_reference(self) -> bool:
-        """Whether it slows nothing down, and is what a layout or an operator is to be compared with."""
-        return is_reference(self.kind, self.text)
-
     def __str__(self) -> str:
         return f"{self.pattern}:{self.kind}={self.text}"
 

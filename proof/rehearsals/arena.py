@@ -123,14 +123,14 @@ class Arena:
 
 def judged(looks: Looks, slower: float = 0.0) -> list[Row]:
     """The rows of a rehearsal whose new side is slower by a fraction in everything, as it ends for each benchmark."""
-    latency = _ended(looks.latency, slower, looks.tests, {LATENCY})
-    kernels = _ended(looks.kernels, slower, looks.tests, {KERNEL_TIME, SAME_KERNELS})
+    latency = _ended(looks.latency, slower, looks.tests)
+    kernels = _ended(looks.kernels, slower, looks.tests)
     rows = [*latency, *kernels]
     said = same_where_kernels_are([row.judgement for row in rows], METRICS)
     return [replace(row, judgement=judgement) for row, judgement in zip(rows, said, strict=True)]
 
 
-def _ended(looks: Sequence[Sequence[Found]], slower: float, tests: int, keys: set[str]) -> list[Row]:
+def _ended(looks: Sequence[Sequence[Found]], slower: float, tests: int) -> list[Row]:
     """Of every benchmark its rows at the first look that settles it, else at the last."""
     rows: dict[str, list[Row]] = {}
     done: set[str] = set()

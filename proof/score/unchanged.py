@@ -66,8 +66,6 @@ class Accusations:
 class Threshold:
     """What `--benchmark-compare-fail` says of every ordered pair of runs, and of their benchmarks."""
 
-    statistic: str
-    percent: int
     pairs: int
     failed: int
     compared: int
@@ -114,7 +112,7 @@ def threshold(runs: Sequence[Run], statistic: str, percent: int) -> Threshold:
         found = sum(bool(check.fails(one, other)) for one, other in usable)
         pairs, compared = pairs + 1, compared + len(usable)
         failed, accused = failed + bool(found), accused + found
-    return Threshold(statistic, percent, pairs, failed, compared, accused)
+    return Threshold(pairs, failed, compared, accused)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

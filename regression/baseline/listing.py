@@ -23,8 +23,6 @@ from regression.text import WIDTH, change, count, escaped, wrapped
 
 # What says most about why two baselines differ.
 SOFTWARE = ("driver", "cuda", "cudnn", "torch", "tensorrt", "torch_tensorrt")
-# Enough to tell the runs of a store apart.
-SHOWN_IDENTITY = 16
 SHOWN = ("kernel_time", "latency")
 
 

@@ -107,9 +107,7 @@ class Remote:
 
     def _object(self, path: str, info: Mapping[str, Any]) -> Object:
         key = path.removeprefix(self._root).lstrip("/")
-        modified = next(
-            (info[name] for name in ("LastModified", "last_modified", "updated", "mtime") if name in info), 0
-        )
+        modified = next((info[name] for name in MODIFIED if name in info), 0)
         seconds = _seconds(modified)
         tag = next((str(info[name]) for name in ("ETag", "etag", "md5Hash") if info.get(name)), str(seconds))
         return Object(key, int(info.get("size") or 0), tag.strip('"'), seconds)

@@ -9,7 +9,7 @@ import pytest
 
 from proof import sight
 from proof.collect.sight import Asked, CannotSize, Gpu, Worker, announcement, main, sized
-from proof.inject.slowdown import parse
+from proof.inject.slowdown import is_reference, parse
 from proof.score.sight import EVERYTHING, injections
 from proof.score.stored import is_unchanged, read_all
 from tests.proof.sight_runs import IDS, MODEL, Runs, everything, slowed
@@ -85,7 +85,7 @@ def test_every_run_carries_what_the_plugin_takes_once_for_each_benchmark(tmp_pat
         assert len({one.pattern for one in found}) == len(found) == number, kind
         operators = {(one.pattern, one.module) for one in found if one.kind == "operator"}
         assert operators == {(f"{MODEL}-eager-fp32-b{size}", sight.MODULE) for size in (1, 128)}
-        assert all(one.is_reference for one in found) is (kind == "baseline")
+        assert all(is_reference(one.kind, one.text) for one in found) is (kind == "baseline")
     command = asked().command("slowed", "cuda:1", tmp_path, ["x:host=1%"])
     assert "--device=cuda:1" in command and "--slow=x:host=1%" in command and "--batch-sizes=1,128" in command
 
