@@ -119,8 +119,11 @@ class Slowdown:
 
         return dataclasses.replace(variant, build=build)
 
-    def prepare(self, inference: Inference, measurement: str) -> None:
+    def prepare(self, inference: Inference, measurement: str, id_: str = "") -> None:
         """Slow a variant down as far as the measurement that comes next is to be, on the main thread.
+
+        Args:
+            id_: of what is measured, in stored runs; by default that of the variant's benchmark.
 
         Raises:
             NoSuchModule, NothingCompiles, TooShort, InvalidProfile: it cannot be.
@@ -136,7 +139,7 @@ class Slowdown:
         with torch.inference_mode():
             slowed.act_in(measurement)
         for asked in wanted:
-            self._write_down(str(key), asked, slowed.parts[asked].size_s if asked in slowed.parts else None)
+            self._write_down(id_ or str(key), asked, slowed.parts[asked].size_s if asked in slowed.parts else None)
 
     def start(self, key: Key, question: str) -> None:
         """Write down what the process of a first request does itself (`proof.inject.starting`)."""
@@ -254,7 +257,7 @@ def pytest_runtest_call(item: pytest.Item) -> None:
     assert suite is not None, "an inference comes from the suite's pool"
     suite.pool.ahead.settle()  # beside compilers nothing can be calibrated
     try:
-        slowdown.prepare(inference, measurement)
+        slowdown.prepare(inference, measurement, item.callspec.id)  # type: ignore[attr-defined]
     except (TooShort, InvalidProfile, NoSuchModule, NothingCompiles) as error:
         pytest.fail(f"{inference.key} cannot be slowed down: {error}", pytrace=False)
 
