@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from common import processes
-from common.repeated import Repeated
+from common.repeated import KERNELS, OPERATORS, Repeated
 from common.schema import BY_NAME, OWN_PROCESSES, QUESTIONS, STORE
 from common.stored import interrupted, mapping
 from regression.metrics import Metric, lookup
@@ -122,13 +122,21 @@ def confirmation(
         "benchmarks": {
             record["param"]: {
                 field: _unnamed(value) if field == "host_work" else value
-                for field, path in (paths if of is None or record["param"] in of else from_visits).items()
+                for field, path in (
+                    paths | _of_an_engine(record) if of is None or record["param"] in of else from_visits
+                ).items()
                 if (value := lookup(record, path)) is not None
             }
             for record in records(run)
             if of is None or record["param"] in of or record["param"] in visits_of
         },
     }
+
+
+def _of_an_engine(record: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """The kernels of a benchmark of one operator, which tell apart what it takes (`StoredOperator.times_s`)."""
+    table = lookup(record, ("extra_info", OPERATORS))
+    return {KERNELS: ("extra_info", KERNELS)} if table and len(table["time_ns"]) == 1 else {}
 
 
 def _unnamed(host_work: Mapping[str, Any]) -> dict[str, Any]:

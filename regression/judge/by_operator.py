@@ -52,17 +52,19 @@ def same_where_kernels_are(judgements: Sequence[Judgement], metrics: Sequence[Me
 def _told(item: Judgement, compared: Compared, metric: Metric) -> Judgement:
     if item.reason is Reason.DISTURBED:
         return item
-    if metric.by_operator is ByOperator.SAME_KERNELS and compared.share < LEAST_MATCHED:
+    same_kernels = metric.by_operator is ByOperator.SAME_KERNELS
+    if same_kernels and compared.share < LEAST_MATCHED:
         detail = f"{compared.share:.0%} of the time is in operators whose choice of kernels the baseline has seen"
         return dataclasses.replace(item, verdict=Verdict.UNSURE, reason=Reason.OTHER_KERNELS, detail=detail)
+    told = [item.detail]
     if item.verdict is not Verdict.SAME:
         sign = -1 if item.ratio is not None and item.ratio < 1 else 1
-        selection = metric.by_operator is ByOperator.SELECTION
-        others = [other for other in compared.others if other.is_selection == selection]
+        others = [other for other in compared.others if other.is_selection != same_kernels]
         costly = sorted(others, key=lambda other: -sign * other.cost_s)[:MOST_NAMED]
-        named = "; ".join(said(other) for other in costly if sign * other.cost_s > 0)
-        return dataclasses.replace(item, detail="; ".join(filter(None, (item.detail, named))))
-    return item
+        told.append("; ".join(said(other) for other in costly if sign * other.cost_s > 0))
+    if same_kernels and compared.apart:
+        told.append(f"without {compared.apart:.1%} of the kernel time, which differ from run to run")
+    return dataclasses.replace(item, detail="; ".join(filter(None, told)))
 
 
 def said(other: OtherChoice) -> str:

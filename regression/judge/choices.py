@@ -17,6 +17,7 @@ import numpy as np
 
 from regression.judge.common_shift import middle
 from regression.judge.noise import Floats
+from regression.judge.restless import restless
 from regression.metrics import ByOperator
 from regression.runs.operator_table import Launch, StoredOperator
 from regression.runs.run import Benchmark, Confirmation
@@ -66,17 +67,30 @@ class Known:
         runs: how many runs made it; those that count less make it a fraction.
         factors: (K,) how much slower than that each run is; NaN for a run without operators.
         totals_s: (K,) the sum over its operators.
+        steady_s: of every choice what it takes without its restless kernels.
+        restless: the names of these, of the choices that have any; all of an operator whose kernels are not told apart.
     """
 
     times_s: Mapping[Choice, float]
     runs: Mapping[Choice, float]
     factors: Floats
     totals_s: Floats
+    steady_s: Mapping[Choice, float]
+    restless: Mapping[Choice, frozenset[str]]
 
     def choice(self, place: Place, operator: StoredOperator) -> Choice:
         """The choice that an operator made: by its kernels' names alone where no run knows their grids there."""
         bare = place, without_grids(operator.launches)
         return bare if bare in self._without_grids else (place, operator.launches)
+
+    def steady(self, choice: Choice, operator: StoredOperator) -> float:
+        """What an operator that made a choice takes without the kernels that are restless there."""
+        apart = self.restless.get(choice)
+        if not apart:
+            return operator.time_s
+        if operator.times_s or not self.steady_s[choice]:
+            return _steady_s(operator, apart)
+        return operator.time_s * self.steady_s[choice] / self.times_s[choice]
 
     @functools.cached_property
     def _without_grids(self) -> set[Choice]:
@@ -108,10 +122,11 @@ class Matched:
 
     Attributes:
         known_s: what the baseline takes for its choices that were seen there, and for operators that are gone.
-        speed: how much slower the choices that were seen are now; 1 where none was.
+        speed: how much slower the choices that were seen are now, their restless kernels aside; 1 where none was.
         factor: the same, with the time of new operators in the numerator and of gone ones in the denominator.
         total_s: the sum over its operators.
         share: how much of that is matched.
+        apart: how much of it is restless, and so set apart.
     """
 
     known_s: float
@@ -119,6 +134,7 @@ class Matched:
     factor: float
     total_s: float
     share: float
+    apart: float = 0.0
 
 
 def all_placed(operators: Operators) -> dict[Place, StoredOperator]:
@@ -178,12 +194,17 @@ def learn(baselines: Sequence[Operators]) -> Known:
     """What the operators of the baseline's runs (empty where they are not known) say.
 
     The time of a choice is the mean over the runs that made it, each divided by its run's factor; the factor of a run
-    is what its operators take over those means, as far as other runs made the same choices. Each is found from the
-    other by turns. The factors' logarithms have the mean 0, so where all choices are the same they are the deviations
-    of the runs' sums from their mean.
+    is what its operators take over those means, as far as other runs made the same choices, without what is restless.
+    Each is found from the other by turns. The factors' logarithms have the mean 0, so where all choices are the same
+    they are the deviations of the runs' sums from their mean.
     """
-    choices, found_s = _times_s(baselines)
-    present, times_s = np.isfinite(found_s), np.nan_to_num(found_s)
+    choices, found_s, rows = _times_s(baselines)
+    apart = _restless(choices, found_s, rows)
+    present, whole_s = np.isfinite(found_s), np.nan_to_num(found_s)
+    times_s = whole_s.copy()
+    for column, choice in enumerate(choices):
+        for run, row in enumerate(rows[column] if choice in apart else ()):
+            times_s[run, column] = _steady_s(row, apart[choice]) if row else 0.0
     recorded = present.any(axis=1)
     shared = present.sum(axis=0) > 1
     factors = np.ones(len(baselines))
@@ -201,11 +222,48 @@ def learn(baselines: Sequence[Operators]) -> Known:
         if moved < PRECISION:
             break
     return Known(
-        dict(zip(choices, means_s.tolist(), strict=True)),
+        dict(zip(choices, (whole_s.sum(axis=0) / np.maximum(present.T @ factors, 1e-300)).tolist(), strict=True)),
         dict(zip(choices, present.sum(axis=0).tolist(), strict=True)),
         np.where(recorded, factors, np.nan),
-        np.where(recorded, times_s.sum(axis=1), np.nan),
+        np.where(recorded, whole_s.sum(axis=1), np.nan),
+        dict(zip(choices, means_s.tolist(), strict=True)),
+        apart,
     )
+
+
+def _restless(
+    choices: Sequence[Choice], found_s: Floats, rows: Sequence[Sequence[StoredOperator | None]]
+) -> dict[Choice, frozenset[str]]:
+    """Of the choices with restless kernels these: by kernel where every run tells their times, else all of them, and
+    then of every operator that launches the same."""
+    parts: list[tuple[Choice, frozenset[str]]] = []
+    groups: list[Hashable] = []
+    columns: list[Floats] = []
+    for column, choice in enumerate(choices):
+        made = [row for row in rows[column] if row]
+        names = dict.fromkeys(launch.kernel for launch in choice[1])
+        if len(names) > 1 and all(row.times_s for row in made):
+            parts += [(choice, frozenset([name])) for name in names]
+            groups += [(choice, name) for name in names]
+            columns += [np.array([row.times_s[name] if row else np.nan for row in rows[column]]) for name in names]
+        else:
+            parts.append((choice, frozenset(names)))
+            groups.append(choice[1])
+            columns.append(found_s[:, column])
+    if not columns:
+        return {}
+    apart: dict[Choice, frozenset[str]] = {}
+    for place in np.flatnonzero(restless(np.column_stack(columns), groups)).tolist():
+        of_choice, kernels = parts[place]
+        apart[of_choice] = apart.get(of_choice, frozenset()) | kernels
+    return apart
+
+
+def _steady_s(operator: StoredOperator, apart: frozenset[str]) -> float:
+    """What an operator takes without these kernels."""
+    if apart.issuperset(operator.kernels):
+        return 0.0
+    return operator.time_s - sum(operator.times_s.get(name, 0.0) for name in apart)
 
 
 def typical(known: Known, baselines: Sequence[Operators], trusted: Sequence[float] | None = None) -> Known:
@@ -218,18 +276,24 @@ def typical(known: Known, baselines: Sequence[Operators], trusted: Sequence[floa
         trusted: how much each run counts, from 0 to 1 (`common_shift.trust`); all fully by default.
     """
     weight = np.maximum(np.ones(len(baselines)) if trusted is None else np.array(trusted, dtype=float), LEAST_WEIGHT)
-    choices, found_s = _times_s(baselines)
+    choices, found_s, _ = _times_s(baselines)
     times_s = middle((found_s / known.factors[:, None]).T, weight) * middle(known.factors, weight)
     runs = weight @ np.isfinite(found_s)
+    typical_s = dict(zip(choices, times_s.tolist(), strict=True))
+    steady = {choice: known.steady_s[choice] / (known.times_s[choice] or 1.0) for choice in choices}
     return dataclasses.replace(
         known,
-        times_s=dict(zip(choices, times_s.tolist(), strict=True)),
+        times_s=typical_s,
         runs=dict(zip(choices, runs.tolist(), strict=True)),
+        steady_s={choice: time_s * steady[choice] for choice, time_s in typical_s.items()},
     )
 
 
-def _times_s(baselines: Sequence[Operators]) -> tuple[list[Choice], Floats]:
-    """Every choice that some of K runs made, and what it took in each (K, choices); NaN where a run did not make it.
+def _times_s(
+    baselines: Sequence[Operators],
+) -> tuple[list[Choice], Floats, list[list[StoredOperator | None]]]:
+    """Every choice that some of K runs made, what it took in each (K, choices), and the operators that made it
+    (choices, K); NaN and None where a run did not make it.
 
     A run that does not know its grids made the choice of the others with the same kernels there, if theirs is one;
     else nobody knows which of theirs it made, and its own is another one.
@@ -244,12 +308,11 @@ def _times_s(baselines: Sequence[Operators]) -> tuple[list[Choice], Floats]:
         others = told.get((place, operator.launches), set())
         return place, next(iter(others)) if len(others) == 1 else operator.launches
 
-    tables = [{choice(place, operator): operator.time_s for place, operator in run.items()} for run in rows]
-    columns = {choice: number for number, choice in enumerate(dict.fromkeys(c for table in tables for c in table))}
-    times_s = np.full((len(tables), len(columns)), np.nan)
-    for row, table in enumerate(tables):
-        times_s[row, [columns[choice] for choice in table]] = list(table.values())
-    return list(columns), times_s
+    tables = [{choice(place, operator): operator for place, operator in run.items()} for run in rows]
+    choices = list(dict.fromkeys(choice for table in tables for choice in table))
+    made = [[table.get(choice) for table in tables] for choice in choices]
+    times_s = np.array([[row.time_s if row else np.nan for row in of_choice] for of_choice in made]).T
+    return choices, times_s.reshape(len(tables), len(choices)), made
 
 
 def without_grids(launches: Launches) -> Launches:
@@ -313,17 +376,20 @@ def match(known: Known, operators: Operators) -> Matched:
     """A process's operators against what is known of their choices."""
     rows = placed(operators)
     there = counterparts(known, rows)
-    pairs = [(row.time_s, known.times_s.get(known.choice(there[own], row))) for own, row in rows.items()]
-    total_s = sum(time_s for time_s, _ in pairs)
-    matched_s = sum(time_s for time_s, before_s in pairs if before_s)
-    known_s = sum(before_s for _, before_s in pairs if before_s)
+    made = [(known.choice(there[own], row), row) for own, row in rows.items()]
+    seen = [(choice, row) for choice, row in made if known.times_s.get(choice)]
+    total_s = sum(row.time_s for row in rows.values())
+    matched_s, known_s = sum(row.time_s for _, row in seen), sum(known.times_s[choice] for choice, _ in seen)
     share = matched_s / total_s if total_s else 0.0
-    if not matched_s or not known_s:
+    steady_s = sum(known.steady(choice, row) for choice, row in seen)
+    expected_s = sum(known.steady_s[choice] for choice, _ in seen)
+    if not steady_s or not expected_s:
         return Matched(total_s, 1.0, 1.0, total_s, share)
+    speed = steady_s / expected_s
     new_s = sum(row.time_s for own, row in rows.items() if there[own] not in known.usual)
     gone_s = sum(mean_s for _, mean_s in gone(known, there).values())
-    factor = (matched_s + new_s) / (known_s + gone_s)
-    return Matched(known_s + gone_s, matched_s / known_s, factor, total_s, share)
+    factor = (speed * known_s + new_s) / (known_s + gone_s)
+    return Matched(known_s + gone_s, speed, factor, total_s, share, (matched_s - steady_s) / total_s)
 
 
 def other_choices(known: Known, operators: Operators) -> tuple[OtherChoice, ...]:
@@ -349,6 +415,7 @@ class Compared:
         now: part to the logarithm.
         again: part to (n,), of every confirmation.
         share: how much of this run's time is in operators whose kernels and grids the baseline has seen.
+        apart: how much of it is restless although the kernels are the same, and judged with the selection.
         others: the operators of this run whose kernels or grids it has not.
     """
 
@@ -356,6 +423,7 @@ class Compared:
     now: Mapping[ByOperator, float]
     again: Mapping[ByOperator, Floats]
     share: float
+    apart: float
     others: tuple[OtherChoice, ...]
 
 
@@ -392,5 +460,6 @@ def compare(
             ByOperator.SELECTION: np.log([one.total_s / one.factor if one.total_s else np.nan for one in again]),
         },
         share=first.share,
+        apart=first.apart,
         others=other_choices(typical(known, operators), first_of),
     )

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from common.repeated import API_CALLS, LAUNCHES, OPERATORS
 from common.stored import mapping
 from regression.metrics import LARGEST_VALUE
+from regression.runs.kernel_table import StoredKernel
 from regression.runs.lists import Lists, at, launched, sequence
 
 COLUMNS = ("operator", "kernels", "time_ns", "api_calls")
@@ -29,6 +30,7 @@ class StoredOperator:
     """One operator: its name, names of the kernels that it launches, their summed seconds, and its CUDA API calls.
 
     `grids` has an entry for each kernel, None for a copy or a set; it is empty where the run does not know them.
+    `times_s` has the seconds of each kernel's name; it is empty where they are not known.
     """
 
     name: str
@@ -36,6 +38,7 @@ class StoredOperator:
     time_s: float
     api_calls: Mapping[str, int] = field(default_factory=dict)
     grids: tuple[Grid | None, ...] = ()
+    times_s: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def launches(self) -> tuple[Launch, ...]:
@@ -65,6 +68,19 @@ def operator_table(stored: Any, lists: Lists) -> tuple[StoredOperator, ...]:
     if rows and not any(row.time_s for row in rows):
         raise ValueError("'operators' has no time at all")
     return tuple(rows)
+
+
+def with_times(operators: tuple[StoredOperator, ...], kernels: Sequence[StoredKernel]) -> tuple[StoredOperator, ...]:
+    """The operators with the times of their kernels, where a single one launches all kernels of the benchmark.
+
+    So it is with an engine, which is one operator.
+    """
+    launching = [operator for operator in operators if operator.kernels]
+    names = {kernel.name for kernel in kernels}
+    if len(launching) != 1 or names != set(launching[0].kernels):
+        return operators
+    times_s = {kernel.name: kernel.time_s for kernel in kernels}
+    return tuple([replace(row, times_s=times_s) if row.kernels else row for row in operators])
 
 
 def with_grids(operators: Sequence[StoredOperator], stored: Any, lists: Lists) -> tuple[StoredOperator, ...]:

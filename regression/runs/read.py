@@ -9,6 +9,7 @@ import re
 import stat
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from regression.metrics import METRICS, Kind, Metric, lookup, positive_number
 from regression.runs.image_table import image_table
 from regression.runs.kernel_table import kernel_table
 from regression.runs.lists import Lists, counts_by_name, layer_names
-from regression.runs.operator_table import StoredOperator, operator_table, with_grids
+from regression.runs.operator_table import StoredOperator, operator_table, with_grids, with_times
 from regression.runs.run import Benchmark, Confirmation, Label, LeftOut, Run, UnusableRun
 from regression.text import escaped, why
 
@@ -189,7 +190,7 @@ def _benchmark(
     alike: dict[str, tuple[str, ...]] = {}
     extra_info = _in_full(id_, mapping(record.get("extra_info")), problems, lists)
     record = {**record, "extra_info": extra_info}
-    operators = _operators(id_, extra_info.get(OPERATORS), problems, lists)
+    operators = _operators(id_, extra_info, problems, lists)
     for metric in metrics:
         if not metric.path:
             continue  # the labels of the run say it
@@ -241,12 +242,15 @@ def _round_spread(stats: Mapping[str, Any]) -> float | None:
     return math.log(high / low) / 1.349
 
 
-def _operators(id_: str, stored: Any, problems: list[str], lists: Lists) -> tuple[StoredOperator, ...]:
+def _operators(id_: str, fields: Mapping[str, Any], problems: list[str], lists: Lists) -> tuple[StoredOperator, ...]:
+    stored = fields.get(OPERATORS)
     try:
         operators = operator_table(stored, lists)
     except ValueError as error:
         problems.append(f"{id_}: its operators are left out: {escaped(str(error))}.")
         return ()
+    with suppress(ValueError):  # the explanation says what is wrong with the table of kernels
+        operators = with_times(operators, kernel_table(fields, lists.kernels))
     try:
         return with_grids(operators, stored, lists)
     except ValueError as error:
@@ -344,7 +348,7 @@ def _confirmations(
             fields = _renamed(record, renamed)
             id_ = escaped(id_)
             numbers = {metric.key: metric.confirmed(fields) for metric in metrics if not metric.by_operator}
-            operators[id_] = _operators(f"a confirmation of {id_}", fields.get(OPERATORS), problems, lists)
+            operators[id_] = _operators(f"a confirmation of {id_}", fields, problems, lists)
             numbers |= {metric.key: metric.number(_sum_s(operators[id_])) for metric in by_operator}
             values[id_] = {key: value for key, value in numbers.items() if value is not None}
             found = {key: fields[name] for name, key in from_visits.items() if name in fields}

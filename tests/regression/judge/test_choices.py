@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,26 +16,14 @@ from regression.judge.exchanged import exchanged
 from regression.judge.judge import judge
 from regression.judge.operator_calls import other_calls
 from regression.judge.verdict import Judgement, Reason, Report, Verdict
-from regression.metrics import METRICS, with_min_changes
+from regression.metrics import with_min_changes
 from regression.runs.operator_table import Launch, StoredOperator
-from regression.runs.run import Benchmark, Confirmation, Run
-
-# The operators of a model: at each place the choices of kernels, each with its true time in microseconds.
-CONVOLUTIONS, OTHERS = 60, 120
-US = 1e-6
-ID = "net-eager-fp32-b1"
-
-
-def operator(name: str, kernel: str, us: float) -> StoredOperator:
-    return StoredOperator(name, (kernel,), us * US)
+from regression.runs.run import Benchmark, Run
+from tests.regression.judge.machine import CONVOLUTIONS, ID, OTHERS, US, Machine, of, operator, sums
 
 
 def named(*kernels: str) -> tuple[Launch, ...]:
     return tuple(map(Launch, kernels))
-
-
-def sums(rows: Sequence[StoredOperator]) -> float:
-    return sum(row.time_s for row in rows)
 
 
 def test_a_factor_is_the_deviation_of_a_runs_sum_where_all_choices_are_the_same():
@@ -172,54 +159,6 @@ def test_of_operators_of_one_name_the_number_says_which_makes_other_calls():
     before = [StoredOperator("aten::conv2d", ("x",), 10 * US, {"cudaLaunchKernel": 1})] * 3
     now = [before[0], dataclasses.replace(before[1], api_calls={"cudaLaunchKernel": 1, "cudaMalloc": 1}), before[2]]
     assert other_calls(now, [before] * 2, learn_algorithms([])) == ["cudaMalloc 0 -> 1 in aten::conv2d #2"]
-
-
-class Machine:
-    """A GPU on which `cudnn.benchmark` picks one of three kernels for every third operator, in each process anew."""
-
-    def __init__(self, seed: int = 3, noise: float = 0.0005, restless: bool = True) -> None:
-        self.random, self.noise, self.restless = np.random.default_rng(seed), noise, restless
-        self.times_us = self.random.uniform(2, 6, (CONVOLUTIONS + OTHERS, 3))
-
-    def operators(self, slower: Mapping[int, float] | None = None, chosen: Mapping[int, int] | None = None):
-        """One process: `slower` are factors by place, `chosen` are choices by place."""
-        factor = math.exp(self.noise * self.random.standard_normal())
-        rows = []
-        for place, choices in enumerate(self.times_us.tolist()):
-            free = self.restless and place % 3 == 0
-            choice = int(self.random.integers(3)) if free else 0
-            choice = (chosen or {}).get(place, choice)
-            us = choices[choice] if choice < 3 else 5 * choices[0]
-            us *= factor * (slower or {}).get(place, 1.0)
-            rows.append(operator(f"blocks.{place}", f"kernel_{choice}", us))
-        return tuple(rows)
-
-    def run(self, name: str, rows: tuple[StoredOperator, ...], day: int = 1, again: Sequence[object] = ()) -> Run:
-        benchmark = Benchmark(
-            id=ID,
-            values=dict.fromkeys(("kernel_time", "same_kernels", "selection"), sums(rows)) | {"launches": len(rows)},
-            kernels=hash(tuple(row.kernels for row in rows)),
-            operators=rows,
-        )
-        return Run(
-            path=Path(name),
-            datetime=f"2026-03-{day:02d}",
-            benchmarks={ID: benchmark},
-            selected=frozenset([ID]),
-            confirmations=tuple(
-                Confirmation((), {ID: dict.fromkeys(benchmark.values, sums(rows_))}, (), {ID: rows_})  # type: ignore
-                for rows_ in again
-            ),
-        )
-
-    def judged(self, *again, now, baselines: int = 5, metrics=METRICS) -> Report:
-        before = [self.run(f"{number}.json", self.operators()) for number in range(baselines)]
-        return judge(self.run("now.json", now, 2, again), before, metrics=metrics)
-
-
-def of(report: Report, metric: str) -> Judgement:
-    (found,) = (item for item in report.judgements if item.metric == metric)
-    return found
 
 
 def test_the_same_kernels_show_what_the_sum_cannot():
