@@ -150,6 +150,8 @@ class Metric:
     """Of a count: where it is compared exactly."""
     margin: float = 0.0
     """Of a count that is not compared exactly: how far outside the baseline's range it may lie, as a fraction."""
+    stored_by_name: bool = False
+    """Of a count: whether it is stored as a mapping of names to counts or as a list of names, and is their sum."""
     named_by: tuple[str, ...] = ()
     """Of a count that is a part of a mapping of names to counts: where the stored benchmark has the mapping."""
     named_with: str = ""
@@ -238,10 +240,10 @@ class Metric:
     def number(self, raw: Any) -> float | None:
         """A stored value that this metric may have, else None: positive and within reason, or a whole number from 0.
 
-        An error may be 0 as well. A count may also be a mapping of names to whole numbers, and is their sum, or a list
-        of names.
+        An error may be 0 as well. A count that is stored by name is a mapping of names to whole numbers, and is their
+        sum, or a list of names.
         """
-        if self.kind is Kind.COUNT and isinstance(raw, (Mapping, list)):
+        if self.stored_by_name and isinstance(raw, (Mapping, list)):
             parts = named_counts(raw)
             return None if parts is None or (self.empty_is_none and not raw) else self.number(sum(parts.values()))
         if isinstance(raw, bool) or not isinstance(raw, (int, float)) or not raw <= LARGEST_VALUE:
@@ -472,6 +474,7 @@ METRICS: tuple[Metric, ...] = (
         unit="B",
         path=("extra_info", "copied_bytes"),
         kind=Kind.COUNT,
+        stored_by_name=True,
         judged=True,
         optional=True,
         history_noise=0.0003,
@@ -511,6 +514,7 @@ METRICS: tuple[Metric, ...] = (
         path=("extra_info", "api_calls"),
         in_operators=True,
         kind=Kind.COUNT,
+        stored_by_name=True,
         judged=True,
         fails=Fails.MORE,
         min_effect=0.05,
@@ -574,6 +578,7 @@ METRICS: tuple[Metric, ...] = (
         title="operators left to PyTorch",
         path=("extra_info", "details", "left_to_pytorch"),
         kind=Kind.COUNT,
+        stored_by_name=True,
         judged=True,
         fails=Fails.MORE,
         since=2,
@@ -584,6 +589,7 @@ METRICS: tuple[Metric, ...] = (
         title="engine layers",
         path=("extra_info", "engine_layers"),
         kind=Kind.COUNT,
+        stored_by_name=True,
         judged=True,
         exact=Exact.PROVEN,
         margin=0.01,

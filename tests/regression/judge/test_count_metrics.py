@@ -466,6 +466,8 @@ def test_engine_sizes_are_exact_where_builds_are(store: Store) -> None:
     [
         (host_work(python_calls=-1), "`extra_info.host_work.python_calls` is -1, not a whole number"),
         (host_work(inferences=0), "`extra_info.host_work.inferences` is 0, not a whole number"),
+        (host_work(aten_operators=[]), "`extra_info.host_work.aten_operators` is [], not a whole number"),
+        (host_work(aten_operators={}), "`extra_info.host_work.aten_operators` is {}, not a whole number"),
         ({"api_calls": {"a": 1.5}}, "`extra_info.api_calls` is {'a': 1.5}, not a whole number"),
         ({"api_calls": [1, 2]}, "`extra_info.api_calls` is [1, 2], not a whole number"),
         ({"details": {"engines": "1", "left_to_pytorch": []}}, "`extra_info.details.engines` is 1, not a whole number"),
