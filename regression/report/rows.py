@@ -51,10 +51,6 @@ class Row:
         return self.verdict is Verdict.SAME
 
     @property
-    def noisy(self) -> bool:
-        return self.reason is Reason.NOISY
-
-    @property
     def accepted(self) -> bool:
         return self.reason is Reason.ACCEPTED
 
