@@ -218,15 +218,27 @@ def judge_twice(
     Of each of them only the suspects and the controls count, as in a session, and the visits of host-bound benchmarks.
     They are the same report where nothing is suspected.
     """
-    run = dataclasses.replace(run, selected=None, confirmations=())
-    before = judge(run, baseline, metrics=metrics)
+    before = judge_first(run, baseline, metrics)
+    return before, judge_again(before, run, baseline, again, metrics)
+
+
+def judge_first(run: Run, baseline: Sequence[Run], metrics: Sequence[Metric] = METRICS) -> Report:
+    """The report before confirmation, whatever will confirm it."""
+    return judge(dataclasses.replace(run, selected=None, confirmations=()), baseline, metrics=metrics)
+
+
+def judge_again(
+    before: Report, run: Run, baseline: Sequence[Run], again: Sequence[Run], metrics: Sequence[Metric] = METRICS
+) -> Report:
+    """The report after confirmation; `before` is that of `judge_first`."""
     beside = before.controls
     suspected = [id_ for id_, _ in suspects(before)]
+    if not suspected:
+        return before
     asked = dict.fromkeys([*suspected, *beside, *(run.benchmarks if any(map(needs_all, suspected)) else ())])
-    if not suspects(before):
-        return before, before
     confirmations = tuple(_confirmation(other, asked, beside, before.host_bound) for other in again)
-    return before, judge(dataclasses.replace(run, confirmations=confirmations), baseline, metrics=metrics)
+    confirmed = dataclasses.replace(run, selected=None, confirmations=confirmations)
+    return judge(confirmed, baseline, metrics=metrics)
 
 
 def _confirmation(run: Run, asked: Iterable[str], beside: Sequence[str], visits_of: Sequence[str]) -> Confirmation:

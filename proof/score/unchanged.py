@@ -24,7 +24,7 @@ from proof.score.stored import (
     read_all,
     spinning_operators,
 )
-from proof.simulation import judge_twice
+from proof.simulation import judge_again, judge_first
 from regression.judge.verdict import Verdict, suspects
 from regression.runs.run import Run
 from regression.text import count
@@ -79,11 +79,15 @@ def accusations(runs: Sequence[Run], most: int, seed: int) -> Accusations:
     benchmarks: Counter[tuple[str, str]] = Counter()
     accused: set[int] = set()
     judged: set[int] = set()
+    judged_before: tuple[tuple[int, ...], int] | None = None
     for choice in choices([night(run) for run in runs], most, seed):
         again = [runs[index] for index in choice.again]
         if any(runs[choice.run].benchmarks.keys() - other.benchmarks.keys() for other in again):
             continue  # a fresh process measures all that its session did
-        before, after = judge_twice(runs[choice.run], [runs[index] for index in choice.baseline], again)
+        run, baseline = runs[choice.run], [runs[index] for index in choice.baseline]
+        if (choice.baseline, choice.run) != judged_before:  # it is the same for all confirmations
+            before, judged_before = judge_first(run, baseline), (choice.baseline, choice.run)
+        after = judge_again(before, run, baseline, again)
         slower = [(item.benchmark, item.metric) for item in after.judgements if item.verdict is Verdict.SLOWER]
         benchmarks.update(slower)
         judged.add(choice.run)

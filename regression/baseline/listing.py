@@ -17,7 +17,7 @@ from regression.project import baselines_folder
 from regression.report.detectable import table
 from regression.runs import environment
 from regression.runs.marks import entry_of
-from regression.runs.run import Run
+from regression.runs.run import COMMIT, Run
 from regression.shared import is_shared
 from regression.text import WIDTH, change, count, escaped, wrapped
 
@@ -77,7 +77,7 @@ def _environment(baselines: Sequence[Run]) -> Iterator[str]:
     differing = [
         item
         for item in environment.differences(baselines, newest)
-        if item.field not in ("gpu.uuid", environment.COMMIT) and not item.field.startswith("cpu.")
+        if item.field not in ("gpu.uuid", COMMIT) and not item.field.startswith("cpu.")
     ]
     if differing:
         fields = "; ".join(f"{item.field}: {item.baseline}" for item in differing[:4])

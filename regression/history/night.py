@@ -20,7 +20,7 @@ VISITS = ("visits",)
 # Tells a pool's GPUs apart as nvidia-smi's users do, and identifies no GPU elsewhere.
 GPU = re.compile(r"(?:MIG-)?(?:GPU-)?\w{1,8}")
 GPU_UUID = "gpu.uuid"
-TOLD_APART = (environment.COMMIT, GPU_UUID)
+TOLD_APART = (runs.COMMIT, GPU_UUID)
 MALFORMED = "is no night of a history"
 
 
@@ -74,7 +74,7 @@ def of(run: runs.Run, metrics: Sequence[Metric] = METRICS) -> Night:
     mig, policy = lookup(run.machine, ("gpu", "mig")), lookup(run.machine, ("settings", "precision_policy"))
     shortened = GPU.match(run.gpu)
     gpu = shortened.group() if shortened else escaped(run.gpu)
-    fields = environment.fields(run)
+    fields = dict(run.recorded)
     if GPU_UUID in fields:
         fields[GPU_UUID] = gpu
     return Night(
@@ -139,7 +139,7 @@ def from_json(stored: Any, file: Path) -> Night:
 
 def commit(before: Night, after: Night) -> tuple[str, ...]:
     """The two commits, such as `commit 9123ef0c4a51 -> 07e8136a1b2c`; empty where it is one."""
-    return _told(change for change in _differences(before, after) if change.field == environment.COMMIT)
+    return _told(change for change in _differences(before, after) if change.field == runs.COMMIT)
 
 
 def differences(before: Night, after: Night) -> tuple[str, ...]:

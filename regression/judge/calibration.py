@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from regression.judge.common_shift import median
 from regression.judge.noise import Floats
 
 # Whatever slowed a host slowed its latencies by no more than this many times as much (docs/method.md).
@@ -21,10 +22,7 @@ def moved(then: Floats, now: Floats) -> Floats:
     0 within it, and where either is not known (NaN). The median, since a few disturbed runs of a baseline must not
     excuse every night that follows, nor widen what counts as undisturbed.
     """
-    known = np.isfinite(then).any(axis=1)
-    centre = np.full(len(then), np.nan)
-    centre[known] = np.nanmedian(then[known], axis=1)
-    distance = now - centre[:, None]
+    distance = now - median(then)[:, None]
     return np.asarray(np.nan_to_num(np.sign(distance) * np.maximum(np.abs(distance) - TOLERANCE, 0)))
 
 

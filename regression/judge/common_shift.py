@@ -5,9 +5,11 @@ Everything is on the natural logarithm; the last axis is that of the benchmarks;
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Hashable, Sequence
 
 import numpy as np
+import numpy.typing as npt
 from scipy import special
 
 from regression.judge.noise import Floats, Layout, Noise
@@ -46,30 +48,37 @@ def weights(deviation: Floats, variants: Sequence[Hashable]) -> Floats:
     return np.asarray(precision / ((precision @ member) @ member.T))
 
 
-def quantile(values: Floats, weight: Floats, part: float) -> Floats:
-    """The smallest value that at least `part` of the weight does not exceed, along the last axis.
+def quantiles(values: Floats, weight: Floats, part: float) -> tuple[Floats, Floats]:
+    """The smallest value that at least `part` of the weight does not exceed, and the largest that as much reaches.
 
-    NaN has no weight; without any weight the quantile is NaN.
+    Along the last axis. NaN has no weight; without any weight both are NaN.
     """
-    values, weight = np.broadcast_arrays(values, np.where(np.isfinite(values), weight, 0.0))
+    shape, length = values.shape[:-1], values.shape[-1]
+    weight = np.where(np.isfinite(values), weight, 0.0).reshape(-1, length)
+    values = values.reshape(-1, length)
+    rows = np.arange(len(values))
     order = np.argsort(values, axis=-1)
-    sums = np.cumsum(np.take_along_axis(weight, order, -1), axis=-1)
-    total = sums[..., -1:]
-    # A tolerance, since halves that are equal need not add up to equal sums.
-    at = np.argmax(sums >= part * total * (1 - 1e-9), axis=-1)
-    found = np.take_along_axis(np.take_along_axis(values, order, -1), at[..., None], -1)[..., 0]
-    return np.asarray(np.where(total[..., 0] > 0, found, np.nan))
+    values, weight = values[rows[:, None], order], weight[rows[:, None], order]
+
+    def end(values: Floats, weight: Floats) -> Floats:
+        sums = np.cumsum(weight, axis=-1)
+        total = sums[:, -1]
+        # A tolerance, since halves that are equal need not add up to equal sums.
+        at = np.argmax(sums >= (part * (1 - 1e-9) * total)[:, None], axis=-1)
+        return np.asarray(np.where(total > 0, values[rows, at], np.nan)).reshape(shape)
+
+    return end(values, weight), end(values[:, ::-1], weight[:, ::-1])
 
 
 def middle(values: Floats, weight: Floats) -> Floats:
     """Weighted median along the last axis."""
-    return (quantile(values, weight, 0.5) - quantile(-values, weight, 0.5)) / 2
+    lower, upper = quantiles(values, weight, 0.5)
+    return (lower + upper) / 2
 
 
 def shared(values: Floats, weight: Floats) -> Floats:
     """The shift that at least SHARED_BY of the weight has in one direction; 0 where there is none."""
-    rise = -quantile(-values, weight, SHARED_BY)
-    fall = quantile(values, weight, SHARED_BY)
+    fall, rise = quantiles(values, weight, SHARED_BY)
     return np.asarray(np.maximum(rise, 0) + np.minimum(fall, 0))
 
 
@@ -108,9 +117,14 @@ def scatter(deviations: Floats, weight: Floats, noise: Noise) -> Floats:
     return np.asarray(np.where((tests >= FEWEST_SCATTERED) & (found > trigger), found, 1.0))
 
 
+@functools.lru_cache(maxsize=8)  # the same number of benchmarks all night
+def _pairs(number: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    return np.triu_indices(number, 1)
+
+
 def _robust(values: Floats) -> Floats:
     """The scale Qn of Rousseeuw and Croux (1993): where the smallest quarter of the distances between pairs ends."""
-    one, other = np.triu_indices(values.shape[-1], 1)
+    one, other = _pairs(values.shape[-1])
     if not one.size:
         return np.ones(values.shape[:-1])
     distances = np.sort(np.abs(values[..., one] - values[..., other]), axis=-1)
@@ -132,7 +146,7 @@ def run_shifts(logs: Floats, layout: Layout, deviation: Floats) -> Floats:
         if len(at) < FEWEST_RUNS:
             continue
         here = logs[..., at]
-        strayed = np.moveaxis(here - _median(here)[..., None], -1, -2)
+        strayed = np.moveaxis(here - median(here)[..., None], -1, -2)
         enough = np.isfinite(strayed).sum(axis=-1) >= FEWEST
         found[..., at] = np.where(enough, middle(strayed, (1 / deviation)[..., None, :]), 0)
     return found
@@ -150,6 +164,6 @@ def trust(shifts: Floats, layout: Layout, spread: Spread, deviation: Floats) -> 
     return found
 
 
-def _median(values: Floats) -> Floats:
+def median(values: Floats) -> Floats:
     """Median along the last axis of what is not NaN; NaN where all are."""
     return middle(values, np.ones(values.shape))

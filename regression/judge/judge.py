@@ -51,6 +51,7 @@ def judge(
     With `across_gpus`, runs of other GPU models may be compared.
     """
     usable, refused = comparable(run, baselines, across_gpus=across_gpus)
+    differing = differences(usable, run)
     run, usable, said = by_visits(run, usable)
     judged = [metric for metric in metrics if metric.judged]
     known = Known(run, usable)
@@ -81,7 +82,7 @@ def judge(
         judgements=tuple(judgements),
         shown=tuple(_shown(run, usable, metrics)),
         baselines=tuple(baseline.path for baseline in usable),
-        differences=differences(usable, run),
+        differences=differing,
         left_out=(*left_out, *problems, *refused),
         labels=tuple((id_, label) for id_, label in sorted(run.labels.items()) if not label.passed),
         notes=(

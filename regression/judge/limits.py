@@ -24,6 +24,8 @@ AGREEMENT_ERROR = 0.05
 UNCONFIRMED_DF = 5.0
 CONFIRMATIONS = 2
 POWER = 0.95
+# The quantiles of so many degrees of freedom take no longer than to find out which of them are equal.
+FEW = 24
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,6 +148,8 @@ def _error(share: float, tests: int) -> float:
 
 def quantile(error: float, df: Floats) -> Floats:
     """Student's t that is exceeded with probability `error`."""
+    if df.size <= FEW:
+        return np.asarray(-special.stdtrit(df, error))
     # Few different degrees of freedom occur, and the quantile is the slowest step of all.
     values, where = np.unique(df, return_inverse=True)
     quantiles: Floats = -special.stdtrit(values, error)[where]
@@ -163,13 +167,12 @@ def detectable(gates: list[tuple[Floats, Floats]], df: Floats) -> Floats:
 
     The probabilities of being stopped are added up (no gate is independent of another), so the real power is higher.
     """
-    low = np.max([limit for limit, _ in gates], axis=0)
+    limits_, deviations = (np.array(of_gates) for of_gates in zip(*gates, strict=True))
+    low = limits_.max(axis=0)
     # One gate alone stops at most its share here, so the answer lies between the two.
-    spread = np.max([deviation for _, deviation in gates], axis=0)
-    high = low + quantile((1 - POWER) / len(gates), df) * spread
+    high = low + quantile((1 - POWER) / len(gates), df) * deviations.max(axis=0)
     for _ in range(16):
         middle = (low + high) / 2
-        stopped = sum(special.stdtr(df, (limit - middle) / deviation) for limit, deviation in gates)
-        low = np.where(stopped > 1 - POWER, middle, low)
-        high = np.where(stopped > 1 - POWER, high, middle)
+        too_many = special.stdtr(df, (limits_ - middle) / deviations).sum(axis=0) > 1 - POWER
+        low, high = np.where(too_many, middle, low), np.where(too_many, high, middle)
     return np.asarray(high)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from regression.judge.calibration import unexplained
-from regression.judge.common_shift import FEWEST, shared_by, weights
+from regression.judge.common_shift import FEWEST, median, shared_by, weights
 from regression.judge.noise import Floats
 from regression.metrics import Shared
 
@@ -102,5 +102,5 @@ def _shifts(logs: Floats, weight: Floats) -> Floats:
     strayed = np.full(logs.shape, np.nan)
     rows = (weight > 0) & np.isfinite(logs).any(axis=1)
     if rows.any():
-        strayed[rows] = logs[rows] - np.nanmedian(logs[rows], axis=1, keepdims=True)
+        strayed[rows] = logs[rows] - median(logs[rows])[:, None]
     return shared_by(strayed, weight)

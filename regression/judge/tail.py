@@ -6,6 +6,7 @@ import math
 import statistics
 from collections.abc import Collection, Iterable, Sequence
 
+import numpy as np
 from scipy import special
 
 from regression.judge.limits import FAMILY_WISE_ERROR
@@ -41,8 +42,8 @@ def tail_notes(run: Run, baselines: Sequence[Run], told: Collection[str] = ()) -
     known = {id_: logs for id_, logs in before.items() if len(logs) >= FEWEST}
     grown = {}
     for id_, logs in known.items():
-        moved = math.log(run.benchmarks[id_].values[KEY]) - statistics.mean(logs)
-        spread = max(statistics.stdev(logs), LEAST_SPREAD) * math.sqrt(1 + 1 / len(logs))
+        moved = math.log(run.benchmarks[id_].values[KEY]) - statistics.fmean(logs)
+        spread = max(float(np.std(logs, ddof=1)), LEAST_SPREAD) * math.sqrt(1 + 1 / len(logs))
         if moved > spread * float(special.stdtrit(len(logs) - 1, 1 - FAMILY_WISE_ERROR / len(known))):
             grown[id_] = moved
     worst = sorted(grown.keys() - set(told), key=lambda id_: -grown[id_])

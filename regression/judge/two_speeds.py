@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ from regression.judge.limits import quantile
 from regression.judge.noise import Floats
 from regression.metrics import METRICS, Kind, Metric, Spread
 from regression.runs import environment
-from regression.runs.run import Run
+from regression.runs.run import COMMIT, Run
 from regression.text import count, escaped, percent
 
 # Of all that is compared of one baseline, whatever it is.
@@ -22,7 +22,7 @@ ERROR = 0.01
 # So many runs on either side, so many benchmarks, and such a part of them have to show it.
 FEWEST_RUNS, FEWEST, PART = 2, 3, 0.2
 # Between GPUs times differ anyway, and every night has its commit.
-NO_CAUSE = ("gpu.uuid", environment.COMMIT)
+NO_CAUSE = ("gpu.uuid", COMMIT)
 CAUSES = ("software", "gpu", "settings", "weights")
 MOST_NAMED = 3
 
@@ -96,7 +96,7 @@ def find(baselines: Sequence[Run], metrics: Sequence[Metric] = METRICS) -> Split
 def _sides(runs: Sequence[Run]) -> list[Bools]:
     """The ways to part the runs, each as which of them are the later ones: at a moment, or by a recorded field."""
     found = [np.arange(len(runs)) >= at for at in range(FEWEST_RUNS, len(runs) - FEWEST_RUNS + 1)]
-    fields = [environment.fields(run) for run in runs]
+    fields = [run.recorded for run in runs]
     for name in dict.fromkeys(name for one in fields for name in one if name not in NO_CAUSE):
         values = [one.get(name, environment.NOT_RECORDED) for one in fields]
         if len(set(values)) == 2:
@@ -171,12 +171,14 @@ def _days_apart(later: Bools, runs: Sequence[Run]) -> float:
 
 
 def _with_it(earlier: Sequence[Run], later: Sequence[Run]) -> tuple[str, ...]:
-    before, after = ([environment.fields(run) for run in runs] for runs in (earlier, later))
+    before, after = ([run.recorded for run in runs] for runs in (earlier, later))
     names = dict.fromkeys(name for one in itertools.chain(before, after) for name in one if name not in NO_CAUSE)
     return tuple(_told(before, after, list(names)))
 
 
-def _told(before: Sequence[dict[str, str]], after: Sequence[dict[str, str]], names: Sequence[str]) -> Iterator[str]:
+def _told(
+    before: Sequence[Mapping[str, str]], after: Sequence[Mapping[str, str]], names: Sequence[str]
+) -> Iterator[str]:
     for name in sorted(names, key=lambda name: not name.startswith(CAUSES)):
         old, new = ({one.get(name, environment.NOT_RECORDED) for one in side} for side in (before, after))
         if len(old) == len(new) == 1 and old != new:

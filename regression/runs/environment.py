@@ -5,15 +5,12 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
 
-from common.schema import VOLATILE
 from regression.metrics import lookup
-from regression.runs.run import Run
+from regression.runs.run import COMMIT, Run, one_line
 from regression.text import escaped, scale
 
 NOT_RECORDED = "not recorded"
-COMMIT, COMMIT_DIGITS = "commit", 12
 # py-cpuinfo says the size of a cache as a number of bytes, or as the system says it, such as `1.5 MiB`.
 CACHE_SIZE = re.compile(r"cpu\.\w+_cache_size")
 
@@ -29,20 +26,24 @@ class Difference:
 
 def differences(baselines: Iterable[Run], now: Run) -> tuple[Difference, ...]:
     """Every field of machine_info, the commit and the weights, in which some baseline run differs from this one."""
-    return changed([fields(run) for run in baselines], fields(now))
+    return changed([run.recorded for run in baselines], now.recorded)
 
 
 def changed(baselines: Iterable[Mapping[str, str]], present: Mapping[str, str]) -> tuple[Difference, ...]:
-    """The same of what `fields` says of the runs."""
+    """The same of what `Run.recorded` says of the runs."""
     before: dict[str, dict[str, None]] = {}
     for run in baselines:
         for field in run.keys() | present.keys():
-            before.setdefault(field, {})[_readable(field, run.get(field, NOT_RECORDED))] = None
+            before.setdefault(field, {})[run.get(field, NOT_RECORDED)] = None
     found = []
-    for field, values in sorted(before.items(), key=lambda item: (_rank(item[0]), item[0])):
+    differing = {
+        field: values for field, values in before.items() if values.keys() != {present.get(field, NOT_RECORDED)}
+    }
+    for field, values in sorted(differing.items(), key=lambda item: (_rank(item[0]), item[0])):
         value = _readable(field, present.get(field, NOT_RECORDED))
-        if set(values) != {value}:
-            found.append(Difference(field, " or ".join(values), value))
+        readable = dict.fromkeys(_readable(field, other) for other in values)
+        if readable.keys() != {value}:
+            found.append(Difference(field, " or ".join(readable), value))
     return tuple(found)
 
 
@@ -65,12 +66,13 @@ def refusal(baseline: Run, now: Run, *, across_gpus: bool = False) -> str | None
             continue
         before, value = lookup(baseline.machine, path), lookup(now.machine, path)
         if what == "GPU model" and _gpu(baseline) != _gpu(now):
-            before, value = (_text(name or "a machine without a known GPU") for name in (before, value))
+            before, value = (one_line(name or "a machine without a known GPU") for name in (before, value))
             return f"was measured on {before}, this run on {value} (`machine_info.gpu`)."
         # Older versions recorded less; what only one of the two says is a difference, not another machine.
         comparable = what == "MIG layout" or (before is not None and value is not None)
-        if comparable and _text(before) != _text(value):
-            return f"has another {what}: {_text(before)}, this run {_text(value)} (`machine_info.{'.'.join(path)}`)."
+        was, is_now = one_line(before), one_line(value)
+        if comparable and was != is_now:
+            return f"has another {what}: {was}, this run {is_now} (`machine_info.{'.'.join(path)}`)."
     return _other_model(baseline, now)
 
 
@@ -82,11 +84,9 @@ def _other_model(baseline: Run, now: Run) -> str | None:
     for name in sorted(before.keys() & present.keys()):
         for field, what in (("input_size", "input size"), ("classes", "number of classes")):
             values = [lookup(models[name], (field,)) for models in (before, present)]
-            if None not in values and _text(values[0]) != _text(values[1]):
-                return (
-                    f"has another {what} of {escaped(name)}: {_text(values[0])}, this run {_text(values[1])} "
-                    f"(`suite.models`)."
-                )
+            was, is_now = map(one_line, values)
+            if None not in values and was != is_now:
+                return f"has another {what} of {escaped(name)}: {was}, this run {is_now} (`suite.models`)."
     return None
 
 
@@ -100,39 +100,8 @@ def _rank(field: str) -> int:
     return next((rank for rank, name in enumerate(order) if field.startswith(name)), len(order))
 
 
-def fields(run: Run) -> dict[str, str]:
-    """What was recorded of the machine, the commit and the weights: field, with dots between its levels, to value."""
-    flat: dict[str, str] = {}
-    pending: list[tuple[str, Any]] = [
-        ("", run.machine),
-        ("weights", run.suite.get("weights", {})),
-        ("", _commit(run)),
-    ]
-    while pending:
-        name, value = pending.pop()
-        if isinstance(value, Mapping):
-            pending += [(f"{name}.{escaped(key)}".lstrip("."), item) for key, item in value.items()]
-        elif name and not VOLATILE.fullmatch(name):
-            flat[name] = _text(value)
-    return flat
-
-
-def _commit(run: Run) -> dict[str, str]:
-    """Which code was measured, such as `07e8136a1b2c (dirty)`; branch, time and author say nothing more."""
-    id_ = run.commit.get("id")
-    if not isinstance(id_, str) or not id_:
-        return {}
-    return {COMMIT: id_[:COMMIT_DIGITS] + (" (dirty)" if run.commit.get("dirty") is True else "")}
-
-
 def _readable(field: str, value: str) -> str:
     if not (CACHE_SIZE.fullmatch(field) and value.isdecimal()):
         return value
     size, unit = scale(int(value), "B")
     return f"{int(value) / size:g} {unit}"
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return "none"
-    return escaped(value if isinstance(value, str) else repr(value)[:200])

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
-from common.schema import INTERRUPTED, SCHEMA, version
+from common.schema import INTERRUPTED, SCHEMA, VOLATILE, version
 from common.stored import slug_of
 from regression.metrics import lookup
 from regression.runs.operator_table import StoredOperator
 from regression.text import escaped
+
+COMMIT, COMMIT_DIGITS = "commit", 12
 
 
 class UnusableRun(Exception):
@@ -149,6 +152,34 @@ class Run:
         uuid = lookup(self.machine, ("gpu", "uuid"))
         return uuid if isinstance(uuid, str) else ""
 
+    @functools.cached_property
+    def recorded(self) -> Mapping[str, str]:
+        """What was recorded of the machine, the commit and the weights: field, with dots between its levels, to value.
+
+        Looked up once: a baseline's runs are judged against night after night in one process.
+        """
+        flat: dict[str, str] = {}
+        pending: list[tuple[str, Any]] = [
+            ("", self.machine),
+            ("weights", self.suite.get("weights", {})),
+            ("", self._measured_code),
+        ]
+        while pending:
+            name, value = pending.pop()
+            if isinstance(value, Mapping):
+                pending += [(f"{name}.{escaped(key)}".lstrip("."), item) for key, item in value.items()]
+            elif name and not VOLATILE.fullmatch(name):
+                flat[name] = one_line(value)
+        return flat
+
+    @property
+    def _measured_code(self) -> dict[str, str]:
+        """Such as `07e8136a1b2c (dirty)`; branch, time and author say nothing more."""
+        id_ = self.commit.get("id")
+        if not isinstance(id_, str) or not id_:
+            return {}
+        return {COMMIT: id_[:COMMIT_DIGITS] + (" (dirty)" if self.commit.get("dirty") is True else "")}
+
     @property
     def slug(self) -> str:
         """Of the GPU model or the CPU, such as `nvidia-h200`; empty where it is not known."""
@@ -180,3 +211,10 @@ class Run:
     def disturbances(self) -> tuple[str, ...]:
         """Why any of its benchmarks was disturbed; for a confirmation these are its `disturbed`."""
         return tuple(sorted({reason for benchmark in self.benchmarks.values() for reason in benchmark.disturbances}))
+
+
+def one_line(value: Any) -> str:
+    """A recorded value on one line."""
+    if value is None:
+        return "none"
+    return escaped(value if isinstance(value, str) else repr(value)[:200])
