@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import functools
 import gc
 import importlib
 import json
@@ -20,9 +19,9 @@ import pytest
 import torch
 from hypothesis import settings
 
-from fixtures.instruments import latency
 from regression import rerun
 from regression.runs import read as stored_run
+from tests import quick
 from tests.inner_session import quickly, suite_arguments
 from tests.regression.recorder import Recorder
 
@@ -120,8 +119,7 @@ def run_suite(pytester, monkeypatch, request):
     def refuse(*arguments):
         raise rerun.NotMeasured("this test asks for no fresh processes")
 
-    # On a busy machine a call is never steady, and every benchmark would wait the full time for it.
-    monkeypatch.setattr(latency, "warm_up", functools.partial(latency.warm_up, min_s=0.0, max_s=0.2))
+    quick.measure_briefly(monkeypatch.setattr)
     if "fresh_processes" not in request.fixturenames:
         monkeypatch.setattr(rerun, "measure", refuse)
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
