@@ -10,16 +10,16 @@ import re
 import statistics
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from common import output
 from proof.inject.slowdown import SCORED, SPIN_KERNEL, UNCHANGED
 from proof.score.stored import injected, night, read_all
-from proof.simulation import BASELINE_RUNS, judge_twice
+from proof.simulation import BASELINE_RUNS, judge_again, judge_first
 from regression.explain.kernels import Change, explain
 from regression.judge.limits import CONFIRMATIONS
-from regression.judge.verdict import Judgement, Verdict
+from regression.judge.verdict import Judgement, Report, Verdict
 from regression.metrics import METRICS
 from regression.runs.kernel_table import StoredKernel, kernel_table
 from regression.runs.run import Run
@@ -92,6 +92,26 @@ class Naming:
     others: Counter[str] = dataclasses.field(default_factory=Counter)
 
 
+class Judgings:
+    """Judgings of runs, each made once: from a few runs the same are drawn over and over."""
+
+    def __init__(self) -> None:
+        self._first: dict[tuple[Path, ...], Report] = {}
+        self._again: dict[tuple[Hashable, ...], Report] = {}
+
+    def judgements(self, run: Run, baseline: Sequence[Run], again: Sequence[Run], group: Group) -> Sequence[Judgement]:
+        """What is said of a run after confirmation, whatever the order of its baseline and of its confirmations."""
+        baseline, again = (sorted(others, key=lambda other: other.datetime) for others in (baseline, again))
+        first = (run.path, *(other.path for other in baseline))
+        if first not in self._first:
+            self._first[first] = judge_first(run, baseline)
+        key = (first, *(other.path for other in again), group.benchmark)
+        if key not in self._again:
+            confirmations = [_by_itself(other, group) for other in again]
+            self._again[key] = judge_again(self._first[first], run, baseline, confirmations)
+        return self._again[key].judgements
+
+
 def size(run: Run, group: Group) -> float | None:
     """By what fraction the group's benchmark was slowed down in this very run; None where the run does not say.
 
@@ -130,6 +150,7 @@ def score(runs: Sequence[Run], draws: int, seed: int) -> Scores:
     too_few: dict[Group, str] = {}
     others = others_slower = 0
     done: set[int] = set()
+    judgings = Judgings()
     for group, slowed in sorted(grouped(runs).items()):
         unchanged = _baselines(runs, group)
         confirmed = [(run, again) for run in slowed if (again := _confirmations(slowed, run, unchanged))]
@@ -144,9 +165,8 @@ def score(runs: Sequence[Run], draws: int, seed: int) -> Scores:
             own = _own_baseline(unchanged, run)
             detection.same_gpu += bool(own)
             detection.borrowed += any(night(other) != night(run) for other in again)
-            confirmations = [_by_itself(other, group) for other in again]
-            for number, (chosen, confirming) in enumerate(_drawn(own or unchanged, confirmations, draws, draw)):
-                judgements = judge_twice(run, chosen, confirming)[1].judgements
+            for number, (chosen, confirming) in enumerate(_drawn(own or unchanged, again, draws, draw)):
+                judgements = judgings.judgements(run, chosen, confirming, group)
                 (detection.draws if number else detection.runs).append(_seen(judgements, run, group))
                 if not number and id(run) not in done:
                     done.add(id(run))
