@@ -81,6 +81,8 @@ def learn_algorithms(baselines: Sequence[Run]) -> Algorithms:
         for id_ in dict.fromkeys(id_ for run in runs for id_ in run.benchmarks):
             tables = [run.benchmarks[id_].operators for run in runs if id_ in run.benchmarks]
             for (operator, _), rows in _by_place(tables).items():
+                if all(_alike(row, rows[0]) for row in rows):
+                    continue
                 varying = list(_varying(rows))
                 if varying or launch_otherwise(rows):
                     kinds.add(kind_of(operator))
@@ -95,6 +97,10 @@ def _by_place(tables: Sequence[Operators]) -> dict[Place, list[StoredOperator]]:
         for place, row in all_placed(table).items():
             found.setdefault(place, []).append(row)
     return found
+
+
+def _alike(one: StoredOperator, other: StoredOperator) -> bool:
+    return one.kernels == other.kernels and one.grids == other.grids and one.api_calls == other.api_calls
 
 
 def launch_otherwise(rows: Sequence[StoredOperator]) -> bool:

@@ -80,8 +80,11 @@ class Known:
 
     def choice(self, place: Place, operator: StoredOperator) -> Choice:
         """The choice that an operator made: by its kernels' names alone where no run knows their grids there."""
-        bare = place, without_grids(operator.launches)
-        return bare if bare in self._without_grids else (place, operator.launches)
+        launches = operator.launches
+        if operator.grids and self._without_grids:
+            bare = place, without_grids(launches)
+            return bare if bare in self._without_grids else (place, launches)
+        return place, launches
 
     def steady(self, choice: Choice, operator: StoredOperator) -> float:
         """What an operator that made a choice takes without the kernels that are restless there."""
@@ -95,10 +98,12 @@ class Known:
     @functools.cached_property
     def _without_grids(self) -> set[Choice]:
         """The choices of kernels whose grids no run knows there."""
-        known = {
-            (place, without_grids(launches)) for place, launches in self.times_s if launches != without_grids(launches)
-        }
-        return {choice for choice in self.times_s if choice[1] == without_grids(choice[1])} - known
+        known: set[Choice] = set()
+        alone: set[Choice] = set()
+        for place, launches in self.times_s:
+            bare = without_grids(launches)
+            (alone if bare == launches else known).add((place, bare))
+        return alone - known
 
     @functools.cached_property
     def usual(self) -> dict[Place, tuple[Launches, float]]:
@@ -159,7 +164,10 @@ def alike_in_grids(
     none."""
     if all(_knows_grids(operators) for operators in now if operators):
         return baselines, now
-    without = [[dataclasses.replace(row, grids=()) for row in operators] for operators in (*baselines, *now)]
+    without = [
+        [dataclasses.replace(row, grids=()) if row.grids else row for row in operators]
+        for operators in (*baselines, *now)
+    ]
     return without[: len(baselines)], without[len(baselines) :]
 
 
