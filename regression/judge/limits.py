@@ -166,13 +166,14 @@ def detectable(gates: list[tuple[Floats, Floats]], df: Floats) -> Floats:
     """Smallest true change that passes every gate (limit, deviation) with a probability of at least POWER.
 
     The probabilities of being stopped are added up (no gate is independent of another), so the real power is higher.
+    Newton's method on the logarithm of their sum, which is nearly straight; five steps leave less than 1e-8 of it.
     """
     limits_, deviations = (np.array(of_gates) for of_gates in zip(*gates, strict=True))
-    low = limits_.max(axis=0)
-    # One gate alone stops at most its share here, so the answer lies between the two.
-    high = low + quantile((1 - POWER) / len(gates), df) * deviations.max(axis=0)
-    for _ in range(16):
-        middle = (low + high) / 2
-        too_many = special.stdtr(df, (limits_ - middle) / deviations).sum(axis=0) > 1 - POWER
-        low, high = np.where(too_many, middle, low), np.where(too_many, high, middle)
-    return np.asarray(high)
+    at = (limits_ + quantile(1 - POWER, df) * deviations).max(axis=0)  # where the strictest gate alone is passed so
+    density = np.exp(special.gammaln((df + 1) / 2) - special.gammaln(df / 2)) / np.sqrt(np.pi * df)
+    for _ in range(5):
+        away = (limits_ - at) / deviations
+        stopped = special.stdtr(df, away).sum(axis=0)
+        slope = (density * (1 + away**2 / df) ** (-(df + 1) / 2) / deviations).sum(axis=0)
+        at = at + stopped * np.log(stopped / (1 - POWER)) / slope
+    return np.asarray(at)

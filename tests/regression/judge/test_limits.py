@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from regression.judge.limits import FAMILY_WISE_ERROR, SCREEN_ERROR, limits, settled
+from regression.judge.limits import FAMILY_WISE_ERROR, POWER, SCREEN_ERROR, detectable, limits, settled
 from regression.judge.noise import Layout, Noise, estimate
 from regression.metrics import METRICS
 
@@ -61,6 +61,19 @@ def test_both_confirmations_must_agree(first: float, again: list[float], reporte
 def test_settled_ignores_what_was_not_measured() -> None:
     found = settled(np.array([[1.0, 3.0], [np.nan, 2.0], [np.nan, np.nan]]))
     np.testing.assert_array_equal(found, [2.0, 2.0, np.nan])
+
+
+def test_all_gates_together_stop_the_detectable_change_as_often_as_they_may() -> None:
+    """Whatever the gates and the degrees of freedom, from Cauchy's to nearly normal ones."""
+    random, rows = np.random.default_rng(3), 20_000
+    df, deviation = np.exp(random.uniform(0, np.log(200), rows)), np.exp(random.uniform(-9, -2, rows))
+    gates = [
+        (deviation * np.exp(random.uniform(-1, 2, rows)), deviation * np.exp(random.uniform(-0.6, 0.5, rows)))
+        for _ in range(4)
+    ]
+    found = detectable([*gates, gates[0]], df)
+    stopped = sum(stats.t.cdf((limit - found) / deviation, df) for limit, deviation in [*gates, gates[0]])
+    np.testing.assert_allclose(stopped, 1 - POWER, rtol=1e-6)
 
 
 @pytest.mark.parametrize("shared", [0.0, 0.0008**2])
