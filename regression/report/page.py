@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import base64
+import functools
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+import jinja2
 
 from regression.report import figures
 from regression.report.content import DETECTABLE, MOVED, Changed, Content
@@ -39,15 +42,11 @@ class Article:
 
 def html(content: Content) -> str:
     """The page."""
-    templates = environment()
-    add_filters(templates)
-    templates.globals |= {"change_text": change_text}
-    templates.globals |= {"most_rows": MOST_ROWS, "most_groups": MOST_GROUPS, "most_notes": MOST_NOTES}
     articles = [_article(one) for one in content.changed[: min(content.moved, MOST_CHANGED)]]
     speedups = _speedups(content)
     pictures, others = _drawn(speedups, content.colours)
     loud, shared = folded([row for row in content.rows if row.failed or row.accepted or row.verdict in MOVED])
-    return templates.get_template("report.html.j2").render(
+    return _template().render(
         content=content,
         loud=loud,
         shared=shared,
@@ -65,6 +64,15 @@ def html(content: Content) -> str:
         sheet=_sheet(content.label_sheet),
         timelines=[figures.timeline(series, content.path) for series in content.timelines[:MOST_TIMELINES]],
     )
+
+
+@functools.cache
+def _template() -> jinja2.Template:
+    templates = environment()
+    add_filters(templates)
+    templates.globals |= {"change_text": change_text}
+    templates.globals |= {"most_rows": MOST_ROWS, "most_groups": MOST_GROUPS, "most_notes": MOST_NOTES}
+    return templates.get_template("report.html.j2")
 
 
 def _moved(content: Content) -> dict[str, None]:
