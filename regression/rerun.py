@@ -18,6 +18,7 @@ from common.schema import BY_NAME, OWN_PROCESSES, QUESTIONS, STORE
 from common.stored import interrupted, mapping
 from regression.metrics import Metric, lookup
 from regression.runs.lists import Lists, in_full
+from regression.runs.operator_table import MOST_BESIDE_AN_ENGINE
 from regression.text import why
 
 
@@ -134,9 +135,9 @@ def confirmation(
 
 
 def _of_an_engine(record: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """The kernels of a benchmark of one operator, which tell apart what it takes (`StoredOperator.times_s`)."""
+    """The kernels of a benchmark with an engine, which tell apart what it takes (`StoredOperator.times_s`)."""
     table = lookup(record, ("extra_info", OPERATORS))
-    return {KERNELS: ("extra_info", KERNELS)} if table and len(table["time_ns"]) == 1 else {}
+    return {KERNELS: ("extra_info", KERNELS)} if table and len(table["time_ns"]) <= MOST_BESIDE_AN_ENGINE else {}
 
 
 def _unnamed(host_work: Mapping[str, Any]) -> dict[str, Any]:

@@ -106,7 +106,8 @@ def kernel_differences(
     learned_from, judged = choices.alike_in_grids(
         [before.operators for before, _ in pairs], [new.operators for _, new in pairs]
     )
-    known = choices.learn(learned_from)
+    # Pairs are few, and each of them has to say the same when the next ones follow.
+    known = choices.learn(learned_from, set_apart=False)
     matched = [choices.match(known, operators) for operators in judged]
     if min(one.share for one in matched) < choices.LEAST_MATCHED:
         return

@@ -62,8 +62,9 @@ def _told(item: Judgement, compared: Compared, metric: Metric) -> Judgement:
         others = [other for other in compared.others if other.is_selection != same_kernels]
         costly = sorted(others, key=lambda other: -sign * other.cost_s)[:MOST_NAMED]
         told.append("; ".join(said(other) for other in costly if sign * other.cost_s > 0))
-    if same_kernels and compared.apart:
-        told.append(f"without {compared.apart:.1%} of the kernel time, which differ from run to run")
+    if compared.apart and (same_kernels or item.verdict is not Verdict.SAME):
+        counts = "without" if same_kernels else "with"
+        told.append(f"{counts} {compared.apart:.1%} of the kernel time, which differ from run to run")
     return dataclasses.replace(item, detail="; ".join(filter(None, told)))
 
 

@@ -88,12 +88,7 @@ class Known:
 
     def steady(self, choice: Choice, operator: StoredOperator) -> float:
         """What an operator that made a choice takes without the kernels that are restless there."""
-        apart = self.restless.get(choice)
-        if not apart:
-            return operator.time_s
-        if operator.times_s or not self.steady_s[choice]:
-            return _steady_s(operator, apart)
-        return operator.time_s * self.steady_s[choice] / self.times_s[choice]
+        return _steady_s(operator, self.restless.get(choice, frozenset()))
 
     @functools.cached_property
     def _without_grids(self) -> set[Choice]:
@@ -188,6 +183,10 @@ def _knows_grids(operators: Operators) -> bool:
     return any(operator.grids for operator in operators)
 
 
+def _knows_kernels(operators: Operators) -> bool:
+    return any(operator.times_s for operator in operators)
+
+
 def titles(places: Iterable[Place]) -> dict[Place, str]:
     """What reports call each operator: its name; where several have it, with its number in the order of execution.
 
@@ -198,8 +197,12 @@ def titles(places: Iterable[Place]) -> dict[Place, str]:
     return {(name, number): f"{name} #{number + 1}" if name in repeated else name for name, number in places}
 
 
-def learn(baselines: Sequence[Operators]) -> Known:
+def learn(baselines: Sequence[Operators], places: Sequence[Hashable] = (), *, set_apart: bool = True) -> Known:
     """What the operators of the baseline's runs (empty where they are not known) say.
+
+    Args:
+        places: where each run was measured; one place by default.
+        set_apart: whether what is restless is.
 
     The time of a choice is the mean over the runs that made it, each divided by its run's factor; the factor of a run
     is what its operators take over those means, as far as other runs made the same choices, without what is restless.
@@ -207,7 +210,7 @@ def learn(baselines: Sequence[Operators]) -> Known:
     they are the deviations of the runs' sums from their mean.
     """
     choices, found_s, rows = _times_s(baselines)
-    apart = _restless(choices, found_s, rows)
+    apart = _restless(choices, found_s, rows, places) if set_apart else {}
     present, whole_s = np.isfinite(found_s), np.nan_to_num(found_s)
     times_s = whole_s.copy()
     for column, choice in enumerate(choices):
@@ -240,7 +243,10 @@ def learn(baselines: Sequence[Operators]) -> Known:
 
 
 def _restless(
-    choices: Sequence[Choice], found_s: Floats, rows: Sequence[Sequence[StoredOperator | None]]
+    choices: Sequence[Choice],
+    found_s: Floats,
+    rows: Sequence[Sequence[StoredOperator | None]],
+    places: Sequence[Hashable],
 ) -> dict[Choice, frozenset[str]]:
     """Of the choices with restless kernels these: by kernel where every run tells their times, else all of them, and
     then of every operator that launches the same."""
@@ -261,14 +267,14 @@ def _restless(
     if not columns:
         return {}
     apart: dict[Choice, frozenset[str]] = {}
-    for place in np.flatnonzero(restless(np.column_stack(columns), groups)).tolist():
+    for place in np.flatnonzero(restless(np.column_stack(columns), groups, places)).tolist():
         of_choice, kernels = parts[place]
         apart[of_choice] = apart.get(of_choice, frozenset()) | kernels
     return apart
 
 
 def _steady_s(operator: StoredOperator, apart: frozenset[str]) -> float:
-    """What an operator takes without these kernels."""
+    """What an operator takes without these kernels; all where it does not tell them apart."""
     if apart.issuperset(operator.kernels):
         return 0.0
     return operator.time_s - sum(operator.times_s.get(name, 0.0) for name in apart)
@@ -436,19 +442,26 @@ class Compared:
 
 
 def compare(
-    id_: str, now: Benchmark, baselines: Sequence[Benchmark | None], confirmations: Sequence[Confirmation]
+    id_: str,
+    now: Benchmark,
+    baselines: Sequence[Benchmark | None],
+    confirmations: Sequence[Confirmation],
+    places: Sequence[Hashable] = (),
 ) -> Compared:
     """Compare a benchmark's operators with the baseline's.
 
     Args:
         baselines: the benchmark in every baseline run, None where it has none.
         confirmations: those that count.
+        places: where each baseline run was measured; one place by default.
     """
     operators, (first_of, *again_of) = alike_in_grids(
         [item.operators if item and not item.disturbances else () for item in baselines],
         [now.operators, *(confirmation.operators.get(id_, ()) for confirmation in confirmations)],
     )
-    known = learn(operators)
+    if not all(_knows_kernels(process) for process in (first_of, *again_of) if process):
+        operators = [[dataclasses.replace(row, times_s={}) for row in of_run] for of_run in operators]
+    known = learn(operators, places)
     first = match(known, first_of)
     again = [match(known, one) for one in again_of]
     # Relative to what the baseline takes for this run's choices, so that what is shown is in seconds.

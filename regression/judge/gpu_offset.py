@@ -9,11 +9,15 @@ import numpy as np
 from regression.judge.noise import KNOWN_DF
 from regression.judge.shared_shift import Bools
 from regression.runs.run import Benchmark, Run
-from regression.shared import gpu_name
+from regression.shared import gpu_name, of_a_gpu
 
 
 def of_another_gpu(run: Run, baselines: Sequence[Run]) -> bool:
-    """Whether the baseline's centre comes from other GPUs of its model (`regression.judge.noise.estimate`)."""
+    """Whether too few runs of the baseline are of the run's GPU, and all of its model.
+
+    Runs count here, and their values in `regression.judge.noise.estimate`: of a benchmark that was disturbed in one of
+    three runs of this GPU, the centre comes from the others, and nothing is subtracted.
+    """
     if any(baseline.gpu_model != run.gpu_model for baseline in baselines):
         return False
     own = sum(baseline.gpu == run.gpu for baseline in baselines)
@@ -27,5 +31,5 @@ def alike(benchmarks: Sequence[Benchmark]) -> Mapping[str, Bools]:
 
 
 def _name(benchmark: Benchmark) -> str:
-    batch_size = benchmark.params.get("batch_size", "")
-    return gpu_name("engine_bytes" in benchmark.values, batch_size) if batch_size.isdecimal() else ""
+    name = gpu_name("engine_bytes" in benchmark.values, benchmark.params.get("batch_size", ""))
+    return name if of_a_gpu(name) else ""

@@ -139,8 +139,9 @@ def _compared(run: Run, baselines: Sequence[Run], metrics: Sequence[Metric], kno
     """The benchmarks whose operators are known now and in some undisturbed baseline run, operator by operator."""
     parts = [metric for metric in metrics if metric.by_operator]
     calm = [confirmation for confirmation in run.confirmations if not confirmation.disturbed]
+    places = [baseline.place for baseline in baselines]
     return {
-        id_: compare(id_, run.benchmarks[id_], [baseline.benchmarks.get(id_) for baseline in baselines], calm)
+        id_: compare(id_, run.benchmarks[id_], [baseline.benchmarks.get(id_) for baseline in baselines], calm, places)
         for id_ in (known.in_both(parts[0]) if parts else ())
         if run.benchmarks[id_].operators
     }

@@ -243,7 +243,9 @@ def metric_tests(
         SharedShift.of(name, prior, logs.baselines, member & calm, variants)
         for name, prior, member in _sharing(metric, run, baselines, measured)
     ]
-    shared = [one for one in found if one]
+    # As every centre is, from the trusted runs alone, and from those of this GPU where there are enough.
+    centres = [estimate(one.baselines[None], layout, one.prior.shift, trust=trusted).centre for one in found if one]
+    shared = [one.measured_from(float(centre[0])) for one, centre in zip(filter(None, found), centres, strict=True)]
     for one in shared:
         noise = noise_of(one.prior.besides, one.less(logs.baselines)).instead_of(noise, one.member)
     raw_first, raw = logs.now - noise.centre, logs.again - noise.centre[:, None]
@@ -275,7 +277,8 @@ def metric_tests(
     known = limits(noise, metric.min_effect, share, tests)
     if usable:
         # What cannot show a change that is worth knowing did not come out SAME, and says nothing about a shift.
-        able = known.detectable + np.maximum(explained[:, 0], 0) <= math.log1p(metric.worth_knowing)
+        excused = np.maximum(explained[:, 0], 0) + sum(one.hidden for one in shared)
+        able = known.detectable + excused <= math.log1p(metric.worth_knowing)
         steady = calm & (np.abs(first) <= known.inside) & able
         listed = [steady & np.isin(ids, c.controls) & np.isfinite(again[:, j]) for j, c in enumerate(usable)]
         shifted, variance = shift(again.T, np.where(listed, 1 / noise.deviation(1) ** 2, 0), choice > 0)

@@ -56,6 +56,10 @@ class SharedShift:
             return None
         return cls(name, prior, member, _weights(member, variants), found - np.nanmean(found))
 
+    def measured_from(self, centre: float) -> SharedShift:
+        """The same with the baseline's shifts measured from `centre`, where the judge takes their middle to be."""
+        return dataclasses.replace(self, baselines=self.baselines - centre)
+
     def tonight(self, first: Floats, again: Floats) -> SharedShift:
         """With this run's and its confirmations' deviations (B,) and (B, n) from the centres."""
         found = shared_by(np.column_stack([first, again]), self.weight)

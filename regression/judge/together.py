@@ -26,14 +26,21 @@ def together(tests: MetricTests) -> list[MetricTests]:
 
 
 def _of_all(tests: MetricTests) -> MetricTests:
-    """Its noise is what the baseline's runs show of such shifts, pooled with the metric's prior."""
+    """Its noise is what the baseline's runs show of such shifts, pooled with the metric's prior.
+
+    On another GPU, that of the groups which it moves alike: in a small session one of them may be all there is.
+    """
     evidence, metric = tests.evidence, tests.metric
     assert metric.spread is not None, "a metric that is only shown has no tests"
     weight = weights(tests.limits.noise.deviation(1), evidence.variants)
+    offsets = [one.prior for one in evidence.shared if one.prior.of_the_gpu]
+    spread = dataclasses.replace(metric.spread, gpu=max([metric.spread.gpu, *(prior.shift.gpu for prior in offsets)]))
+    worth_knowing = max([metric.worth_knowing, *(prior.worth_knowing for prior in offsets)])
+    tests = dataclasses.replace(tests, metric=dataclasses.replace(metric, worth_knowing=worth_knowing))
     noise = estimate(
         middle(evidence.before.T, weight)[None],
         evidence.layout,
-        metric.spread,
+        spread,
         middle(evidence.process, weight)[None],
         middle(evidence.day, weight)[None],
         evidence.trusted,

@@ -70,6 +70,11 @@ class Machine:
         before = [self.run(f"{number}.json", self.operators()) for number in range(baselines)]
         return self.judge(now, before, again, metrics)
 
+    def judge_runs(self, processes: Sequence[tuple[StoredOperator, ...]], before: Sequence[Run]) -> Report:
+        """A night's initial run and its confirmations."""
+        now, *again = processes
+        return self.judge(now, before, again)
+
     def judge(self, now, before: Sequence[Run], again: Sequence[object], metrics=METRICS) -> Report:
         return judge(self.run("now.json", now, 2, again), before, metrics=metrics)
 

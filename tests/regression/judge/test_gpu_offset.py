@@ -132,6 +132,37 @@ def test_a_gpu_of_the_baseline_is_judged_as_it_is(recorder, baselines, uuid, off
     assert all(item.raw_ratio is None and item.verdict is Verdict.SAME for item in found.values())
 
 
+def test_a_run_that_the_judge_distrusts_moves_no_centre(recorder):
+    """One of five runs is 10 % faster in everything; tonight's GPU is as the others are."""
+    still = (0.0,) * 4
+    paces = (0.0, 0.0, -0.1, 0.0, 0.0)
+    before = [read(recorder.store(document(recorder, (pace,) * 4))) for pace in paces]
+    found = kernel_times(judge(confirmed(recorder, offsets=still), before))
+    assert [id_ for id_, item in found.items() if item.verdict in (Verdict.SLOWER, Verdict.FASTER)] == []
+    assert all(abs((found[name].ratio or 0) - 1) < 0.001 for name in NAMES)
+    (first,) = [record for record in document(recorder, still, noise=0.0)["benchmarks"] if record["param"] == ONE]
+    assert found[ONE].baseline == pytest.approx(first["extra_info"]["kernel_time_s"], rel=0.001)
+
+
+def test_where_one_group_is_all_there_is_all_benchmarks_allow_for_its_offset(recorder):
+    """PyTorch's kernels at batch 128 alone, on a GPU that is slower in them by what GPUs of a model may differ."""
+    ids = tuple(id_ for id_ in IDS if class_of(id_) == 0)
+
+    def measured(offset: float, **options: Any) -> dict[str, Any]:
+        found = document(recorder, (offset, 0.0, 0.0, 0.0), **options)
+        found["benchmarks"] = [record for record in found["benchmarks"] if record["param"] in ids]
+        return found
+
+    before = [read(recorder.store(measured(0.0))) for _ in range(5)]
+    now = measured(0.018, day=2, uuid="GPU-2")
+    now["suite"]["confirmations"] = [
+        rerun.confirmation(measured(0.018, day=2, uuid="GPU-2"), ids, METRICS) for _ in range(2)
+    ]
+    report = judge(read(recorder.store(now, "now/0099_nightly.json")), before)
+    found = kernel_times(report)
+    assert found[EVERY].verdict is Verdict.SAME and not any(found[id_].failed for id_ in (*ids, LARGE, EVERY))
+
+
 def test_too_few_benchmarks_share_nothing(recorder, baselines):
     few = document(recorder, TONIGHT, day=2, uuid="GPU-4")
     few["benchmarks"] = few["benchmarks"][:6]

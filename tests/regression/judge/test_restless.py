@@ -12,7 +12,8 @@ from regression.judge.choices import learn, match
 from regression.judge.restless import MOST, restless
 from regression.judge.verdict import Verdict
 from regression.metrics import METRICS
-from regression.runs.operator_table import StoredOperator
+from regression.runs.kernel_table import StoredKernel
+from regression.runs.operator_table import StoredOperator, with_times
 from tests.regression.judge.machine import CONVOLUTIONS, OTHERS, US, Machine, of, operator
 
 # Operators that launch one kernel and take one of two times for it in each process, as algorithms under one name do.
@@ -133,16 +134,29 @@ def test_of_an_engine_the_kernel_that_is_restless_is_set_apart():
     found = match(known, engine(101, 202, 28, 303))
     assert found.factor == found.speed == pytest.approx(1.01) and found.share == 1
     assert found.known_s == pytest.approx((600 + np.mean(PLACES)) * US)
-    # a process that does not tell its kernels apart is compared as a whole
-    assert match(known, engine(101, 202, 28, 303, known=False)).factor == pytest.approx(634 / (600 + np.mean(PLACES)))
-    # nor can anything be set apart where a run of the baseline does not
+    # nothing can be set apart where a run of the baseline does not tell its kernels apart
     assert not learn([*runs[1:], engine(100, 200, 20, 300, known=False)]).restless
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_run_that_does_not_tell_its_kernels_apart_is_compared_as_a_whole(known: bool):
+    """The kernel is in the slower of its two states in all of tonight's processes."""
+    machine = Hiding()
+    before = [machine.run(f"{number}.json", engine(100, 200, us, 300)) for number, us in enumerate(PLACES)]
+    tonight = [engine(100, 200, 28, 300, known=known) for _ in range(3)]
+    found = of(machine.judge_runs(tonight, before), "same_kernels")
+    assert found.verdict in (Verdict.SAME, Verdict.UNSURE)
+    assert ("without" in found.detail) is known
 
 
 def test_a_new_kernel_beside_an_engine_counts_in_seconds_of_the_whole():
     known = learn([engine(100, 200, us, 300) for us in PLACES])
     mean_us = 600 + float(np.mean(PLACES))
-    found = match(known, (*engine(100, 200, 20, 300), operator("spin", "spin_kernel", 0.01 * mean_us)))
+    spin = operator("spin", "spin_kernel", 0.01 * mean_us)
+    kernels = [StoredKernel(name, 1, us * US) for name, us in zip("abcd", (100, 200, 20, 300), strict=True)]
+    read = with_times((*engine(100, 200, 20, 300, known=False), spin), [*kernels, StoredKernel("spin_kernel", 1, 1e-6)])
+    assert read == (*engine(100, 200, 20, 300), spin)
+    found = match(known, read)
     assert found.factor == pytest.approx(1.01)
 
 
@@ -156,10 +170,31 @@ def test_all_of_an_operator_is_set_apart_where_its_kernels_are_not_told_apart():
     assert match(known, [operator("a", "x", 1010), runs[1][1]]).speed == pytest.approx(1.01)
 
 
-@pytest.mark.parametrize("operators, kept", [(1, True), (2, False)])
+@pytest.mark.parametrize("others", [["a"], ["e", "f", "g", "h", "i"], ["e"] * 9, ["e"] * 4])
+def test_an_engine_launches_most_and_no_kernel_of_another(others: list[str]):
+    beside = tuple(operator(f"op {number}", kernel, 1) for number, kernel in enumerate(others))
+    kernels = [StoredKernel(name, 1, 1e-6) for name in "abcdefghi"]
+    rows = (*engine(100, 200, 20, 300, known=False), *beside)
+    assert with_times(rows, kernels) == rows
+
+
+def test_what_differs_between_gpus_is_not_restless():
+    times_s = np.vstack([parts(5), parts(5, seed=2)])
+    times_s[:5] = times_s[5:] * np.exp(0.002 * np.random.default_rng(5).standard_normal((5, 100)))
+    times_s[5:, 7] *= 1.2
+    places = ["GPU-1"] * 5 + ["GPU-2"] * 5
+    assert np.flatnonzero(restless(times_s, EACH)).tolist() == [7]
+    assert not restless(times_s, EACH, places).any()
+    without = np.full((6, 100), np.nan)
+    assert not restless(np.vstack([times_s, without]), EACH, [*places, *places[:6]]).any()
+    times_s[0, 9] *= 2
+    assert np.flatnonzero(restless(np.vstack([times_s, without]), EACH, [*places, *places[:6]])).tolist() == [9]
+
+
+@pytest.mark.parametrize("operators, kept", [(1, True), (5, False)])
 def test_a_confirmation_keeps_the_kernels_of_an_engine(operators: int, kept: bool):
     table = {
-        "operator": ["run", "other"][:operators], "kernels": [["a", "b"]] * operators,
+        "operator": ["run", *"abcd"][:operators], "kernels": [["a", "b"]] * operators,
         "time_ns": [3000] * operators, "api_calls": [0] * operators,
     }  # fmt: skip
     kernels = {"kernel": [0, 1], "launches": [1, 1], "time_s": [1e-6, 2e-6]}
