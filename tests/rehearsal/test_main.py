@@ -299,7 +299,7 @@ def test_real_sides_on_the_cpu(tmp_path, monkeypatch, capsys):
             "\n\n_synchronised, _build = synchronised, Side.answer_build\n\n\n"
             "def synchronised(run, device):\n"
             "    call = _synchronised(run, device)\n"
-            "    return lambda: (call(), time.sleep(0.05))\n\n\n"
+            "    return lambda: (call(), time.sleep(0.2))\n\n\n"
             "def answer_build(self, benchmark):\n"
             "    if 'torchscript' in benchmark:\n"
             "        raise RuntimeError('no such operator')\n"
