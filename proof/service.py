@@ -117,13 +117,14 @@ def _measure(command: Sequence[str], file: Path, left_s: float) -> str:
     growing = file.with_suffix(".part")
     try:
         ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=left_s)
-    except subprocess.TimeoutExpired:
-        growing.unlink(missing_ok=True)
-        return "not measured: the budget is used up"
-    if ended.returncode or not growing.exists():
+        if ended.returncode == 0 and growing.exists():
+            growing.replace(file)
+            return ""
         return f"not measured: {(ended.stdout + ended.stderr)[-500:]}"
-    growing.replace(file)
-    return ""
+    except subprocess.TimeoutExpired:
+        return "not measured: the budget is used up"
+    finally:
+        growing.unlink(missing_ok=True)
 
 
 def kind_of(run: Run) -> str:

@@ -200,14 +200,14 @@ def titles(places: Iterable[Place]) -> dict[Place, str]:
 def learn(baselines: Sequence[Operators], places: Sequence[Hashable] = (), *, set_apart: bool = True) -> Known:
     """What the operators of the baseline's runs (empty where they are not known) say.
 
-    Args:
-        places: where each run was measured; one place by default.
-        set_apart: whether what is restless is.
-
     The time of a choice is the mean over the runs that made it, each divided by its run's factor; the factor of a run
     is what its operators take over those means, as far as other runs made the same choices, without what is restless.
     Each is found from the other by turns. The factors' logarithms have the mean 0, so where all choices are the same
     they are the deviations of the runs' sums from their mean.
+
+    Args:
+        places: where each run was measured; one place by default.
+        set_apart: whether what is restless is.
     """
     choices, found_s, rows = _times_s(baselines)
     apart = _restless(choices, found_s, rows, places) if set_apart else {}

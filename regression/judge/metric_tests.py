@@ -239,13 +239,16 @@ def metric_tests(
         return estimate(values, layout, spread, process, day, trusted, _placed(spread, run, baselines, measured))
 
     noise = noise_of(metric.spread, logs.baselines)
-    found = [
+    found = (
         SharedShift.of(name, prior, logs.baselines, member & calm, variants)
         for name, prior, member in _sharing(metric, run, baselines, measured)
-    ]
+    )
     # As every centre is, from the trusted runs alone, and from those of this GPU where there are enough.
-    centres = [estimate(one.baselines[None], layout, one.prior.shift, trust=trusted).centre for one in found if one]
-    shared = [one.measured_from(float(centre[0])) for one, centre in zip(filter(None, found), centres, strict=True)]
+    shared = [
+        one.measured_from(float(estimate(one.baselines[None], layout, one.prior.shift, trust=trusted).centre[0]))
+        for one in found
+        if one
+    ]
     for one in shared:
         noise = noise_of(one.prior.besides, one.less(logs.baselines)).instead_of(noise, one.member)
     raw_first, raw = logs.now - noise.centre, logs.again - noise.centre[:, None]

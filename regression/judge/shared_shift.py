@@ -37,7 +37,7 @@ class SharedShift:
     weight: Floats
     """(B,): the same in sum for every variant, 0 for what is no member."""
     baselines: Floats
-    """(K,): the shift of every baseline run; their mean is 0."""
+    """(K,): the shift of every baseline run, from their mean, or from where `measured_from` puts their middle."""
     now: float = 0.0
     again: Floats = dataclasses.field(default_factory=lambda: np.zeros(0))
     """(n,): the shift of every confirmation."""
