@@ -418,10 +418,14 @@ def _choice(measured: Sequence[Benchmark]) -> float:
 def _placed(
     spread: Spread, run: Run, baselines: Sequence[Run], measured: Sequence[Sequence[Benchmark]]
 ) -> Floats | float:
-    """What the place of an engine adds to its spread (B,) where a baseline run loaded engines in another way."""
-    if not spread.loading or all(baseline.loading == run.loading for baseline in baselines):
+    """What is added to the spread between GPUs (B,), of engines alone: where the GPU waits for the host, and where a
+    baseline run loaded engines in another way."""
+    if not spread.engine and not spread.loading:
         return 0.0
-    return spread.loading * np.array([any("engine_bytes" in item.values for item in items) for items in measured])
+    engines = np.array([any("engine_bytes" in item.values for item in items) for items in measured])
+    waits = spread.engine * np.array([waiting(items) for items in measured])
+    loading = 0.0 if all(baseline.loading == run.loading for baseline in baselines) else spread.loading
+    return np.asarray(engines * np.hypot(waits, loading))
 
 
 def waiting(measured: Sequence[Benchmark]) -> float:

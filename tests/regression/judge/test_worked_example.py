@@ -116,6 +116,7 @@ def test_the_page_says_what_is_in_the_table_of_metrics() -> None:
         "between days": [f"{spread.day * 100:g} %" for spread in spreads],
         "between days, from visits": [of_visits(spread.visits_day) for spread in spreads],
         "between GPUs": [f"{spread.gpu * 100:g} %" for spread in spreads],
+        "between GPUs, of an engine": [of_visits(spread.engine) for spread in spreads],
         "`unseen`": [f"{spread.unseen * 100:g} %" for spread in spreads],
         "weight, `d0`": [f"{spread.process_df:g}" for spread in spreads],
         "minimum effect": [f"{metric.min_effect * 100:g} %" for metric in judged],
@@ -149,11 +150,11 @@ def test_the_page_says_the_priors_of_what_another_gpu_moves_alike() -> None:
     (line,) = [line for line in PAGE.splitlines() if line.startswith("| what GPUs move alike |")]
     priors = [metric.gpu_offset for metric in METRICS if metric.gpu_offset]
     assert [cells(line)] * 2 == [of_spread(prior.shift, prior.worth_knowing) for prior in priors]
-    assert "Each benchmark keeps its own priors, with 0.15 % between GPUs in the place of 0.2 %." in PAGE
+    assert "with 0.15 % between GPUs in the place of 0.2 %, and 0.6 %·h of an engine in the place of 1 %·h." in PAGE
     for metric in METRICS:
         if metric.gpu_offset and metric.spread:
-            assert metric.spread.gpu == 0.002
-            assert metric.gpu_offset.besides == dataclasses.replace(metric.spread, gpu=0.0015)
+            assert (metric.spread.gpu, metric.spread.engine) == (0.002, 0.01)
+            assert metric.gpu_offset.besides == dataclasses.replace(metric.spread, gpu=0.0015, engine=0.006)
 
 
 def test_the_page_says_the_priors_of_questions() -> None:
