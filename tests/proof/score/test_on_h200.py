@@ -63,7 +63,7 @@ def test_kernels_that_a_slow_host_chose_in_three_processes_are_no_regression(run
 
 
 def test_another_gpu_moves_engines_at_batch_1_and_nobody_is_accused_of_it():
-    """On two of these GPUs Lite0's engine in FP16 was 1 % faster at batch 1 than on the others, besides what all engines
+    """On two of these GPUs Lite0's engine in FP16 was 1 % faster at batch 1 than on the others, besides what engines
     share, in every process of a night."""
     found, _ = read_all([FOLDER.with_name("nvidia-h200-four-gpus.tar.xz")])
     gpus = {uuid: [run for run in found if run.gpu[4:8] == uuid] for uuid in ("5091", "3b11", "30ce", "002b")}
