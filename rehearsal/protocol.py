@@ -7,7 +7,10 @@ of the types that execnet sends: None, bool, int, float, str, bytes, list and di
 from __future__ import annotations
 
 VERSION = 1
-"""Raised when a request or an answer changes its meaning."""
+"""Raised when a request or an answer changes its meaning. What is new is named in the answer to `begin`."""
+
+KEEPS_PARTS = "keeps_parts"
+"""In that answer: the side can be asked to `keep` what it compiles in a folder for its later processes."""
 
 OLD, NEW = "old", "new"
 SIDES = (OLD, NEW)

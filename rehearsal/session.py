@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import random
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from rehearsal import outputs, turns
-from rehearsal.protocol import NEW, OLD, SIDES
+from rehearsal.protocol import KEEPS_PARTS, NEW, OLD, SIDES
 from rehearsal.record import Pair, Record
 from rehearsal.side import NotAnswered, Place, Side, SideEnded, UnusableSide, end_all
 
@@ -63,7 +65,8 @@ class Rehearsal:
         self._settled, self._progress = settled, progress
         self._draw = random.Random(seed)
         self._began = time.monotonic()
-        self._start_s = self._end_s = 0.0
+        self._start_s = self._end_s = self._spared_s = 0.0
+        self._parts: tempfile.TemporaryDirectory[str] | None = None
         self._sides: dict[str, Side] = {}
         self._doing = self._decided = ""
         self._benchmark = ""
@@ -120,12 +123,20 @@ class Rehearsal:
                 if not self._benchmark:
                     raise
                 record.failed[error.side][self._benchmark] = str(error)
-                self.end(at_once=True)
+                self._end_sides(at_once=True)
             else:
-                self.end()
+                self._end_sides()
 
     def end(self, *, at_once: bool = False) -> None:
-        """End both sides."""
+        """End both sides, and remove what they kept for later pairs."""
+        try:
+            self._end_sides(at_once=at_once)
+        finally:
+            if self._parts is not None:
+                self._parts.cleanup()
+                self._parts = None
+
+    def _end_sides(self, *, at_once: bool = False) -> None:
         sides, self._sides = list(self._sides.values()), {}
         end_all(sides, at_once=at_once)
 
@@ -144,7 +155,8 @@ class Rehearsal:
         if not self._sides:
             self._start()
         counts = self._build(record, pair, wanted)
-        self._start_s = max(self._start_s, time.monotonic() - began)
+        # What was compiled now is loaded in the next pair.
+        self._start_s = max(self._start_s, time.monotonic() - began - self._spared_s)
         left = [name for name in left if name in counts]
         seconds = self._seconds(number, len(left))
         ends = time.monotonic() + seconds
@@ -171,7 +183,8 @@ class Rehearsal:
         least_s = LEAST_TURNS_S * latencies
         left_s = self._left_s() - end_s
         if not number and left_s - least_s < (self._least_pairs - 1) * (self._start_s + end_s + least_s):
-            needed_s = self._least_pairs * (self._start_s + end_s + least_s)
+            spent_s = self._budget_s - self._left_s()
+            needed_s = spent_s + (self._least_pairs - 1) * self._start_s + self._least_pairs * (end_s + least_s)
             raise TooShort(
                 f"--budget of {self._budget_s:.0f} s is too short to decide anything: {self._least_pairs} pairs of "
                 f"processes take about {needed_s:.0f} s here; give more, or fewer benchmarks (--models, --variants, "
@@ -188,10 +201,30 @@ class Rehearsal:
             self._benchmark = ""
             self._show(f"starting the {side} side")
             self._sides[side] = Side(self._places[side])
+        # Both or neither: the two would not be built in the same way.
+        if all(one.description.get(KEEPS_PARTS) for one in self._sides.values()):
+            self._keep_parts()
+
+    def _keep_parts(self) -> None:
+        """Have each side keep what it compiles in a folder of its own, the same in all pairs.
+
+        Where none can be made, each process compiles for itself.
+        """
+        try:
+            if self._parts is None:
+                self._parts = tempfile.TemporaryDirectory(prefix="rehearsal-parts-")
+            folders = {name: Path(self._parts.name, name) for name in self._sides}
+            for folder in folders.values():
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            return
+        for name, side in self._sides.items():
+            side.ask("keep", "starting", self._turn_timeout_s, folder=str(folders[name]))
 
     def _build(self, record: Record, pair: Pair, wanted: Sequence[str]) -> dict[str, int]:
         """Build on both sides; the calls of a turn of every benchmark that both could build."""
         counts = {}
+        self._spared_s = 0.0
         for name in wanted:
             self._show(f"building {name}")
             slowest_s = 0.0
@@ -199,6 +232,7 @@ class Rehearsal:
                 with self._failing(record, side, name):
                     answer = self._ask(side, "build", name, self._build_timeout_s + BUILD_GRACE_S)
                     slowest_s = max(slowest_s, answer["latency_s"])
+                    self._spared_s += answer.get("spared_s", 0.0)
                     self._keep(pair, side, name, answer)
             if not any(name in record.failed[side] for side in SIDES):
                 counts[name] = turns.calls(slowest_s)

@@ -12,6 +12,7 @@ import importlib.metadata
 import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
 import numpy as np
@@ -19,6 +20,7 @@ import torch
 
 from common.errors import UsageError
 from fixtures import options, outputs
+from fixtures.building.kept import KeptParts
 from fixtures.instruments.host_work import HostWorkCounter
 from fixtures.instruments.interpreter import without_garbage_collection
 from fixtures.instruments.kernel_time import KernelTimeProfiler
@@ -33,6 +35,7 @@ from fixtures.pool import Inference
 from fixtures.recording import Recording
 from fixtures.setup import device_for, pool_for
 from fixtures.variants.table import VARIANTS, NoVariant, chosen, default_variants
+from rehearsal.protocol import KEEPS_PARTS
 from rehearsal.protocol import VERSION as VERSION
 
 UNTIMED_CALLS = 1
@@ -130,10 +133,20 @@ class Side:
                 for name, key in self.keys.items()
             },
             "missing": self.missing,
+            KEEPS_PARTS: True,
         }
 
+    def answer_keep(self, folder: str) -> None:
+        """From now on leave what is compiled in a folder to later processes of this side, and load what earlier ones
+        left there."""
+        self.pool.kept = KeptParts(Path(folder))
+
     def answer_build(self, benchmark: str) -> dict[str, Any]:
-        """Build a benchmark, check its outputs and warm it up; `latency_s` is what its last call took."""
+        """Build a benchmark, check its outputs and warm it up.
+
+        `latency_s` is what its last call took, `spared_s` what this process spent on the build that the next one of
+        this side need not.
+        """
         inference = self._inference(benchmark)
         error = outputs.check(self.pool, inference)
         call = self._calls[benchmark] = synchronised(inference.run, self.device)
@@ -144,7 +157,13 @@ class Side:
         fields = inference.fields()
         self.recording.extra_info[inference.key] = {}
         self.recording.add_fields(inference.key, fields)
-        return {"latency_s": latency_s, "relative_error": error, **self._recorded(inference.key)}
+        spared_s = self.pool.kept.spared_s.get(inference.key, 0.0) if self.pool.kept is not None else 0.0
+        return {
+            "latency_s": latency_s,
+            "relative_error": error,
+            "spared_s": spared_s,
+            **self._recorded(inference.key),
+        }
 
     def answer_turn(self, benchmark: str, calls: int) -> list[float]:
         """Seconds of each of some calls, after an untimed one that brings weights and code into caches."""

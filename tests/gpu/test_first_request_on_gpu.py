@@ -17,7 +17,7 @@ from proof.inject.slowdown import parse
 from proof.inject.starting import command
 
 MODEL = "efficientnet_b0"
-NAMES = ("eager-fp32", "eager-fp16", "torchscript-fp16", "tensorrt-fp16")
+NAMES = ("eager-fp32", "eager-fp16", "torchscript-fp16", "tensorrt-fp16", "onnx-tensorrt-fp16")
 # Of a CUDA context with PyTorch's kernels: some hundreds of MiB.
 LEAST_BYTES, MOST_BYTES = 100 * 2**20, 4 * 2**30
 

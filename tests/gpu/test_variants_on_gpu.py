@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ from fixtures.models import model as models
 from fixtures.variants import quantization
 from fixtures.variants.table import VARIANTS, when_named
 from fixtures.variants.tensorrt import detect
-from fixtures.variants.variant import BuildInputs
+from fixtures.variants.variant import BuildInputs, Parts
 
 MODEL = "tf_efficientnet_lite0"
 
@@ -49,19 +51,9 @@ def test_a_variant_on_request_is_right(name, reference):
         pytest.skip(reason)
     assert not variant.broken()
     batch = pictures.to(device.torch_device, variant.dtype)
-    built: list[Any] = []
-    errors: list[Exception] = []
-
-    def build():
-        try:
-            with torch.no_grad():
-                built.append(variant.build(BuildInputs(variant.prepare(model.module, device), batch, pictures)))
-        except Exception as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=build)
-    thread.start()
-    thread.join()
+    built, errors = in_a_thread(
+        lambda: variant.build(BuildInputs(variant.prepare(model.module, device), batch, pictures))
+    )
     if errors and name == "tensorrt-bf16" and detect().version.startswith("1.4."):
         assert "Unable to create TensorRT execution context" in str(errors[0])  # it builds, and cannot be run
         return
@@ -77,6 +69,55 @@ def test_a_variant_on_request_is_right(name, reference):
         assert numerics.judge_image(file, row, right, bound, frozenset()).agrees, file
     assert found.recompilations is None or found.recompilations() == 0
     assert torch.backends.cudnn.benchmark
+
+
+@pytest.mark.parametrize("name", [name for name, variant in VARIANTS.items() if variant.divided is not None])
+def test_a_variant_in_two_steps_is_that_in_one_piece(name, reference):
+    """Compiled in one thread and loaded in another, with facts that went through JSON."""
+    model, _, pictures, logits, amplification = reference
+    device, variant = resolve("cuda"), VARIANTS[name]
+    if reason := variant.reason_to_skip(device):
+        pytest.skip(reason)
+    divided = variant.divided
+    assert divided is not None
+    if not divided.possible():
+        pytest.skip("its build times kernels")
+    batch = pictures.to(device.torch_device, variant.dtype)
+
+    def inputs():
+        return BuildInputs(variant.prepare(model.module, device), batch, pictures)
+
+    made, errors = in_a_thread(lambda: (variant.build(inputs()), divided.compile(inputs())))
+    if errors and name == "tensorrt-bf16" and detect().version.startswith("1.4."):
+        return  # it builds, and cannot be run
+    assert not errors, errors
+    ((whole, parts),) = made
+    loaded, errors = in_a_thread(lambda: divided.load(Parts(parts.data, json.loads(json.dumps(parts.facts)))))
+    assert not errors, errors
+    (found,) = loaded
+    bound = variant.precision.error_bound(device, amplification)
+    for one in (whole, found):
+        numerics.check_outputs(one.call(batch).float().cpu(), logits, bound)
+    same = ("engines", "engine_layers", "left_to_pytorch", "may_leave_operators")
+    assert [found.details.get(key) for key in same] == [whole.details.get(key) for key in same]
+
+
+def in_a_thread(work: Callable[[], Any]) -> tuple[list[Any], list[Exception]]:
+    """What a thread without gradients, as builds have, returns or raises."""
+    made: list[Any] = []
+    errors: list[Exception] = []
+
+    def do():
+        try:
+            with torch.no_grad():
+                made.append(work())
+        except Exception as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=do)
+    thread.start()
+    thread.join()
+    return made, errors
 
 
 def test_tensorrt_rtx_refuses_int8_activations(reference):

@@ -1,7 +1,8 @@
 """The worker of a checkout made for tests: speaks the protocol, sleeps instead of inferring, and breaks where told to.
 
 Its options, one each: `--sleep=SECONDS` a call, `--die=REQUEST`, `--hang=REQUEST`, `--refuse=REQUEST`, `--cuda=UUID`,
-`--only=BENCHMARK`, `--pids=FILE`. `--after=N` lets it break only after so many requests to its first benchmark.
+`--only=BENCHMARK`, `--pids=FILE`, `--build=SECONDS` where nothing was kept, `--older=yes` that cannot keep. `--after=N`
+lets it break only after so many requests to its first benchmark.
 """
 
 import os
@@ -11,6 +12,7 @@ import time
 from pathlib import Path
 
 VERSION = 1
+KEPT = "kept"
 NAMES = ("quick-eager-fp32-b1", "quick-torchscript-fp32-b1")
 
 
@@ -23,6 +25,8 @@ def serve(channel):
             if "pids" in options:
                 with Path(options["pids"]).open("a") as file:
                     file.write(f"{os.getpid()}\n")
+        if do == "keep":
+            options[KEPT] = request["folder"]
         ours = request.get("benchmark", NAMES[0]) == NAMES[0] and asked >= int(options.get("after", 0))
         asked += request.get("benchmark") == NAMES[0]
         if options.get("die") == do and ours:
@@ -45,6 +49,7 @@ def answer(do, request, options):
             "device": {"name": "none", "uuid": options.get("cuda", ""), "is_cuda": "cuda" in options},
             "benchmarks": {name: {"model": "quick", "variant": name, "batch_size": 1} for name in names},
             "missing": {},
+            **({} if "older" in options else {"keeps_parts": True}),
         }
     if do == "turn":
         times_s = []
@@ -60,4 +65,17 @@ def answer(do, request, options):
     extra_info = {"build_s": 0.1, **({"host_work": host_work} if do == "count" else {})}
     if do == "profile":
         extra_info |= {"kernel_time_s": 0.001, "launches": 3}
-    return {"latency_s": 0.002, "extra_info": extra_info, "suite": {}}
+    spared_s = build(request["benchmark"], options) if do == "build" else 0.0
+    return {"latency_s": 0.002, "extra_info": extra_info, "suite": {}, "spared_s": spared_s}
+
+
+def build(benchmark, options):
+    """What the next process is spared."""
+    file = Path(options[KEPT], benchmark) if KEPT in options else None
+    if file is not None and file.exists():
+        return 0.0
+    time.sleep(float(options.get("build", 0)))
+    if file is None:
+        return 0.0
+    file.touch()
+    return float(options.get("build", 0))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from fixtures import options
 from rehearsal import __main__ as main_module
 from rehearsal import sequential, session
 from rehearsal.__main__ import main
+from rehearsal.arguments import parser
 from rehearsal.device_lock import locked
 from tests.docs.pages import blocks
 from tests.rehearsal.interrupting import interrupted
@@ -37,7 +40,7 @@ def short(monkeypatch):
 
 
 @pytest.fixture
-def quick(tmp_path, short, capsys):
+def quick(tmp_path, short, capsys, monkeypatch):
     """Runs the command with quick sides; what it printed, and the processes that it started."""
     folder = tmp_path / "checkout" / "rehearsal"
     folder.mkdir(parents=True)
@@ -45,10 +48,15 @@ def quick(tmp_path, short, capsys):
     shutil.copy(QUICK, folder / "worker.py")
     pids = tmp_path / "pids"
     pids.touch()
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setattr(tempfile, "tempdir", None)
     checkouts = [f"--{side}-checkout={folder.parent}" for side in ("old", "new")]
 
     class Quick:
         started: subprocess.Popen[str]
+        temporary: Path
 
         def command(self, *arguments: str, old: str = "", new: str = "") -> list[str]:
             own = [f"--{side}-args=--pids={pids} {words}" for side, words in (("old", old), ("new", new))]
@@ -64,21 +72,25 @@ def quick(tmp_path, short, capsys):
         def finish(self) -> tuple[int, str, str]:
             out, said = self.started.communicate(timeout=120)
             assert "Traceback" not in out + said
-            assert self.sides(), "no side was started"
-            assert all(map(gone, self.sides()))
+            self.nothing_is_left()
             return self.started.returncode, out, said
 
         def run(self, *arguments: str, **sides: str) -> tuple[int, str, str]:
             """In this process, with short turns."""
             status = main(self.command(*arguments, **sides))
+            self.nothing_is_left()
+            return status, *capsys.readouterr()
+
+        def nothing_is_left(self) -> None:
             assert self.sides(), "no side was started"
             assert all(map(gone, self.sides()))
-            return status, *capsys.readouterr()
+            assert not [path for path in self.temporary.iterdir() if path.suffix != ".lock"]
 
         def sides(self) -> list[int]:
             return [int(line) for line in pids.read_text().split()]
 
     made = Quick()
+    made.temporary = temporary
     yield made
     if hasattr(made, "started") and made.started.poll() is None:
         made.started.kill()
@@ -104,6 +116,35 @@ def test_a_side_killed_while_it_builds_fails_that_benchmark_alone(quick):
     assert rows(out)[FIRST, "latency"] == "MISSING"
     assert rows(out)[SECOND, "latency"] == "FASTER"
     assert "ended by SIGKILL" in out
+
+
+def test_what_the_first_pair_compiled_leaves_room_for_more_pairs(quick):
+    """Each side builds for 4 s: three pairs that build anew need more than 24 s."""
+    status, out, _ = quick.run("--budget=23s", "--format=json", old="--build=2", new="--build=2 --sleep=0.004")
+    assert (status, json.loads(out)["pairs"]) == (1, 3)
+    assert rows(out)[FIRST, "latency"] == rows(out)[SECOND, "latency"] == "SLOWER"
+
+
+def test_what_is_kept_goes_with_the_rehearsal(quick):
+    """At its end, and not only once nothing refers to it any more."""
+    options = parser("", ["table"]).parse_args(quick.command())
+    rehearsal = session.Rehearsal(
+        main_module._places(options), 60, least_pairs=3, most_pairs=3, counted=1, build_timeout_s=60,
+        turn_timeout_s=60, settled=lambda record: (set(), set()), progress=lambda text, share: None,
+    )  # fmt: skip
+    rehearsal.describe()
+    assert sorted(path.name for path in quick.temporary.glob("rehearsal-parts-*/*")) == ["new", "old"]
+    rehearsal.end(at_once=True)
+    quick.nothing_is_left()
+
+
+@pytest.mark.parametrize("older", ["old", "new"])
+def test_where_a_side_is_of_an_older_checkout_both_build_in_every_pair(quick, older):
+    sides = {side: "--build=2" + " --older=yes" * (side == older) for side in ("old", "new")}
+    status, out, said = quick.run("--budget=23s", **sides)
+    assert (status, out) == (2, "")
+    needed = re.search(r"3 pairs of processes take about (\d+) s here", said)
+    assert needed and int(needed[1]) > 24
 
 
 @pytest.mark.parametrize("request_", ["turn", "outputs", "count", "profile"])
@@ -321,6 +362,43 @@ def test_real_sides_on_the_cpu(tmp_path, monkeypatch, capsys):
     assert [item["field"] for item in said["differences"]] == ["checkout"]
     assert said["pairs"] >= 2, "a busy machine may need more of them"
     assert "RuntimeError: no such operator" in out
+
+
+@pytest.mark.alone
+def test_real_sides_compile_once_and_load_in_later_pairs(tmp_path, monkeypatch, capsys):
+    """TorchScript on the CPU; the checkout writes down in which processes a side compiles."""
+    monkeypatch.setattr(session, "MOST_TURNS_S", 1.0)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for module in (sequential, sys.modules[main.__module__]):
+        monkeypatch.setattr(module, "LEAST_PAIRS", 2)
+    monkeypatch.setattr(main_module, "MOST_PAIRS", 2)
+    checkout, compiled, file = tmp_path / "checkout", tmp_path / "compiled", tmp_path / "rehearsal.json"
+    shutil.copytree(ROOT / "rehearsal", checkout / "rehearsal", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("common", "fixtures", "data"):
+        (checkout / name).symlink_to(ROOT / name)
+    with (checkout / "rehearsal" / "worker.py").open("a") as module:
+        module.write(
+            "\n\nimport os\nfrom fixtures.variants import torchscript\n\n_frozen = torchscript._frozen\n\n\n"
+            "def frozen(inputs):\n"
+            f"    with open({str(compiled)!r}, 'a') as file:\n"
+            "        file.write(f'{os.getpid()}\\n')\n"
+            "    return _frozen(inputs)\n\n\n"
+            "torchscript._frozen = frozen\n"
+        )
+    status = main(
+        [f"--{side}-checkout={checkout}" for side in ("old", "new")]
+        + ["--models=test_efficientnet", "--weights=seeded", "--batch-sizes=1", "--variants=torchscript-fp32",
+           "--device=cpu", "--budget=120s", f"--json={file}"]
+    )  # fmt: skip
+    assert status in (0, 1), capsys.readouterr()  # what two pairs on a busy machine say is not the point
+    pairs = json.loads(file.read_text())["pairs"]
+    assert len(pairs) == 2
+    assert len(set(compiled.read_text().split())) == len(compiled.read_text().split()) == 2
+    for side in ("old", "new"):
+        measured = [pair["measured"][side]["test_efficientnet-torchscript-fp32-b1"] for pair in pairs]
+        first_s, second_s = (one["build_s"] for one in measured)
+        assert second_s == pytest.approx(first_s, abs=0.3), "it has the seconds of the first process's compiler"
+    assert not list(tmp_path.glob("rehearsal-*"))
 
 
 def test_the_page_shows_what_the_command_prints(capsys, monkeypatch):

@@ -1,9 +1,21 @@
-"""What a worker answers to options that it cannot read; whole rehearsals with real workers are in test_main."""
+"""What a worker answers to options that it cannot read, and what it keeps; whole rehearsals are in test_main."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 
+from fixtures.variants import torchscript
+from fixtures.variants.table import VARIANTS
+from fixtures.variants.variant import OtherBuild
+from rehearsal import worker
+from rehearsal.protocol import KEEPS_PARTS
 from rehearsal.worker import serve
 
 
@@ -30,3 +42,175 @@ def test_options_that_a_side_cannot_read_are_its_sentence(option, sentence):
     (answer,) = channel.sent
     assert sentence in answer["error"]
     assert "\n" not in answer["error"] and "Error:" not in answer["error"]
+
+
+BENCHMARK = "test_efficientnet-torchscript-fp32-b1"
+ARGUMENTS = [
+    "--device=cpu", "--models=test_efficientnet", "--weights=seeded", "--batch-sizes=1", "--variants=torchscript-fp32",
+]  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path):
+    made = tmp_path / "parts"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture
+def built(monkeypatch, folder):
+    """Builds TorchScript in a side of its own that keeps parts in a folder, as each pair does; what it answers."""
+    monkeypatch.setattr(worker, "warm_up", lambda call: call())
+
+    def build(**steps):
+        """`compile`, `load` and `build` take the place of the variant's own."""
+        with pytest.MonkeyPatch.context() as patch:
+            variant = VARIANTS["torchscript-fp32"]
+            divided = replace(
+                torchscript.DIVIDED, **{name: step for name, step in steps.items() if name in ("compile", "load")}
+            )
+            patch.setitem(
+                VARIANTS, variant.name, replace(variant, divided=divided, build=steps.get("build", variant.build))
+            )
+            channel = Channel(
+                {"do": "begin", "arguments": ARGUMENTS},
+                {"do": "keep", "folder": str(folder)},
+                {"do": "build", "benchmark": BENCHMARK},
+            )
+            serve(channel)
+        described, kept, answer = channel.sent
+        assert described["answer"][KEEPS_PARTS] and kept == {"answer": None}
+        return answer
+
+    return build
+
+
+def never(*_):
+    raise AssertionError("this is not to be called")
+
+
+def names(folder):
+    return sorted(file.name for file in folder.iterdir())
+
+
+def build_s(answer):
+    return answer["answer"]["extra_info"]["build_s"]
+
+
+def test_a_later_process_loads_what_the_first_compiled(built, folder):
+    first = built(build=never)
+    assert names(folder) == [f"{BENCHMARK}.parts"]
+    (file,) = folder.iterdir()
+    header, _, data = file.read_bytes().partition(b"\n")
+    seconds = json.loads(header)["seconds"]
+    assert first["answer"]["spared_s"] == seconds <= build_s(first) + 0.001
+    file.write_bytes(json.dumps(json.loads(header) | {"seconds": 1000.0}).encode() + b"\n" + data)
+    second = built(compile=never, build=never)
+    assert second["answer"]["spared_s"] == 0
+    assert 1000 < build_s(second) < 1060, "the seconds of compiling, and those of loading"
+    assert second["answer"]["relative_error"] == first["answer"]["relative_error"]
+    measured = [one["answer"]["extra_info"] | {"build_s": None} for one in (first, second)]
+    assert measured[0] == measured[1]
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        lambda whole: b"",
+        lambda whole: whole[: len(whole) // 2],
+        lambda whole: whole[:-1],
+        lambda whole: whole[:-1000] + bytes(1000),
+        lambda whole: whole.partition(b"\n")[2],
+        lambda whole: b"{}\n" + whole.partition(b"\n")[2],
+        lambda whole: b"[1]\n" + whole.partition(b"\n")[2],
+    ],
+    ids=["empty", "half", "a byte short", "other bytes", "no header", "an empty header", "another header"],
+)
+def test_a_damaged_file_is_compiled_anew_and_replaced(built, folder, damaged):
+    built()
+    (file,) = folder.iterdir()
+    whole = file.read_bytes()
+    file.write_bytes(damaged(whole))
+    loaded = []
+
+    def load(parts):
+        loaded.append(parts.data)
+        return torchscript.load_parts(parts)
+
+    answer = built(load=load, build=never)
+    assert answer["answer"]["spared_s"] > 0
+    assert names(folder) == [file.name]
+    assert loaded == [file.read_bytes().partition(b"\n")[2]]
+    built(compile=never, build=never)
+
+
+def test_what_cannot_be_loaded_is_built_in_one_piece_by_this_process_and_all_later_ones(built, folder):
+    """The file is what was written, so compiling once more would not help."""
+    built()
+    (file,) = folder.iterdir()
+    data = b"no module of TorchScript"
+    header = {"sha256": hashlib.sha256(data).hexdigest(), "seconds": 1000.0, "facts": {}}
+    file.write_bytes(json.dumps(header).encode() + b"\n" + data)
+    for _ in range(2):
+        answer = built(compile=never)
+        assert build_s(answer) < 60 and answer["answer"]["relative_error"] < 1e-4
+    assert names(folder) == [file.name, f"{BENCHMARK}.whole"]
+
+
+def test_what_cannot_be_built_in_two_steps_is_tried_once(built, folder):
+    def refuse(inputs):
+        time.sleep(0.3)
+        raise OtherBuild("two engines")
+
+    answer = built(compile=refuse)
+    assert answer["answer"]["spared_s"] >= 0.3
+    assert "extra_info" in built(compile=never)["answer"]
+    assert names(folder) == [f"{BENCHMARK}.whole"]
+
+
+def test_a_compilers_error_is_said_and_nothing_is_kept(built, folder):
+    def fail(inputs):
+        raise RuntimeError("no such operator")
+
+    answer = built(compile=fail, build=never)
+    assert answer == {"error": f"building {BENCHMARK} failed: RuntimeError: no such operator"}
+    assert names(folder) == []
+
+
+@pytest.mark.parametrize("gone", [True, False], ids=["no folder", "no room"])
+def test_where_nothing_can_be_kept_every_process_builds(built, folder, monkeypatch, gone):
+    if gone:
+        folder.rmdir()
+    else:
+        monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=1000))
+    for _ in range(2):
+        answer = built(build=never)
+        assert answer["answer"]["spared_s"] == 0 and answer["answer"]["relative_error"] < 1e-4
+    assert gone or names(folder) == []
+
+
+def test_a_file_that_is_half_written_has_another_name(built, folder, monkeypatch):
+    """The process is killed before it has given the file its name."""
+    seen = []
+
+    def killed(file, name):
+        seen.append((file.name, file.stat().st_size, name.name))
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", killed)
+        assert "MemoryError" in built()["error"]
+    ((unfinished, size, name),) = seen
+    assert names(folder) == [unfinished] and name == f"{BENCHMARK}.parts" and size > 1e6
+    assert built(build=never)["answer"]["spared_s"] > 0
+
+
+def test_without_a_folder_a_side_builds_in_one_piece(monkeypatch):
+    monkeypatch.setattr(worker, "warm_up", lambda call: call())
+    monkeypatch.setitem(
+        VARIANTS, "torchscript-fp32",
+        replace(VARIANTS["torchscript-fp32"], divided=replace(torchscript.DIVIDED, compile=never)),
+    )  # fmt: skip
+    channel = Channel({"do": "begin", "arguments": ARGUMENTS}, {"do": "build", "benchmark": BENCHMARK})
+    serve(channel)
+    assert channel.sent[1]["answer"]["spared_s"] == 0
