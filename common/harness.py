@@ -254,6 +254,10 @@ class Measured:
     def __init__(self, config: pytest.Config, session: Any) -> None:
         self._config, self._session = config, session
 
+    def look(self) -> None:
+        """Look at the machine and the commit, which `document` does otherwise; only the first time takes long."""
+        self._machine_info, self._commit_info  # noqa: B018
+
     def document(self, *, with_rounds: bool = False) -> dict[str, Any]:
         """The session as the run that would be stored now, in JSON's types; `with_rounds`, with every round's time."""
         hook, benchmarks = self._config.hook, self._session.benchmarks

@@ -101,6 +101,8 @@ class Saving:
         began = time.monotonic()
         if self._ended or not self._has_results() or (began < self._not_before and not now):
             return
+        self.measured.look()  # seconds the first time, which must not make the next checkpoint late
+        began = time.monotonic()
         reason = f"its process ended while {doing}"
         # The end says what cannot be written; one file that cannot be is no reason to lose the other.
         if isinstance(self._json, LateFile):

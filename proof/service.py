@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from common import output
+from common import output, processes
 from proof.score.stored import injected
 from proof.simulation import BASELINE_RUNS, judge_twice
 from regression.judge.limits import CONFIRMATIONS
@@ -114,17 +114,37 @@ def collect(folder: Path, wanted: Sequence[Wanted], budget_s: float, arguments: 
 
 def _measure(command: Sequence[str], file: Path, left_s: float) -> str:
     """Why there is no run, empty where there is one."""
-    growing = file.with_suffix(".part")
+    growing, log = file.with_suffix(".part"), file.with_suffix(".log")
     try:
-        ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=left_s)
-        if ended.returncode == 0 and growing.exists():
+        status = _status(command, log, left_s)
+        if status is None:
+            return f"not measured: the budget is used up; {log} says where it was"
+        said = log.read_text(encoding="utf-8", errors="replace")
+        log.unlink()
+        if status == 0 and growing.exists():
             growing.replace(file)
             return ""
-        return f"not measured: {(ended.stdout + ended.stderr)[-500:]}"
-    except subprocess.TimeoutExpired:
-        return "not measured: the budget is used up"
+        return f"not measured: {said[-500:]}"
     finally:
         growing.unlink(missing_ok=True)
+
+
+def _status(command: Sequence[str], log: Path, left_s: float) -> int | None:
+    """How the command ended, whose output becomes the log; None where it was aborted after so many seconds."""
+    with (
+        log.open("wb") as written,
+        subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=written, stderr=subprocess.STDOUT
+        ) as process,
+    ):
+        try:
+            return process.wait(timeout=left_s)
+        except subprocess.TimeoutExpired:
+            processes.abort(process)
+            return None
+        except BaseException:
+            process.kill()
+            raise
 
 
 def kind_of(run: Run) -> str:

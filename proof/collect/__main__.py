@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from common import output
+from common import output, processes
 
 ROOT = Path(__file__).resolve().parents[2]
 MATRIX = (
@@ -67,7 +67,7 @@ class Worker(threading.Thread):
     """Runs the jobs of one GPU one after the other, the next already waiting for its turn.
 
     No run gets its turn that would outlast the budget if it took as long as the longest before it, and one that still
-    runs when the budget is used up is killed: an interrupted session would save half a run.
+    runs when the budget is used up is aborted: an interrupted session would save half a run.
     """
 
     def __init__(self, device: str, jobs: Sequence[Job], folder: Path, began: float, budget_s: float) -> None:
@@ -120,8 +120,7 @@ class Worker(threading.Thread):
         try:
             status = process.wait(timeout=max(0.0, self.ends - time.monotonic()))
         except subprocess.TimeoutExpired:
-            process.kill()
-            status = process.wait()
+            status = processes.abort(process)
         self._say(f"{self.jobs[number].kind} took {time.monotonic() - turn_began:.0f} s, exit status {status}")
         if not status:
             self._log(number).unlink()

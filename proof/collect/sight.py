@@ -14,8 +14,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from common import output
+from common import output, processes
 from proof import sight
+from proof.inject.slowdown import LARGEST_SHARE
 from proof.score.sight import EVERYTHING, injections
 from proof.score.stored import is_unchanged, read_all
 from proof.simulation import BASELINE_RUNS
@@ -76,7 +77,7 @@ class Worker(threading.Thread):
     """Makes the runs of one GPU one after the other; each is stored by its own process as soon as it has ended.
 
     None is begun that would outlast the budget if it took as long as the longest before it, and one that still runs
-    when the budget is used up is ended.
+    when the budget is used up is aborted, so that its log says where it was.
     """
 
     def __init__(self, gpu: Gpu, asked: Asked, folder: Path, earlier: Sequence[Path], ends: float) -> None:
@@ -139,7 +140,10 @@ class Worker(threading.Thread):
             return sight.references(asked.model, asked.plan)
         if kind == EVERYTHING:
             return sight.everything(asked.model, asked.plan, asked.benchmarks)
-        return sized(asked, [run for run in self.runs() if is_unchanged(run)][:BASELINE_RUNS])
+        found, left_out = sized(asked, [run for run in self.runs() if is_unchanged(run)][:BASELINE_RUNS])
+        for sentence in left_out:
+            self.say(sentence)
+        return found
 
     def _make(self, kind: str) -> int:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -152,8 +156,7 @@ class Worker(threading.Thread):
             try:
                 status = process.wait(timeout=max(0.0, self.ends - time.monotonic()))
             except subprocess.TimeoutExpired:
-                process.kill()
-                status = process.wait()
+                status = processes.abort(process)
         if not status:
             log.unlink()
         return status
@@ -174,15 +177,18 @@ def kind_of(run: Run) -> str:
     return EVERYTHING if found and found[0].kind == EVERYTHING else "slowed" if found else ""
 
 
-def sized(asked: Asked, baseline: Sequence[Run]) -> list[str]:
+def sized(asked: Asked, baseline: Sequence[Run]) -> tuple[list[str], list[str]]:
     """The values of `--slow` for every injection of the plan, each MARGIN times what the baseline claims to detect.
+
+    Returns:
+        The values, and a sentence on each injection that is left out: of so noisy a benchmark nothing is claimed.
 
     Raises:
         CannotSize: it claims nothing.
     """
     report = judge(typical(baseline), baseline) if baseline else None
     claims = {(item.benchmark, item.metric): item.detectable_ratio for item in (report.judgements if report else ())}
-    found = []
+    found, left_out = [], []
     for one in asked.plan:
         claimed = claims.get((f"{asked.model}-{one.benchmark}", one.sized_by))
         if one.sized_by and claimed is None:
@@ -190,8 +196,14 @@ def sized(asked: Asked, baseline: Sequence[Run]) -> list[str]:
                 f"stopped: the baseline says of no change in {one.sized_by} of {asked.model}-{one.benchmark} that it "
                 "would be detected; look at its runs with `python -m regression detectable`"
             )
+        if claimed is not None and sight.MARGIN * (claimed - 1) > LARGEST_SHARE:
+            left_out.append(
+                f"{one.kind} in {asked.model}-{one.benchmark} is left out: by the baseline's noise no change in "
+                f"{one.sized_by} of less than {claimed:,.0f} times would be detected; measure on a quieter machine"
+            )
+            continue
         found.append(one.asked(asked.model, None if claimed is None else claimed - 1))
-    return found
+    return found, left_out
 
 
 def announcement(gpus: Sequence[Gpu], missing: Sequence[int], budget_s: float, run_s: float) -> str:

@@ -61,7 +61,7 @@ class SlowOperator(SpinningKernel):
         if not self._handles:
             self._handles = [
                 self._module.register_forward_pre_hook(lambda *_: self._mode.__enter__() and None),
-                self._module.register_forward_hook(lambda *_: self._mode.__exit__(None, None, None)),
+                self._module.register_forward_hook(lambda *_: self._mode.__exit__(None, None, None), always_call=True),
             ]
 
     def end(self) -> None:

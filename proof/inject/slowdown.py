@@ -40,6 +40,8 @@ NEEDS_CUDA = ("kernel", "operator", "launch", "synchronisation", "copy", "contex
 MOST_COUNTED = 1000
 SIZES = {"B": 1, "KB": 1 << 10, "MB": 1 << 20}
 LARGEST_LEAK = 64 << 20
+# Of what a call takes: it is called some hundreds of times, and 7000 times as long it takes a minute.
+LARGEST_SHARE = 10.0
 # In which measurement a metric's injection acts, where that is not the profile of the kernels.
 ACTS_IN = {
     "latency": "latency",
@@ -168,6 +170,10 @@ def _share(text: str) -> float:
         raise argparse.ArgumentTypeError(str(error)) from None
     if not share > 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not more than nothing")
+    if share > LARGEST_SHARE:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is more than {LARGEST_SHARE:.0%}: calibrating it alone could take hours; ask for less"
+        )
     return share
 
 

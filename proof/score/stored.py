@@ -43,7 +43,7 @@ class Choice:
 def read_all(paths: Sequence[Path]) -> tuple[list[Run], list[LeftOut]]:
     """All stored runs under files, folders and archives of a session each (`.tar.xz`, in folders, too).
 
-    Those that may be compared with the first, oldest first, each once; and what was left out.
+    Those that ran to their end and may be compared with the first, oldest first, each once; and what was left out.
     """
     archives = [file for path in paths for file in (sorted(path.rglob(f"*{ARCHIVE}")) if path.is_dir() else [path])]
     archives = [file for file in archives if file.name.endswith(ARCHIVE)]
@@ -55,7 +55,9 @@ def read_all(paths: Sequence[Path]) -> tuple[list[Run], list[LeftOut]]:
     for run in found:
         first = next(iter(runs.values()), run)
         twin = runs.get((run.datetime, run.gpu))
-        if twin is not None:
+        if run.interrupted:
+            left_out.append(LeftOut(run.path, f"was interrupted ({run.interrupted}), so it is half a run."))
+        elif twin is not None:
             left_out.append(LeftOut(run.path, f"holds the same run as {twin.path}, and counts once."))
         elif reason := refusal(first, run):
             left_out.append(LeftOut(run.path, f"beside {first.path}: {reason}"))

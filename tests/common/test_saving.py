@@ -136,6 +136,18 @@ def test_a_process_that_dies_leaves_what_it_had_measured(
         assert json.loads(path.read_text())["suite"]["interrupted"] == "its process ended while measuring"
 
 
+def test_looking_at_the_machine_makes_no_checkpoint_late(
+    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    """It takes seconds once, of which twenty times as many were to pass before the run was written again."""
+    slow = "\ndef pytest_benchmark_update_machine_info():\n    import time\n    time.sleep(2)\n"
+    second = "time.sleep(1.5)\n    benchmark(lambda: None)\n\ndef test_third():\n    import os\n    os._exit(0)"
+    process = start("--benchmark-save=night", second=second, conftest=CONFTEST.replace(", now=True", "") + slow)
+    process.communicate()
+    (stored,) = tmp_path.glob("store/*/0001_night.json")
+    assert names(stored) == ["test_first", "test_second"]
+
+
 def test_a_process_that_dies_leaves_its_run_although_its_json_finds_no_room(
     start: Callable[..., subprocess.Popen[str]], tmp_path: Path
 ) -> None:

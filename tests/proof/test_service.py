@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -117,15 +117,16 @@ def test_runs_that_are_there_are_kept_and_none_begins_beyond_the_budget(tmp_path
     """Each measured by pytest in a process of its own, with the injection of its kind; in turns."""
     clock, commands = [0.0], []
 
-    def measure(command, **_):
+    def measure(command, log, left_s):
         commands.append(command)
+        log.touch()
         clock[0] += 30
         stored = next(word.partition("=")[2] for word in command if word.startswith("--benchmark-json="))
         Path(stored).write_text("{}")
-        return subprocess.CompletedProcess(command, 0, "", "")
+        return 0
 
     monkeypatch.setattr("proof.service.time.monotonic", lambda: clock[0])
-    monkeypatch.setattr("proof.service.subprocess.run", measure)
+    monkeypatch.setattr("proof.service._status", measure)
     wanted = [service.Wanted(service.STARTS, "unchanged", 2), service.Wanted(service.STARTS, "first", 2)]
     service.collect(tmp_path, wanted, 100, ["--device=cpu"])
     made = [file.name for file in sorted((tmp_path / "first-request").iterdir())]
@@ -141,6 +142,16 @@ def test_what_is_not_measured_leaves_nothing_and_says_why(tmp_path, capsys):
     service.collect(tmp_path, wanted, 100, [])
     assert "not measured" in (said := capsys.readouterr().out) and "--no-such-option" in said
     assert not list(tmp_path.rglob("*.*"))
+
+
+def test_a_run_that_hangs_is_ended_and_its_log_says_where(tmp_path, monkeypatch, capsys):
+    program = "import time\ndef hang(): time.sleep(600)\nhang()"
+    command = [sys.executable, "-X", "faulthandler", "-c", program]
+    monkeypatch.setattr(service.Wanted, "command", lambda *_: command)
+    service.collect(tmp_path, [service.Wanted(service.STARTS, "unchanged", 1)], 2, [])
+    log = tmp_path / "first-request" / "unchanged-00.log"
+    assert f"not measured: the budget is used up; {log} says where it was" in capsys.readouterr().out
+    assert "Fatal Python error: Aborted" in log.read_text() and "in hang" in log.read_text()
 
 
 def test_a_kind_that_is_none_is_said(tmp_path, capsys):

@@ -217,6 +217,8 @@ def test_without_the_plugin_there_is_nothing_of_it(pytester, monkeypatch):
         (["--slow=eager-fp32:gpu=5%"], "*kinds are kernel, host, layout, operator*"),
         (["--slow=eager-fp32:host=5"], "*must be a number with a percent sign*"),
         (["--slow=eager-fp32:host=0%"], "*is not more than nothing*"),
+        (["--slow=eager-fp32:host=7.16e+05%"], "*'7.16e+05%' is more than 1000%: calibrating it alone could*"),
+        (["--slow=eager-fp32:operator=blocks.0+1001%"], "*'1001%' is more than 1000%*"),
         (["--slow=eager-fp32:kernel=soonus"], "*'soonus' is not a number of microseconds*"),
         (["--slow=eager-fp32:kernel=1%"], "*the kind kernel needs a CUDA GPU*"),
         (["--slow=eager-fp32:operator=blocks.0+1%"], "*the kind operator needs a CUDA GPU*"),
@@ -402,6 +404,21 @@ def test_a_slow_operator_keeps_its_name_and_its_kernels(fake_gpu):
     assert spins["+1%"] - spins[""] == pytest.approx(0.01 * 495e-6, rel=0.03)
     (entry,) = slowdown.injected["model-eager-fp32-b1"]
     assert entry["size_s"] == pytest.approx(spins["+1%"] - spins[""], rel=0.02)
+
+
+@torch.inference_mode()
+def test_a_slow_operator_that_fails_slows_nothing_else(fake_gpu):
+    queue, _ = fake_gpu
+    model = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.Conv2d(2, 1, 3))
+    slowdown = Slowdown([parse("eager-fp32:operator=1")], GPU)
+    built = dataclasses.replace(inference(model, module=model), batch=torch.zeros(1, 1, 8, 8))
+    slowdown.prepare(built, "kernel_time")
+    model[1].weight.data = torch.zeros(1, 7, 3, 3)
+    with pytest.raises(RuntimeError, match="channels"):
+        built.run()
+    queue.clear()
+    torch.ones(2).add(1)
+    assert not queue
 
 
 def test_a_profile_that_loses_events_is_taken_again_and_not_for_ever(fake_gpu, monkeypatch):
