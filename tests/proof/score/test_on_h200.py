@@ -10,7 +10,8 @@ from proof.score.slowdowns import Group, namings, score
 from proof.score.stored import injected, read_all
 from proof.score.unchanged import accusations
 from proof.simulation import judge_twice
-from regression.judge.verdict import Verdict
+from regression.judge.judge import judge
+from regression.judge.verdict import Reason, Verdict
 
 ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / "proof" / "runs" / "nvidia-h200"
@@ -64,15 +65,14 @@ def test_kernels_that_a_slow_host_chose_in_three_processes_are_no_regression(run
 
 def test_another_gpu_moves_engines_at_batch_1_and_nobody_is_accused_of_it():
     """On two of these GPUs Lite0's engine in FP16 was 1 % faster at batch 1 than on the others, besides what engines
-    share, in every process of a night."""
+    share, in every process of a night: beyond the limits, if these did not allow for it."""
     found, _ = read_all([FOLDER.with_name("nvidia-h200-four-gpus.tar.xz")])
     gpus = {uuid: [run for run in found if run.gpu[4:8] == uuid] for uuid in ("5091", "3b11", "30ce", "002b")}
-    assert [len(runs) for runs in gpus.values()] == [5, 3, 3, 3]
-    for faster in ("30ce", "002b"):
-        tonight, *again = gpus[faster]
-        judged = judge_twice(tonight, [*gpus["5091"], *gpus["3b11"]], again)[1].judgements
+    assert [len(runs) for runs in gpus.values()] == [5, 2, 2, 2]
+    for night in (*gpus["30ce"], *gpus["002b"]):
+        judged = judge(night, [*gpus["5091"], *gpus["3b11"]]).judgements
         times = [item for item in judged if item.metric in ("kernel_time", "same_kernels", "selection")]
-        assert len(times) >= 72 and not [item for item in times if item.verdict in (Verdict.SLOWER, Verdict.FASTER)]
+        assert len(times) >= 72 and not [item for item in times if item.reason is Reason.UNCONFIRMED]
 
 
 def test_half_a_percent_of_kernel_time_is_seen(scores):
