@@ -82,6 +82,8 @@ class Spread:
     """Between GPUs of one model."""
     engine: float = 0.0
     """Between GPUs besides `gpu`, of a TensorRT engine, as far as the GPU waits for the host."""
+    host: float = 0.0
+    """Between GPUs besides `gpu`, as far as the GPU waits for the host: another GPU has another one, as a rule."""
     loading: float = 0.0
     """Besides `gpu`, of a TensorRT engine between runs whose suites loaded engines in different ways."""
 
@@ -436,6 +438,7 @@ METRICS: tuple[Metric, ...] = (
             visits=0.02,
             visits_day=0.01,
             gpu=0.003,
+            host=0.1,
         ),
         host_bound=Shared(
             shift=Spread(process=0.02, process_df=8, unseen=0.05, day=0.02, gpu=0.1),

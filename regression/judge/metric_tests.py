@@ -418,14 +418,15 @@ def _choice(measured: Sequence[Benchmark]) -> float:
 def _placed(
     spread: Spread, run: Run, baselines: Sequence[Run], measured: Sequence[Sequence[Benchmark]]
 ) -> Floats | float:
-    """What is added to the spread between GPUs (B,), of engines alone: where the GPU waits for the host, and where a
-    baseline run loaded engines in another way."""
-    if not spread.engine and not spread.loading:
+    """What is added to the spread between places (B,): on a GPU that the baseline does not have, where it waits for the
+    host; and of engines, where a baseline run loaded them in another way."""
+    if not (spread.engine or spread.loading or spread.host):
         return 0.0
-    engines = np.array([any("engine_bytes" in item.values for item in items) for items in measured])
-    waits = spread.engine * np.array([waiting(items) for items in measured])
+    known = any(baseline.gpu == run.gpu for baseline in baselines)
+    waits = 0.0 if known else np.array([waiting(items) for items in measured])
     loading = 0.0 if all(baseline.loading == run.loading for baseline in baselines) else spread.loading
-    return np.asarray(engines * np.hypot(waits, loading))
+    engines = np.array([any("engine_bytes" in item.values for item in items) for items in measured])
+    return np.asarray(np.hypot(spread.host * waits, engines * np.hypot(spread.engine * waits, loading)))
 
 
 def waiting(measured: Sequence[Benchmark]) -> float:

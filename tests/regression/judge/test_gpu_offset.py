@@ -217,3 +217,21 @@ def test_nights_on_gpus_that_differ_are_quiet_and_what_is_claimed_is_seen(record
                 seen += found[ONE].verdict is Verdict.SLOWER
     assert slower <= 1, "1 % of the nights and no more"
     assert claimed > 30 and seen >= 0.95 * claimed
+
+
+def test_the_room_for_another_gpus_host_and_engines_is_for_a_gpu_that_the_baseline_lacks(recorder, baselines):
+    """A session of fewer benchmarks counts as another place; its GPU is the same. The GPU waits for a sixth of each
+    latency here."""
+    ids = ("efficientnet_b0-eager-fp32-b1", "efficientnet_b0-tensorrt-fp32-b1")
+
+    def detectable(uuid: str) -> dict[tuple[str, str], float]:
+        run = document(recorder, BASELINE[0], day=1, uuid=uuid)
+        run["benchmarks"] = [record for record in run["benchmarks"] if record["param"] in ids]
+        judged = judge(read(recorder.store(run, f"{uuid}/0001_baseline.json")), baselines).judgements
+        return {(item.benchmark, item.metric): item.detectable_ratio - 1 for item in judged if item.detectable_ratio}
+
+    known, other = detectable("GPU-1"), detectable("GPU-4")
+    eager, engine = ids
+    assert other[engine, "kernel_time"] > 1.2 * known[engine, "kernel_time"]
+    assert other[eager, "kernel_time"] == known[eager, "kernel_time"]
+    assert other[eager, "latency"] > 1.5 * known[eager, "latency"]

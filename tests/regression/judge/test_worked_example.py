@@ -117,6 +117,7 @@ def test_the_page_says_what_is_in_the_table_of_metrics() -> None:
         "between days, from visits": [of_visits(spread.visits_day) for spread in spreads],
         "between GPUs": [f"{spread.gpu * 100:g} %" for spread in spreads],
         "between GPUs, of an engine": [of_visits(spread.engine) for spread in spreads],
+        "between their hosts": [of_visits(spread.host) for spread in spreads],
         "`unseen`": [f"{spread.unseen * 100:g} %" for spread in spreads],
         "weight, `d0`": [f"{spread.process_df:g}" for spread in spreads],
         "minimum effect": [f"{metric.min_effect * 100:g} %" for metric in judged],
