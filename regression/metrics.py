@@ -365,9 +365,9 @@ SAME_KERNELS = dataclasses.replace(KERNEL_TIME, choice_s=6e-9, unseen=0.01)
 
 
 def _offset(besides: Spread) -> Shared:
-    """Five H200s differ by 0.2 to 0.4 % in what benchmarks share at batch 128; PyTorch's kernels by 0.14 % besides.
+    """Nine H200s differ by 0.1 to 0.4 % in what benchmarks share at batch 128; PyTorch's kernels by 0.1 % besides.
 
-    At batch 1 five others differ by 0.9 % in what engines share, and by 0.5 % besides.
+    At batch 1 they differ by 0.6 % in what engines share, and by 0.4 % besides.
     """
     return Shared(
         shift=Spread(process=0.0003, process_df=8, unseen=0.02, day=0.0003, gpu=0.005),
