@@ -137,7 +137,8 @@ def test_a_process_that_dies_leaves_what_it_had_measured(
 
 
 BESIDE = """
-import json, os, threading, time
+import os, threading, time
+import pytest
 from common import output
 
 def beside(what):
@@ -181,17 +182,22 @@ write = output.write
 
 def slow(path, content):
     if threading.current_thread() is not threading.main_thread():
-        time.sleep(0.5)
+        finished.wait(2)
     write(path, content)
 
 output.write = slow
+finished = threading.Event()
 
-def pytest_sessionfinish():
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop():
     global thread
+    ended = yield
     thread = beside("test_other")
     time.sleep(0.1)
+    return ended
 
 def pytest_unconfigure():
+    finished.set()
     thread.join()
     beside("nothing").join()
 """

@@ -111,7 +111,7 @@ def test_an_operator_that_is_left_out_keeps_what_the_runs_to_compare_with_have(t
             replace(one, detectable_ratio=claimed) if (one.benchmark, one.metric) == (operator, "same_kernels") else one
             for one in report.judgements
         ]
-        return replace(report, judgements=judgements)
+        return replace(report, judgements=tuple(judgements))
 
     monkeypatch.setattr("proof.collect.sight.judge", noisy)
     values, (sentence,) = sized(asked(), read_all([runs.path])[0])
