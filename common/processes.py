@@ -39,19 +39,20 @@ def abort(process: subprocess.Popen[Any], grace_s: float = LAST_WORDS_S) -> int:
     maps a GPU's memory would fill the disk.
 
     Args:
-        grace_s: after so many seconds it is killed.
+        grace_s: after so many seconds it is killed; at once where this call is interrupted.
 
     Returns:
         Its exit status.
     """
-    if sys.platform == "linux":
-        import resource
-
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            resource.prlimit(process.pid, resource.RLIMIT_CORE, (0, 0))
-    process.send_signal(signal.SIGABRT)
     try:
-        return process.wait(timeout=grace_s)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        return process.wait()
+        if sys.platform == "linux":
+            import resource
+
+            with contextlib.suppress(OSError):
+                resource.prlimit(process.pid, resource.RLIMIT_CORE, (0, 0))
+        process.send_signal(signal.SIGABRT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=grace_s)
+    finally:
+        process.kill()  # does nothing where it has ended
+    return process.wait()

@@ -8,6 +8,7 @@ import io
 import json
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -88,6 +89,10 @@ class Saving:
         self._json, self._display = session.json, session.display
         self._folder = storage_folder(config)
         self._ended = False
+        # The files that were written, each with what makes its text.
+        self._written: dict[Path, Callable[[Mapping[str, Any]], str]] = {}
+        # Held while a run that grows is written, which another thread may do as well (`name`).
+        self._writing = threading.Lock()
         self._not_before = 0.0
         session.handle_saving, session.display = self._finish, self._shown
 
@@ -103,20 +108,40 @@ class Saving:
             return
         self.measured.look()  # seconds the first time, which must not make the next checkpoint late
         began = time.monotonic()
-        reason = f"its process ended while {doing}"
+        reason = _died(doing)
         # The end says what cannot be written; one file that cannot be is no reason to lose the other.
-        if isinstance(self._json, LateFile):
-            with contextlib.suppress(output.UnwritableOutput):
-                self._write_json(reason)
-        if self._name and self._folder is not None:
-            with contextlib.suppress(output.UnwritableOutput):
-                self._write_stored(reason)
+        with self._writing:
+            if isinstance(self._json, LateFile):
+                with contextlib.suppress(output.UnwritableOutput):
+                    self._write_json(reason)
+            if self._name and self._folder is not None:
+                with contextlib.suppress(output.UnwritableOutput):
+                    self._write_stored(reason)
         took_s = time.monotonic() - began
         self._not_before = began + took_s + max(CHECKPOINT_S, CHECKPOINT_SHARE * took_s)
 
+    def name(self, doing: str) -> None:
+        """Say in the run, as the last checkpoint left it, what the session is doing.
+
+        For a thread beside one that hangs: it reads the files and nothing of the session, and a file that it cannot
+        write stays as it is. A session that has ended is left alone.
+
+        Args:
+            doing: such as `measuring in test_latency`.
+        """
+        with self._writing:
+            for path, text in self._written.items():
+                if self._ended or not path.is_file():  # a pipe would be waited for
+                    continue
+                with contextlib.suppress(OSError, ValueError):
+                    document = json.loads(path.read_bytes())
+                    document.setdefault("suite", {})[INTERRUPTED] = _died(doing)
+                    output.write(path, text(document))
+
     def _finish(self) -> None:
         """Write the run as it is; in the place of `BenchmarkSession.handle_saving`."""
-        self._ended = True
+        with self._writing:
+            self._ended = True
         if not (self._name or self._json):
             return
         if not self._session.benchmarks and not self._has_more():
@@ -173,7 +198,7 @@ class Saving:
         return timed or self._has_more()
 
     def _write_json(self, died: str = "") -> None:
-        text = json.dumps(self._document(died, with_rounds=True), indent=4) + "\n"
+        text = _indented(self._document(died, with_rounds=True))
         if self._json is sys.stdout.buffer:
             self._json.write(text.encode())
             self._json.flush()
@@ -181,6 +206,7 @@ class Saving:
         if not isinstance(self._json, LateFile):
             self._json.close()
         output.write(Path(self._json.name), text)
+        self._written[Path(self._json.name)] = _indented
         if not died:
             self._say("info", f"Wrote benchmark data in: {self._json.name}", purple=True)
 
@@ -195,6 +221,7 @@ class Saving:
             self.file = self._created(storage, text)
         else:
             output.write(self.file, text)
+        self._written[self.file] = _compact
         if not died:
             self._say("info", f"Saved benchmark data in: {self.file}")
 
@@ -233,6 +260,14 @@ def measured_in(config: pytest.Config) -> Measured | None:
         return None
     saving = saving_of(config)
     return saving.measured if saving else Measured(config, session)
+
+
+def _died(doing: str) -> str:
+    return f"its process ended while {doing}"
+
+
+def _indented(document: Mapping[str, Any]) -> str:
+    return json.dumps(document, indent=4) + "\n"
 
 
 def _compact(document: Mapping[str, Any]) -> str:

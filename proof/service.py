@@ -142,9 +142,8 @@ def _status(command: Sequence[str], log: Path, left_s: float) -> int | None:
         except subprocess.TimeoutExpired:
             processes.abort(process)
             return None
-        except BaseException:
-            process.kill()
-            raise
+        finally:
+            process.kill()  # does nothing where it has ended
 
 
 def kind_of(run: Run) -> str:

@@ -181,7 +181,8 @@ def sized(asked: Asked, baseline: Sequence[Run]) -> tuple[list[str], list[str]]:
     """The values of `--slow` for every injection of the plan, each MARGIN times what the baseline claims to detect.
 
     Returns:
-        The values, and a sentence on each injection that is left out: of so noisy a benchmark nothing is claimed.
+        The values, and a sentence on each injection that is left out: of so noisy a benchmark nothing is claimed. An
+        operator keeps its spin kernel then, as in the runs to compare with.
 
     Raises:
         CannotSize: it claims nothing.
@@ -196,7 +197,9 @@ def sized(asked: Asked, baseline: Sequence[Run]) -> tuple[list[str], list[str]]:
                 f"stopped: the baseline says of no change in {one.sized_by} of {asked.model}-{one.benchmark} that it "
                 "would be detected; look at its runs with `python -m regression detectable`"
             )
-        if claimed is not None and sight.MARGIN * (claimed - 1) > LARGEST_SHARE:
+        # so that what is not a number is left out, too
+        if claimed is not None and not sight.MARGIN * (claimed - 1) <= LARGEST_SHARE:
+            found += sight.references(asked.model, (one,))
             left_out.append(
                 f"{one.kind} in {asked.model}-{one.benchmark} is left out: by the baseline's noise no change in "
                 f"{one.sized_by} of less than {claimed:,.0f} times would be detected; measure on a quieter machine"

@@ -136,6 +136,80 @@ def test_a_process_that_dies_leaves_what_it_had_measured(
         assert json.loads(path.read_text())["suite"]["interrupted"] == "its process ended while measuring"
 
 
+BESIDE = """
+import os, threading, time
+import pytest
+from common import output
+
+def beside(what):
+    thread = threading.Thread(target=saving.name, args=[f"measuring in {what}"])
+    thread.start()
+    return thread
+"""
+
+
+def test_a_thread_beside_a_test_that_hangs_names_it_and_stores_no_half_of_it(
+    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    """The benchmark hangs in its second round, and the process is then killed."""
+    second = (
+        "import os, sys; calls = []\n"
+        "    beside = sys.modules['conftest'].beside\n"
+        "    def hang():\n"
+        "        calls.append(0)\n"
+        "        if len(calls) == 2:\n"
+        "            beside('test_second').join()\n"
+        "            os._exit(0)\n"
+        "    benchmark.pedantic(hang, rounds=3)"
+    )
+    process = start("--benchmark-save=night", second=second, conftest=CONFTEST + BESIDE)
+    said = process.communicate()[0]
+    (stored,) = tmp_path.glob("store/*/0001_night.json")
+    for path, lines in ((stored, False), (tmp_path / "run.json", True)):
+        assert names(path) == ["test_first"], said
+        assert (
+            json.loads(path.read_text())["suite"]["interrupted"] == "its process ended while measuring in test_second"
+        )
+        assert (len(path.read_text().splitlines()) > 1) is lines
+
+
+def test_a_thread_that_is_late_leaves_the_run_as_it_ended(
+    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    """It is slow to write the run that grows, which the session finishes meanwhile; another comes afterwards."""
+    late = """
+write = output.write
+
+def slow(path, content):
+    if threading.current_thread() is not threading.main_thread():
+        finished.wait(2)
+    write(path, content)
+
+output.write = slow
+finished = threading.Event()
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop():
+    global thread
+    ended = yield
+    thread = beside("test_other")
+    time.sleep(0.1)
+    return ended
+
+def pytest_unconfigure():
+    finished.set()
+    thread.join()
+    beside("nothing").join()
+"""
+    process = start("--benchmark-save=night", conftest=CONFTEST + BESIDE + late)
+    said = process.communicate()[0]
+    assert process.returncode == 0, said
+    (stored,) = tmp_path.glob("store/*/*_night.json")
+    for path in (stored, tmp_path / "run.json"):
+        assert names(path) == ["test_first", "test_second"]
+        assert "interrupted" not in json.loads(path.read_text()).get("suite", {})
+
+
 def test_looking_at_the_machine_makes_no_checkpoint_late(
     start: Callable[..., subprocess.Popen[str]], tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -152,6 +153,20 @@ def test_a_run_that_hangs_is_ended_and_its_log_says_where(tmp_path, monkeypatch,
     log = tmp_path / "first-request" / "unchanged-00.log"
     assert f"not measured: the budget is used up; {log} says where it was" in capsys.readouterr().out
     assert "Fatal Python error: Aborted" in log.read_text() and "in hang" in log.read_text()
+
+
+def test_who_interrupts_it_leaves_no_run_behind_that_hangs(tmp_path, monkeypatch):
+    begun = []
+
+    def interrupted(process):
+        begun.append(process)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("common.processes.abort", interrupted)
+    command = [sys.executable, "-c", "import time; time.sleep(600)"]
+    with pytest.raises(KeyboardInterrupt):
+        service._status(command, tmp_path / "log", 0.1)
+    assert begun[0].wait(timeout=5) == -signal.SIGKILL
 
 
 def test_a_kind_that_is_none_is_said(tmp_path, capsys):

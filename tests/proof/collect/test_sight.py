@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,8 @@ from proof import sight
 from proof.collect.sight import Asked, CannotSize, Gpu, Worker, announcement, main, sized
 from proof.inject.slowdown import is_reference, parse
 from proof.score.sight import EVERYTHING, injections
-from proof.score.stored import is_unchanged, read_all
+from proof.score.stored import is_unchanged, read_all, spinning_operators
+from regression.judge.judge import judge
 from tests.proof.sight_runs import IDS, MODEL, Runs, everything, slowed
 
 SMALL = ("--devices=cpu", "--model=test_efficientnet", "--baseline=1", "--slowed=1", "--budget=400")
@@ -95,6 +97,31 @@ def test_what_noise_would_make_thousands_of_times_as_long_is_left_out_and_said(t
     assert f"host in {host} is left out: by the baseline's noise no change in latency of less than" in sentence
     assert worker(tmp_path).slow("slowed") == values
     assert capsys.readouterr().out == f"cuda:0: {sentence}\n"
+
+
+@pytest.mark.parametrize("claimed", [100.0, float("nan")])
+def test_an_operator_that_is_left_out_keeps_what_the_runs_to_compare_with_have(tmp_path, monkeypatch, claimed):
+    """Runs are only judged against such as have the same spin kernels."""
+    runs = Runs(tmp_path).add(5)
+    operator = f"{MODEL}-eager-fp32-b1"
+
+    def noisy(*given):
+        report = judge(*given)
+        judgements = [
+            replace(one, detectable_ratio=claimed) if (one.benchmark, one.metric) == (operator, "same_kernels") else one
+            for one in report.judgements
+        ]
+        return replace(report, judgements=tuple(judgements))
+
+    monkeypatch.setattr("proof.collect.sight.judge", noisy)
+    values, (sentence,) = sized(asked(), read_all([runs.path])[0])
+    assert sentence.startswith(f"operator in {operator} is left out")
+    found = [parse(text) for text in values]
+    injected = {one.pattern: [{"kind": one.kind, "asked": one.text, "size_s": None}] for one in found}
+    runs.add(injected=injected)
+    *unchanged, slow = read_all([runs.path])[0]
+    assert {spinning_operators(run) for run in unchanged} == {spinning_operators(slow)}
+    assert {one.benchmark for one in injections(slow)} == {one.pattern for one in found} - {operator}
 
 
 def test_half_a_run_is_not_counted(tmp_path):
