@@ -125,6 +125,16 @@ def test_what_the_first_pair_compiled_leaves_room_for_more_pairs(quick):
     assert rows(out)[FIRST, "latency"] == rows(out)[SECOND, "latency"] == "SLOWER"
 
 
+def test_what_a_side_could_not_load_is_said_once(quick):
+    status, out, _ = quick.run("--budget=25s", "--format=json", new="--unloaded=CannotRun --sleep=0.004")
+    (said,) = [note for note in json.loads(out)["notes"] if "CannotRun" in note]
+    assert (status, json.loads(out)["pairs"]) == (1, 3)
+    assert said == (
+        f"The new side could not load what it had compiled of {FIRST}, and built it in one piece in one pair or more "
+        "(CannotRun)."
+    )
+
+
 def test_what_is_kept_goes_with_the_rehearsal(quick):
     """At its end, and not only once nothing refers to it any more."""
     options = parser("", ["table"]).parse_args(quick.command())
