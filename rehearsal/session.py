@@ -212,7 +212,7 @@ class Rehearsal:
         """
         try:
             if self._parts is None:
-                self._parts = tempfile.TemporaryDirectory(prefix="rehearsal-parts-")
+                self._parts = tempfile.TemporaryDirectory(prefix="rehearsal-parts-", ignore_cleanup_errors=True)
             folders = {name: Path(self._parts.name, name) for name in self._sides}
             for folder in folders.values():
                 folder.mkdir(parents=True, exist_ok=True)
