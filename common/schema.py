@@ -16,10 +16,6 @@ LOADING = 2
 """The `suite.loading` that is written: how TensorRT engines are loaded, and in which order. It is raised when that
 changes, since engines lie elsewhere in the GPU's memory then. Runs without it (1) loaded one engine after another."""
 
-LOADING_WITH_ONNX = 3
-"""The same of a run with variants of TensorRT by ONNX, whose engines once were built as they were asked for, and now
-are compiled and loaded with the others. Without such variants nothing changed."""
-
 RENAMED: Mapping[int, Mapping[str, str]] = {1: {"host_pace_s": "host_calibration_s"}}
 """Fields of a benchmark (in `extra_info` and in confirmations) that a schema called otherwise: old name to new name."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from common import output
 from common.errors import UsageError
+from common.signals import interrupting
 from regression.text import WIDTH, wrapped
 from rehearsal import judge, page, record, report
 from rehearsal.arguments import PASSED_ON, parser
@@ -51,20 +51,19 @@ def _rehearse(options: argparse.Namespace) -> int:
     from rehearsal.environments import Environments
 
     _check(options)
-    # A rehearsal that is ended ends its sides, and removes what it made.
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     progress = Progress(sys.stderr)
     places = _places(options)
-    try:
-        if not options.bisect:
-            return _measured(options, places, progress, None)
-        found = ["--no-index"] * options.no_index
-        found += [f"--find-links={where}" for where in options.find_links]
-        with Environments(places[OLD].python, found, keep=options.keep) as environments:
-            return _measured(options, places, progress, environments)
-    finally:
-        progress.clear()
-        signal.signal(signal.SIGTERM, before)
+    # A rehearsal that is ended ends its sides, and removes what it made.
+    with interrupting():
+        try:
+            if not options.bisect:
+                return _measured(options, places, progress, None)
+            found = ["--no-index"] * options.no_index
+            found += [f"--find-links={where}" for where in options.find_links]
+            with Environments(places[OLD].python, found, keep=options.keep) as environments:
+                return _measured(options, places, progress, environments)
+        finally:
+            progress.clear()
 
 
 def _check(options: argparse.Namespace) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from typing import IO
 
@@ -26,13 +27,16 @@ class Progress:
         if self._stream.isatty():
             done = round(BAR * min(max(share, 0.0), 1.0))
             line = fit(f"[{'#' * done}{'.' * (BAR - done)}] {text}", max(20, shutil.get_terminal_size().columns - 1))
-            self._stream.write(f"\r{line.ljust(self._shown)}")
-            self._stream.flush()
+            self._write(f"\r{line.ljust(self._shown)}")
             self._shown = len(line)
 
     def clear(self) -> None:
         """Take the line away."""
         if self._shown:
-            self._stream.write(f"\r{' ' * self._shown}\r")
-            self._stream.flush()
+            self._write(f"\r{' ' * self._shown}\r")
             self._shown = 0
+
+    def _write(self, text: str) -> None:
+        with contextlib.suppress(OSError):  # the terminal was closed
+            self._stream.write(text)
+            self._stream.flush()

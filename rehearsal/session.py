@@ -212,7 +212,7 @@ class Rehearsal:
         """
         try:
             if self._parts is None:
-                self._parts = tempfile.TemporaryDirectory(prefix="rehearsal-parts-")
+                self._parts = tempfile.TemporaryDirectory(prefix="rehearsal-parts-", ignore_cleanup_errors=True)
             folders = {name: Path(self._parts.name, name) for name in self._sides}
             for folder in folders.values():
                 folder.mkdir(parents=True, exist_ok=True)
@@ -234,6 +234,12 @@ class Rehearsal:
                     slowest_s = max(slowest_s, answer["latency_s"])
                     self._spared_s += answer.get("spared_s", 0.0)
                     self._keep(pair, side, name, answer)
+                    if answer.get("not_loaded"):
+                        _note(
+                            record,
+                            f"The {side} side could not load what it had compiled of {name}, and built it in one "
+                            f"piece in one pair or more ({answer['not_loaded']}).",
+                        )
             if not any(name in record.failed[side] for side in SIDES):
                 counts[name] = turns.calls(slowest_s)
         return counts
@@ -291,6 +297,11 @@ class Rehearsal:
         left_s = max(0.0, self._left_s())
         said = "; ".join(filter(None, (text, self._decided, f"{left_s // 60:.0f}:{left_s % 60:02.0f} left")))
         self._progress(f"{self._doing or 'start'}: {said}", 1 - left_s / self._budget_s)
+
+
+def _note(record: Record, sentence: str) -> None:
+    if sentence not in record.notes:
+        record.notes.append(sentence)
 
 
 def _times_counted(record: Record, benchmark: str) -> int:

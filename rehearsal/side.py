@@ -127,7 +127,7 @@ class Side:
     def __init__(self, place: Place) -> None:
         self.place = place
         self.name = place.name
-        self._folder = tempfile.TemporaryDirectory(prefix=f"rehearsal-{place.name}-")
+        self._folder = tempfile.TemporaryDirectory(prefix=f"rehearsal-{place.name}-", ignore_cleanup_errors=True)
         self._log = Path(self._folder.name, "log")
         self._log.touch()
         self._pid = 0

@@ -145,7 +145,7 @@ class Side:
         """Build a benchmark, check its outputs and warm it up.
 
         `latency_s` is what its last call took, `spared_s` what this process spent on the build that the next one of
-        this side need not.
+        this side need not, `not_loaded` why it could not load what was compiled; empty where nothing failed.
         """
         inference = self._inference(benchmark)
         error = outputs.check(self.pool, inference)
@@ -157,11 +157,12 @@ class Side:
         fields = inference.fields()
         self.recording.extra_info[inference.key] = {}
         self.recording.add_fields(inference.key, fields)
-        spared_s = self.pool.kept.spared_s.get(inference.key, 0.0) if self.pool.kept is not None else 0.0
+        kept = self.pool.kept
         return {
             "latency_s": latency_s,
             "relative_error": error,
-            "spared_s": spared_s,
+            "spared_s": kept.spared_s.get(inference.key, 0.0) if kept is not None else 0.0,
+            "not_loaded": kept.not_loaded.get(inference.key, "") if kept is not None else "",
             **self._recorded(inference.key),
         }
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import random
-import signal
 import statistics
 import sys
 import time
@@ -25,6 +24,7 @@ from typing import Any
 
 from common import option_types, output
 from common.errors import UsageError
+from common.signals import interrupting
 from proof.inject.slowdown import COUNTED, Asked, parse
 from proof.rehearsals.batches import Batch, Process, Recording
 from regression.text import count
@@ -325,17 +325,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     for one in options.slow:
         if one.kind not in KINDS:
             parser.error(f"--slow {one}: this kind is not for rehearsals; kinds are {', '.join(KINDS)}")
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        return _record(options)
+        with interrupting():
+            return _record(options)
     except (UsageError, SideEnded, output.UnwritableOutput) as error:
         print(f"processes: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("processes: interrupted; the file has the batches that were whole", file=sys.stderr)
         return 2
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _record(options: argparse.Namespace) -> int:

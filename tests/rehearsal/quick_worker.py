@@ -1,8 +1,8 @@
 """The worker of a checkout made for tests: speaks the protocol, sleeps instead of inferring, and breaks where told to.
 
 Its options, one each: `--sleep=SECONDS` a call, `--die=REQUEST`, `--hang=REQUEST`, `--refuse=REQUEST`, `--cuda=UUID`,
-`--only=BENCHMARK`, `--pids=FILE`, `--build=SECONDS` where nothing was kept, `--older=yes` that cannot keep. `--after=N`
-lets it break only after so many requests to its first benchmark.
+`--only=BENCHMARK`, `--pids=FILE`, `--build=SECONDS` where nothing was kept, `--older=yes` that cannot keep,
+`--unloaded=REASON` of its first benchmark. `--after=N` lets it break only after so many requests to that benchmark.
 """
 
 import os
@@ -66,7 +66,8 @@ def answer(do, request, options):
     if do == "profile":
         extra_info |= {"kernel_time_s": 0.001, "launches": 3}
     spared_s = build(request["benchmark"], options) if do == "build" else 0.0
-    return {"latency_s": 0.002, "extra_info": extra_info, "suite": {}, "spared_s": spared_s}
+    not_loaded = options.get("unloaded", "") if request.get("benchmark") == NAMES[0] else ""
+    return {"latency_s": 0.002, "extra_info": extra_info, "suite": {}, "spared_s": spared_s, "not_loaded": not_loaded}
 
 
 def build(benchmark, options):

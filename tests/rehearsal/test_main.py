@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -125,6 +126,16 @@ def test_what_the_first_pair_compiled_leaves_room_for_more_pairs(quick):
     assert rows(out)[FIRST, "latency"] == rows(out)[SECOND, "latency"] == "SLOWER"
 
 
+def test_what_a_side_could_not_load_is_said_once(quick):
+    status, out, _ = quick.run("--budget=25s", "--format=json", new="--unloaded=CannotRun --sleep=0.004")
+    (said,) = [note for note in json.loads(out)["notes"] if "CannotRun" in note]
+    assert (status, json.loads(out)["pairs"]) == (1, 3)
+    assert said == (
+        f"The new side could not load what it had compiled of {FIRST}, and built it in one piece in one pair or more "
+        "(CannotRun)."
+    )
+
+
 def test_what_is_kept_goes_with_the_rehearsal(quick):
     """At its end, and not only once nothing refers to it any more."""
     options = parser("", ["table"]).parse_args(quick.command())
@@ -136,6 +147,17 @@ def test_what_is_kept_goes_with_the_rehearsal(quick):
     assert sorted(path.name for path in quick.temporary.glob("rehearsal-parts-*/*")) == ["new", "old"]
     rehearsal.end(at_once=True)
     quick.nothing_is_left()
+
+
+def test_what_cannot_be_removed_hides_nothing(quick, monkeypatch):
+    """Neither the sides' folders nor that of what they keep."""
+
+    def busy(path, **_):
+        raise OSError(errno.EBUSY, "Device or resource busy", path)
+
+    monkeypatch.setattr(os, "rmdir", busy)
+    assert main(quick.command("--budget=1s")) == 2
+    assert all(map(gone, quick.sides()))
 
 
 @pytest.mark.parametrize("older", ["old", "new"])
@@ -219,7 +241,7 @@ def test_a_side_killed_while_it_starts_is_a_sentence(quick):
     assert said.startswith("rehearsal: the new side's process ended by SIGKILL")
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_ctrl_c_reports_what_is_decided_and_leaves_nothing(quick, tmp_path, how):
     file = tmp_path / "rehearsal.json"
     with interrupted(lambda: len(quick.sides()) > 2, how):
@@ -229,6 +251,20 @@ def test_ctrl_c_reports_what_is_decided_and_leaves_nothing(quick, tmp_path, how)
     assert "UNSURE" in out
     assert json.loads(file.read_text())["interrupted"]
     assert [path.name for path in file.parent.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_closed_terminal_ends_a_rehearsal_that_leaves_nothing(quick):
+    """What it would say there finds no reader, either."""
+    terminal, end = os.openpty()
+    command = [sys.executable, "-m", "rehearsal", *quick.command("--budget=1h", new="--hang=build")]
+    quick.started = subprocess.Popen(command, cwd=ROOT, stdout=end, stderr=end, start_new_session=True)
+    os.close(end)
+    while len(list(quick.temporary.glob("rehearsal-parts-*/*"))) < 2:
+        time.sleep(0.1)
+    os.close(terminal)
+    quick.started.send_signal(signal.SIGHUP)
+    quick.started.wait(60)
+    quick.nothing_is_left()
 
 
 def test_ctrl_c_before_anything_was_measured(quick):

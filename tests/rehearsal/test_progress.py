@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 
 import pytest
@@ -37,3 +38,16 @@ def test_what_is_no_terminal_gets_nothing():
     Progress(stream).show("pair 1", 0.5)
     Progress(stream).clear()
     assert stream.getvalue() == ""
+
+
+def test_a_closed_terminal_ends_nothing(monkeypatch):
+    terminal = Terminal()
+    progress = Progress(terminal)
+    progress.show("pair 1", 0.5)
+
+    def write(text):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(terminal, "write", write)
+    progress.show("pair 2", 0.6)
+    progress.clear()

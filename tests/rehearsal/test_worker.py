@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from fixtures.building.build import BuildTimeout
 from fixtures.variants import torchscript
 from fixtures.variants.table import VARIANTS
 from fixtures.variants.variant import OtherBuild
@@ -144,7 +145,7 @@ def test_a_damaged_file_is_compiled_anew_and_replaced(built, folder, damaged):
     built(compile=never, build=never)
 
 
-def test_what_cannot_be_loaded_is_built_in_one_piece_by_this_process_and_all_later_ones(built, folder):
+def test_what_cannot_be_loaded_is_built_in_one_piece_by_every_process_that_tries(built, folder):
     """The file is what was written, so compiling once more would not help."""
     built()
     (file,) = folder.iterdir()
@@ -154,7 +155,27 @@ def test_what_cannot_be_loaded_is_built_in_one_piece_by_this_process_and_all_lat
     for _ in range(2):
         answer = built(compile=never)
         assert build_s(answer) < 60 and answer["answer"]["relative_error"] < 1e-4
-    assert names(folder) == [file.name, f"{BENCHMARK}.whole"]
+        assert answer["answer"]["not_loaded"].startswith("RuntimeError: PytorchStreamReader")
+    assert names(folder) == [file.name]
+
+
+def test_a_process_that_could_not_load_says_so_and_the_next_loads(built, folder):
+    def fail(parts):
+        raise ValueError("the engine has no execution context:\nout of memory")
+
+    reason = built(load=fail)["answer"]["not_loaded"]
+    assert reason == "ValueError: the engine has no execution context: out of memory"
+    assert names(folder) == [f"{BENCHMARK}.parts"]
+    assert built(compile=never, build=never)["answer"]["not_loaded"] == ""
+
+
+def test_what_loading_finds_unlike_the_build_in_one_piece_is_tried_once(built, folder):
+    def refuse(parts):
+        raise OtherBuild("other code")
+
+    built(load=refuse)
+    assert names(folder) == [f"{BENCHMARK}.parts", f"{BENCHMARK}.whole"]
+    assert "extra_info" in built(compile=never, load=never)["answer"]
 
 
 def test_what_cannot_be_built_in_two_steps_is_tried_once(built, folder):
@@ -190,18 +211,19 @@ def test_where_nothing_can_be_kept_every_process_builds(built, folder, monkeypat
 
 
 def test_a_file_that_is_half_written_has_another_name(built, folder, monkeypatch):
-    """The process is killed before it has given the file its name."""
+    """The build is given up before it has given the file its name; what it wrote goes."""
     seen = []
 
-    def killed(file, name):
+    def given_up(file, name):
         seen.append((file.name, file.stat().st_size, name.name))
-        raise MemoryError
+        raise BuildTimeout
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "replace", killed)
-        assert "MemoryError" in built()["error"]
+        patch.setattr(Path, "replace", given_up)
+        assert "BuildTimeout" in built()["error"]
+    assert names(folder) == []
     ((unfinished, size, name),) = seen
-    assert names(folder) == [unfinished] and name == f"{BENCHMARK}.parts" and size > 1e6
+    assert unfinished != name == f"{BENCHMARK}.parts" and size > 1e6
     assert built(build=never)["answer"]["spared_s"] > 0
 
 
