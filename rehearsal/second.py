@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from common import output
 from common.errors import UsageError
+from common.signals import interrupting
 from rehearsal.environments import installed
 from rehearsal.groups import Distribution, differing, mixed
 from rehearsal.installer import Installer, NotMade
@@ -32,18 +32,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--find-links", action="append", default=[], metavar="FOLDER")
     parser.add_argument("--no-index", action="store_true")
     options = parser.parse_args(argv)
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    found = [f"--find-links={where}" for where in options.find_links] + ["--no-index"] * options.no_index
     try:
-        found = [f"--find-links={where}" for where in options.find_links] + ["--no-index"] * options.no_index
-        changed = make(options.folder, options.old, options.requirements, found)
+        with interrupting():
+            changed = make(options.folder, options.old, options.requirements, found)
     except (UsageError, NotMade) as error:
         print(f"rehearsal: {options.folder} cannot be made: {error}", file=sys.stderr)
         return UNUSABLE
     except KeyboardInterrupt:
         print(f"rehearsal: interrupted; {options.folder} was removed", file=sys.stderr)
         return UNUSABLE
-    finally:
-        signal.signal(signal.SIGTERM, before)
     print(f"{options.folder} differs from {options.old} in {', '.join(changed) or 'nothing'}")
     return MADE
 

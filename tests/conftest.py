@@ -37,9 +37,11 @@ for module in ("matplotlib.figure", "pytest_benchmark.histogram", "setuptools"):
 for variable in [name for name in os.environ if name.startswith("PYTEST_XDIST_")]:
     del os.environ[variable]
 
-# What a shell starts in the background ignores Ctrl-C, and so would every process that a test interrupts.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# What a shell starts in the background ignores Ctrl-C, and what nohup starts a closed terminal; so would every process
+# that a test interrupts.
+for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, handler)
 
 # One thread for a model this small: two sessions beside each other would wait for each other's spinning threads.
 os.environ["OMP_NUM_THREADS"] = "1"

@@ -19,6 +19,7 @@ from common.errors import UsageError
 from common.identity import identity
 from common.output import UnwritableOutput
 from common.schema import CANDIDATE, PERHAPS_BASELINE_FILE
+from common.signals import heeded
 from regression.baseline.place import Gpu, Kind, find
 from regression.project import ROOT
 from regression.runs.marks import entry_of
@@ -152,14 +153,8 @@ def _passed_on(process: subprocess.Popen[bytes]) -> Iterator[list[str]]:
         if len(asked) == IMPATIENT:
             raise KeyboardInterrupt
 
-    # What is ignored stays so, as SIGHUP under nohup.
-    heeded = [number for number in SIGNALS if signal.getsignal(number) not in (signal.SIG_IGN, None)]
-    before = {number: signal.signal(number, pass_on) for number in heeded}
-    try:
+    with heeded(SIGNALS, pass_on):
         yield asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _keep(store: Store, file: Path) -> Run:

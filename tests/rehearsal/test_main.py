@@ -361,28 +361,35 @@ def test_a_file_that_is_no_rehearsal(tmp_path, capsys):
     assert "does not exist" in capsys.readouterr().err
 
 
+def checkout_with(folder: Path, added: str) -> Path:
+    """A checkout of this code with something added to the worker."""
+    checkout = folder / "checkout"
+    shutil.copytree(ROOT / "rehearsal", checkout / "rehearsal", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("common", "fixtures", "data"):
+        (checkout / name).symlink_to(ROOT / name)
+    with (checkout / "rehearsal" / "worker.py").open("a") as module:
+        module.write(added)
+    return checkout
+
+
 @pytest.mark.alone
 def test_real_sides_on_the_cpu(tmp_path, monkeypatch, capsys):
     """Both sides are this environment; the new one sleeps in every call, and cannot build a variant any more."""
     monkeypatch.setattr(session, "MOST_TURNS_S", 1.0)
     for module in (sequential, sys.modules[main.__module__]):
         monkeypatch.setattr(module, "LEAST_PAIRS", 2)  # a pair of real processes takes long to start
-    checkout = tmp_path / "checkout"
-    shutil.copytree(ROOT / "rehearsal", checkout / "rehearsal", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("common", "fixtures", "data"):
-        (checkout / name).symlink_to(ROOT / name)
-    with (checkout / "rehearsal" / "worker.py").open("a") as file:
-        file.write(
-            "\n\n_synchronised, _build = synchronised, Side.answer_build\n\n\n"
-            "def synchronised(run, device):\n"
-            "    call = _synchronised(run, device)\n"
-            "    return lambda: (call(), time.sleep(0.2))\n\n\n"
-            "def answer_build(self, benchmark):\n"
-            "    if 'torchscript' in benchmark:\n"
-            "        raise RuntimeError('no such operator')\n"
-            "    return _build(self, benchmark)\n\n\n"
-            "Side.answer_build = answer_build\n"
-        )
+    checkout = checkout_with(
+        tmp_path,
+        "\n\n_synchronised, _build = synchronised, Side.answer_build\n\n\n"
+        "def synchronised(run, device):\n"
+        "    call = _synchronised(run, device)\n"
+        "    return lambda: (call(), time.sleep(0.2))\n\n\n"
+        "def answer_build(self, benchmark):\n"
+        "    if 'torchscript' in benchmark:\n"
+        "        raise RuntimeError('no such operator')\n"
+        "    return _build(self, benchmark)\n\n\n"
+        "Side.answer_build = answer_build\n",
+    )
     status = main(
         [f"--new-checkout={checkout}", "--models=test_efficientnet", "--weights=seeded", "--batch-sizes=1",
          "--device=cpu", "--budget=120s", "--format=json"]
@@ -408,19 +415,16 @@ def test_real_sides_compile_once_and_load_in_later_pairs(tmp_path, monkeypatch, 
     for module in (sequential, sys.modules[main.__module__]):
         monkeypatch.setattr(module, "LEAST_PAIRS", 2)
     monkeypatch.setattr(main_module, "MOST_PAIRS", 2)
-    checkout, compiled, file = tmp_path / "checkout", tmp_path / "compiled", tmp_path / "rehearsal.json"
-    shutil.copytree(ROOT / "rehearsal", checkout / "rehearsal", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("common", "fixtures", "data"):
-        (checkout / name).symlink_to(ROOT / name)
-    with (checkout / "rehearsal" / "worker.py").open("a") as module:
-        module.write(
-            "\n\nimport os\nfrom fixtures.variants import torchscript\n\n_frozen = torchscript._frozen\n\n\n"
-            "def frozen(inputs):\n"
-            f"    with open({str(compiled)!r}, 'a') as file:\n"
-            "        file.write(f'{os.getpid()}\\n')\n"
-            "    return _frozen(inputs)\n\n\n"
-            "torchscript._frozen = frozen\n"
-        )
+    compiled, file = tmp_path / "compiled", tmp_path / "rehearsal.json"
+    checkout = checkout_with(
+        tmp_path,
+        "\n\nimport os\nfrom fixtures.variants import torchscript\n\n_frozen = torchscript._frozen\n\n\n"
+        "def frozen(inputs):\n"
+        f"    with open({str(compiled)!r}, 'a') as file:\n"
+        "        file.write(f'{os.getpid()}\\n')\n"
+        "    return _frozen(inputs)\n\n\n"
+        "torchscript._frozen = frozen\n",
+    )
     status = main(
         [f"--{side}-checkout={checkout}" for side in ("old", "new")]
         + ["--models=test_efficientnet", "--weights=seeded", "--batch-sizes=1", "--variants=torchscript-fp32",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -88,3 +90,10 @@ def test_make_asks_what_to_try(tmp_path):
     done = make(tmp_path)
     assert done.returncode and "say what to try, such as make rehearsal NEW='timm==1.0.31'" in done.stderr
     assert not done.stdout
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_ends_it_is_said(tmp_path, monkeypatch, capsys, how):
+    monkeypatch.setattr("rehearsal.second.make", lambda *_: os.kill(os.getpid(), how))
+    assert main([str(tmp_path / "new"), "--", "part-a==2.0"]) == 2
+    assert "interrupted" in capsys.readouterr().err
