@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from common import output
 from common.errors import UsageError
-from common.schema import STORE
 from regression.history.night import once
 from regression.history.reader import Reader
 from regression.judge import two_speeds
@@ -59,10 +58,8 @@ def _judge(options: argparse.Namespace) -> int:
     metrics = with_min_changes(options.judge_min_change, METRICS)
     reader = Reader(metrics)
     run = reader.run(options.run)
-    store = None if options.baseline else _store(options, run)
-    baseline = options.baseline or ([store.folder / _slug(run)] if store is not None else [])
-    if not baseline:
-        raise UsageError(f"name the baseline: --baseline FILE_OR_FOLDER, or --store URL, or the variable {STORE}.")
+    store = None if options.baseline else _store(opening.named_or_default(options.store), run, options)
+    baseline = options.baseline or [store.folder / _slug(run)]
     accepted, wrong = _accepted(options.accepted, [*baseline, options.run])
     stored = collect(baseline, reader.run)
     report = judge(
@@ -93,7 +90,9 @@ def _judge(options: argparse.Namespace) -> int:
     found = unwatched(report, past, options.judge_patience)
     report = dataclasses.replace(report, notes=(*report.notes, *sentences(found, options.judge_patience)))
     wants_history = report.failed or options.report is not None or options.format in ("markdown", "json")
-    found_in = _history(run, store or _store(options, run), baseline, reader) if wants_history else None
+    if wants_history and store is None and (url := opening.named(options.store)) is not None:
+        store = _store(url, run, options)
+    found_in = _history(run, store, baseline, reader) if wants_history else None
     link = options.report.name if options.report is not None else ""
     said = content(report, run, stored.baselines, metrics, history=found_in, page=link)
     if options.report is not None:
@@ -109,11 +108,8 @@ def _judge(options: argparse.Namespace) -> int:
     return status
 
 
-def _store(options: argparse.Namespace, run: Run) -> Store | None:
-    """The store that is named, with what this run is judged by."""
-    url = opening.named(options.store)
-    if url is None:
-        return None
+def _store(url: str, run: Run, options: argparse.Namespace) -> Store:
+    """A store with what this run is judged by."""
     return reading.opened(url, _slug(run), latest=max(LATEST, 2 * options.judge_patience))
 
 

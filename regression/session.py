@@ -42,7 +42,7 @@ class Rules:
     patience: int
     compare: str = COMPARE
     """The option by which the verdict was asked for."""
-    no_baseline: str = ""
+    not_asked: str = ""
     """Why no baseline was asked for, where none was."""
     every_row: bool = False
     """Print every row of the verdict."""
@@ -153,8 +153,8 @@ class _Judging:
                 lines.append("nothing was judged: the baseline has no value of what this run measured")
                 failed |= self.rules.mode == "require"
         else:
-            why = f": {self.rules.no_baseline}" if self.rules.no_baseline else ""
-            lines = [f"nothing to judge against{why}", *report.notes, *map(str, report.left_out)]
+            why = report.not_asked or "there is no baseline for this device yet"
+            lines = [f"nothing to judge against: {why}", *report.notes, *map(str, report.left_out)]
             if self.rules.mode == "require":
                 lines.append("--judge=require: there is no baseline to judge against")
                 failed = True
@@ -175,6 +175,7 @@ class _Judging:
                 *self.stored.notes,
                 *from_the_future((run, *self.stored.baselines)),
             ),
+            not_asked=self.rules.not_asked,
         )
 
     def _repeat_disturbed(self, run: Run) -> None:

@@ -94,7 +94,7 @@ def _detects(report: Report) -> Iterator[str]:
     for metric in METRICS:
         ratios = sorted(found.get(metric.key, ()))
         if metric.key in SHOWN and metric.kind is Kind.CONTINUOUS and ratios:
-            middle = ratios[len(ratios) // 2]
+            middle = ratios[(len(ratios) - 1) // 2]
             said.append(
                 f"{metric.title} from {change(ratios[0], '')} to {change(ratios[-1], '')} (half of "
                 f"{count(len(ratios), 'benchmark')} at most {change(middle, '')})"
@@ -104,7 +104,8 @@ def _detects(report: Report) -> Iterator[str]:
 
 
 def _runs(gpu: Gpu, odd: Mapping[str, str]) -> Iterator[str]:
-    width = max(len(one.file.name) for one in gpu.runs)
+    width = max(len("run"), *(len(one.file.name) for one in gpu.runs))
+    yield f"  {'run':<{width}}  {'measured':<16}  {'GPU':<8}  {'identity':<12}  standing"
     seen: set[tuple[str, str]] = set()
     for one in gpu.runs:
         state = _state(one, odd)

@@ -24,7 +24,7 @@ LATEST = 4 * night.NIGHTS
 def main(argv: Sequence[str]) -> int:
     """Exit status 0, also where GPU models fail; 2 where the store has no night that can be shown."""
     options = _parser().parse_args(argv)
-    url = options.store or opening.named(None) or opening.DEFAULT
+    url = opening.named_or_default(options.store)
     try:
         store = reading.opened(url, latest=LATEST).folder
     except WrongStore as error:

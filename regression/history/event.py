@@ -166,9 +166,9 @@ class History:
             return f"in the history {', then '.join(told)}"
         short = next((one for one in self.short if (one.benchmark, one.metric.key) == series), None)
         if short is not None:
-            return f"the history has too few nights to tell ({short.nights} of the {short.needed} needed)"
+            return f"the history has too few nights to tell since when ({short.nights} of the {short.needed} needed)"
         if len(self.values(*series)) < FEWEST:
-            return f"the history has too few nights to tell (it needs at least {FEWEST})"
+            return f"the history has too few nights to tell since when (it needs at least {FEWEST})"
         return "in the history no lasting change yet"
 
     def values(self, benchmark: str, metric: str) -> list[tuple[Night, float]]:

@@ -44,11 +44,13 @@ def judge(
     left_out: Sequence[LeftOut] = (),
     notes: Sequence[str] = (),
     across_gpus: bool = False,
+    not_asked: str = "",
 ) -> Report:
     """Judge every benchmark and metric of `run` against those of `baselines` that may be compared with it.
 
     `today` decides which accepted changes still hold; by default the day of the run, so that judging is repeatable.
     With `across_gpus`, runs of other GPU models may be compared.
+    `not_asked` says why no baseline was asked for, where none was.
     """
     usable, refused = comparable(run, baselines, across_gpus=across_gpus)
     differing = differences(usable, run)
@@ -87,7 +89,7 @@ def judge(
         labels=tuple((id_, label) for id_, label in sorted(run.labels.items()) if not label.passed),
         notes=(
             *notes,
-            *_notes(run, usable),
+            *(() if not_asked else _notes(run, usable)),
             *not_compared(judged, run, usable, known),
             *outputs_not_compared(run, usable),
             *said,
@@ -99,6 +101,7 @@ def judge(
         controls=tuple(_controls(judgements, {metric.key for metric in judged if metric.kind is Kind.CONTINUOUS})),
         host_bound=tuple(dict.fromkeys(id_ for tests in of_benchmarks for id_ in tests.host_bound)),
         deselected=run.deselected,
+        not_asked=not_asked,
         trusted={
             tests.metric.key: {
                 baseline.path: part for baseline, part in zip(usable, tests.evidence.trusted.tolist(), strict=True)
@@ -286,11 +289,14 @@ def _controls(judgements: Sequence[Judgement], continuous: Container[str]) -> It
 
 def _notes(run: Run, baselines: Sequence[Run]) -> Iterable[str]:
     if not baselines:
-        yield "There is no baseline to judge against; record one with `make baseline`."
+        yield "Record a baseline: `python -m regression baseline record`."
         return
     if len(baselines) < 3:
         runs = count(len(baselines), "run")
-        yield f"The baseline has {runs}, too few to know a benchmark's noise; record five with `make baseline`."
+        yield (
+            f"The baseline has {runs}, too few to know a benchmark's noise; record five: "
+            "`python -m regression baseline record`."
+        )
     if run.interrupted:
         yield (
             f"This run was interrupted ({run.interrupted}): what it had not measured by then is MISSING, "
@@ -316,7 +322,7 @@ def _notes(run: Run, baselines: Sequence[Run]) -> Iterable[str]:
         yield (
             f"{count(otherwise, 'run')} of the baseline are of a version of this suite that loads TensorRT engines in "
             "another way. They lie elsewhere in the GPU's memory then, and their detectable changes in kernel time "
-            "allow for that; record a new baseline with `make baseline`."
+            "allow for that; record a new baseline: `python -m regression baseline record`."
         )
     elsewhere = sum((baseline.gpu, baseline.loading) == (run.gpu, run.loading) for baseline in baselines) - alike
     if elsewhere and alike <= KNOWN_DF:

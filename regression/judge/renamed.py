@@ -31,7 +31,7 @@ def notes(run: Run, baselines: Sequence[Run]) -> Iterable[str]:
     # A run that deselected some, or measured a few of many, leaves others out by intention.
     if vanished and run.selected is not None and not run.deselected and 2 * len(gone) <= len(before):
         these = "1 benchmark of the baseline was" if len(vanished) == 1 else f"{len(vanished)} of the baseline were"
-        yield f"{these} not selected by this run, nor by any new name: {_some(vanished)}."
+        yield f"{these} not selected, and no new benchmark has a similar name: {_some(vanished)}."
 
 
 def likely(gone: Mapping[str, Benchmark], new: Mapping[str, Benchmark]) -> dict[str, str]:

@@ -117,6 +117,8 @@ class Report:
     trusted: Mapping[str, Mapping[Path, float]] = dataclasses.field(default_factory=dict)
     """Metric to how much its tests let each baseline run count, from 0 to 1."""
     deselected: int = 0
+    not_asked: str = ""
+    """Why no baseline was asked for, where none was: the end of a sentence."""
 
     @property
     def failed(self) -> bool:

@@ -76,7 +76,7 @@ def _notes(run: Run, baselines: Sequence[Run], keys: Mapping[str, frozenset[str]
     if only_now:
         yield (
             f"The latency of {count(len(only_now), 'benchmark')} is compared by medians, since the baseline has no "
-            "visits of them; record a new baseline with `make baseline`."
+            "visits of them; record a new baseline: `python -m regression baseline record`."
         )
     if set(only_before) - set(only_now):
         yield (

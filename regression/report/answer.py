@@ -23,7 +23,7 @@ def answer(report: Report, rows: Sequence[Row], covered: Coverage, places: Mappi
         blind = _blind(covered, places, "of the other measurements could not have shown a regression")
         return "; ".join([failed, *blind]) + "."
     if not report.baselines:
-        return "Nothing was judged, because there is no baseline for this device yet."
+        return f"Nothing was judged, because {report.not_asked or 'there is no baseline for this device yet'}."
     if not report.judgements:
         return "Nothing was judged, because this run and its baseline have no benchmark in common."
     return "; ".join(_unfailed(rows, covered, places)) + "."

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
 DETECTABLE = "the smallest true change that would have been reported, with a probability of 95 %"
 MOVED = (Verdict.SLOWER, Verdict.FASTER, Verdict.CHANGED)
+# Where a run says what it was measured on.
+NAMES = (("gpu", "name"), ("cpu", "brand_raw"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,6 +157,8 @@ class Content:
     baselines: tuple[Path, ...]
     path: Path
     """Of the run, as are the following."""
+    device_name: str
+    """The GPU's name; on a CPU the CPU's."""
     gpu_name: str
     gpu_slug: str
     """Of a CPU as well."""
@@ -244,6 +248,7 @@ def content(
         deselected=report.deselected,
         baselines=report.baselines,
         path=run.path,
+        device_name=next((str(name) for path in NAMES if (name := lookup(run.machine, path))), ""),
         gpu_name=str(lookup(run.machine, ("gpu", "name")) or ""),
         gpu_slug=run.slug,
         gpu_uuid=run.gpu,

@@ -54,9 +54,7 @@ def main(argv: Sequence[str]) -> int:
     options = parser.parse_args(argv)
     if options.baseline:
         return show(options.baseline)
-    url = opening.named(options.store)
-    if url is None:
-        parser.error("name stored runs, or their store with --store URL")
+    url = opening.named_or_default(options.store)
     try:
         folders = reading.gpus(reading.opened(url, latest=0))
     except WrongStore as error:
@@ -79,7 +77,7 @@ def show(paths: Sequence[Path]) -> int:
     for item in stored.left_out:
         print(f"left out: {item}", file=sys.stderr)
     if not stored.baselines:
-        print("regression: there is no baseline to look at; record one with `make baseline`.", file=sys.stderr)
+        print("regression: there is no baseline to look at; record one: python -m regression baseline record", file=sys.stderr)
         return 2
     report = judge(typical(stored.baselines), stored.baselines)
     for item in report.left_out:

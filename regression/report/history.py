@@ -36,9 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     opening.add_option(parser.add_argument)
     parser.add_argument("--format", choices=("table", "json", "markdown"), default="table")
     options = parser.parse_args(argv)
-    place = options.folder or opening.named(options.store)
-    if place is None:
-        parser.error("name a folder of stored runs, or their store with --store URL")
+    place = options.folder or opening.named_or_default(options.store)
     if options.folder is not None:
         if not is_folder(options.folder):
             print(f"{options.folder} is no folder; give a folder of stored runs, such as baselines.", file=sys.stderr)

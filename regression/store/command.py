@@ -27,10 +27,10 @@ def main(argv: Sequence[str]) -> int:
     """Exit status: 0 done, 1 the store is away, 2 unusable input; a sentence says which."""
     options = _parser().parse_args(argv)
     try:
-        store = opening.open_store(opening.named(options.store) or opening.DEFAULT)
+        store = opening.open_store(opening.named_or_default(options.store))
         return COMMANDS[options.command](store, options)
     except StoreAway as problem:
-        print(f"regression: {escaped(opening.named(options.store) or '')} is away ({problem}).", file=sys.stderr)
+        print(f"regression: {escaped(opening.named_or_default(options.store))} is away ({problem}).", file=sys.stderr)
         return AWAY
     except (UsageError, output.UnwritableOutput) as error:
         print(f"regression: {error}", file=sys.stderr)

@@ -34,6 +34,11 @@ def named(option: str | None) -> str | None:
     return option or os.environ.get(STORE) or None
 
 
+def named_or_default(option: str | None) -> str:
+    """The same for a command that reads; the folder `baselines` where neither gives one."""
+    return named(option) or DEFAULT
+
+
 def open_store(url: str | Path) -> Store:
     """A store by its URL or folder; nothing is read yet.
 

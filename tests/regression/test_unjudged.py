@@ -61,6 +61,16 @@ def test_it_says_why_and_require_fails(run_suite, pytester, arguments, said, mod
     )
 
 
+def test_a_page_that_nobody_asked_to_judge_does_not_call_for_a_baseline(run_suite, pytester, baseline):
+    baseline()
+    result = run_suite(*ONE, "--report=page.html")
+    assert result.ret == 0
+    assert verdict(result)[1:3] == ["nothing to judge against: there is no --benchmark-compare", "report: page.html"]
+    page = (pytester.path / "page.html").read_text()
+    assert "Nothing was judged, because there is no --benchmark-compare." in page
+    assert "for this device" not in page and "Record a baseline" not in page
+
+
 def test_require_without_anything_else_fails(run_suite):
     result = run_suite("--judge=require", "--variants=eager-fp32", "-k", "readable")
     assert result.ret == pytest.ExitCode.TESTS_FAILED

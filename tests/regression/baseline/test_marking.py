@@ -72,6 +72,26 @@ def test_the_odd_run_is_named(project: Recorder, call: Call) -> None:
     assert all(any(line.startswith(id_) for line in told.splitlines()) for id_ in IDS)
 
 
+def test_each_column_of_the_runs_has_a_name(project: Recorder, call: Call) -> None:
+    run = project.baselines(1)[0]
+    _, told, _ = call("list")
+    heading, line = told.splitlines()[-2:]
+    assert heading.split() == ["run", "measured", "GPU", "identity", "standing"]
+    assert line[heading.index("identity") :].startswith(run.identity[:12])
+    assert line[heading.index("standing") :] == "baseline"
+
+
+def test_at_least_half_of_the_benchmarks_detect_the_change_that_is_told(project: Recorder, call: Call) -> None:
+    for night, noisy in enumerate(IDS[:5]):
+        project.store(project.document({noisy: 1.02}, ids=IDS[1:9], hour=4 + night))
+    _, told, _ = call("list", "-v")
+    cells = [line.split()[1] for line in told.splitlines() if line.startswith(IDS)]
+    least, *_, most = detectable = sorted(cells, key=float)
+    assert len(detectable) == 8 and float(detectable[3]) < float(detectable[4])
+    said = f"kernel time from {least} % to {most} % (half of 8 benchmarks at most {detectable[3]} %)"
+    assert said in " ".join(told.split())
+
+
 def test_a_copy_is_told_from_its_run(project: Recorder, call: Call) -> None:
     first, _ = project.baselines(2)
     project.store(first.path.read_text(), "host-a/0009_baseline.json")

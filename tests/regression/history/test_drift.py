@@ -208,7 +208,7 @@ def test_a_step_within_a_day_is_dated_to_its_run():
         (0.003 * np.arange(21), "in the history a drift since 2026-10-02, +0.3"),
         (0.06 * (np.arange(21) >= 15), "in the history a step on 2026-10-16 (+6."),
         (0.06 * (np.arange(21) >= 20), "in the history no lasting change yet"),
-        (0.06 * (np.arange(7) >= 6), "the history has too few nights to tell (7 of the "),
+        (0.06 * (np.arange(7) >= 6), "the history has too few nights to tell since when (7 of the "),
     ],
 )
 def test_both_views_say_the_same_of_a_series(shape, said):

@@ -479,7 +479,7 @@ def test_a_run_says_nothing_about_itself(recorder: Recorder) -> None:
 def test_without_any_baseline_everything_is_new_and_the_report_says_what_to_do(recorder: Recorder) -> None:
     report = judge(recorder.run(), [])
     assert {item.verdict for item in report.judgements} == {Verdict.NEW}
-    assert not report.failed and any("make baseline" in note for note in report.notes)
+    assert not report.failed and any("regression baseline record" in note for note in report.notes)
 
 
 def test_a_cpu_is_judged_by_its_latency_alone(new_recorder: Callable[[str], Recorder]) -> None:

@@ -94,6 +94,20 @@ def test_the_top_says_which_gpu_was_measured_when(case):
     assert f'<p class="overline">NVIDIA &lt;b&gt; · {this.path.name} · 2026-11-24 18:06 UTC</p>' in text
 
 
+def test_on_a_cpu_the_top_says_which(case):
+    this, baselines, _ = case
+    this = dataclasses.replace(this, machine={"gpu": None, "cpu": {"brand_raw": "AMD EPYC"}})
+    assert '<p class="overline">AMD EPYC · ' in page.html(reported.content(this, baselines))
+
+
+def test_without_a_baseline_nothing_is_said_to_have_stayed(case):
+    """The speed-ups are what such a page is for, so they are open."""
+    this, _, _ = case
+    text = page.html(reported.content(this, [], judgements=(), labels=()))
+    assert "No benchmark became slower" not in text
+    assert re.search(r"<details open>\s*<summary>\d benchmarks, the fastest", text)
+
+
 def test_a_command_is_copied_as_it_is_typed(case):
     """Its arguments stay whole where a line ends, and between them are plain spaces."""
     this, baselines, _ = case

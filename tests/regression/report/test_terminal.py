@@ -256,7 +256,7 @@ def with_past(*said: tuple[str, str]) -> Content:
     return dataclasses.replace(told, past=past)
 
 
-FEW = "the history has too few nights to tell"
+FEW = "the history has too few nights to tell since when"
 
 
 def test_what_the_history_says_of_several_changes_is_one_line() -> None:

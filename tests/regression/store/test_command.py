@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from common.schema import STORE
 from regression.__main__ import main
 from regression.store.keys import is_run
 from regression.store.opening import open_store
@@ -51,6 +52,22 @@ def test_the_commands_read_a_store_as_they_read_a_folder(
     assert "13 stored runs from " in page.read_text()
     assert main(["store", "list", "--store", bucket]) == 0
     assert capsys.readouterr().out.startswith("nvidia-h200: 5 runs saved as baseline, 8 others, from ")
+
+
+def test_without_a_name_the_commands_read_the_folder_baselines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv(STORE, raising=False)
+    commands = [["history"], ["detectable"], ["fleet"], ["store", "list"]]
+    assert [main(words) for words in commands] == [2, 2, 2, 0]
+    assert "there is no stored run in baselines." in capsys.readouterr().err
+    recorder = Recorder(tmp_path / "baselines" / "nvidia-h200" / "Linux")
+    recorder.baselines()
+    now = recorder.store(recorder.document(day=2), "0009_nightly.json")
+    assert [main(words) for words in [*commands, [str(now)]]] == [0] * 5
+    told = capsys.readouterr().out
+    assert "6 stored runs from " in told and "against 5 baseline runs of baselines" in told
 
 
 def test_an_artifact_delivered_as_well_changes_nothing(
