@@ -1,10 +1,10 @@
-"""How often changes are found in noise alone, and how often true ones: `python -m proof.history_alarms [5000 [100]]`.
+"""How often changes are found in noise alone, and how often true ones: `python -m proof.history_alarms`.
 
 Prints the tables of docs/history.md, from so many quiet series a cell, and so many with a change. Every series is noise
 of one of `KINDS`, to which a change may be added.
 """
 
-import sys
+import argparse
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
@@ -201,8 +201,10 @@ def print_changes(repeats: int) -> None:
 
 
 if __name__ == "__main__":
-    given = [int(argument) for argument in sys.argv[1:]]
-    of_alarms, of_changes = (*given, *(5_000, 100)[len(given) :])
+    parser = argparse.ArgumentParser(prog="python -m proof.history_alarms", description=__doc__)
+    parser.add_argument("--noise", type=int, default=5_000, metavar="N", help="series of noise a cell (default: 5000)")
+    parser.add_argument("--changes", type=int, default=100, metavar="N", help="series of each change (default: 100)")
+    given = parser.parse_args()
     with output.reader_may_leave():
-        print_alarms(of_alarms)
-        print_changes(of_changes)
+        print_alarms(given.noise)
+        print_changes(given.changes)

@@ -4,8 +4,8 @@ Each stored run has 50 benchmarks and, as a real one, a table of 80 kernels and 
 five times vary.
 """
 
+import argparse
 import resource
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -55,5 +55,8 @@ def main(nights: int) -> None:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m proof.history_speed", description=__doc__)
+    parser.add_argument("runs", type=int, nargs="?", default=1000, help="stored runs (default: 1000)")
+    given = parser.parse_args()
     with output.reader_may_leave():
-        main(int(sys.argv[1]) if len(sys.argv) > 1 else 1000)
+        main(given.runs)

@@ -32,7 +32,7 @@ HEADINGS = ("amplification", "FP32", "FP16", "FP16 for FP32", "bfloat16 for FP16
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m proof.numerics", description=__doc__)
     parser.add_argument("models", nargs="*", default=DEFAULT, metavar="MODEL[@PIXELS]")
     parser.add_argument("--weights", default=models.SEEDED, help="as in the suite (default: seeded)")
     options = parser.parse_args(arguments)

@@ -37,7 +37,7 @@ HEADINGS = ("model", "weights", "pixels", "amplification", *(f"{name}{what}" for
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m proof.quantization", description=__doc__)
     parser.add_argument("models", nargs="*", default=DEFAULT, metavar="MODEL[@PIXELS]")
     parser.add_argument("--weights", default=models.SEEDED, help="as in the suite (default: seeded)")
     options = parser.parse_args(arguments)

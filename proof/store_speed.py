@@ -5,6 +5,7 @@ An S3 server on the loopback (moto's, in a process of its own) gets so many nigh
 time tells how much of the time a busy machine is to blame for.
 """
 
+import argparse
 import copy
 import datetime
 import json
@@ -122,5 +123,8 @@ def main(runs: int) -> None:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m proof.store_speed", description=__doc__)
+    parser.add_argument("runs", type=int, nargs="?", default=5000, help="stored runs (default: 5000)")
+    given = parser.parse_args()
     with output.reader_may_leave():
-        main(int(sys.argv[1]) if len(sys.argv) > 1 else 5000)
+        main(given.runs)

@@ -77,7 +77,10 @@ def show(paths: Sequence[Path]) -> int:
     for item in stored.left_out:
         print(f"left out: {item}", file=sys.stderr)
     if not stored.baselines:
-        print("regression: there is no baseline to look at; record one: python -m regression baseline record", file=sys.stderr)
+        print(
+            "regression: there is no baseline to look at; record one: python -m regression baseline record",
+            file=sys.stderr,
+        )
         return 2
     report = judge(typical(stored.baselines), stored.baselines)
     for item in report.left_out:

@@ -48,7 +48,9 @@ def test_a_report_names_them(recorder: Recorder) -> None:
     said = list(notes(run, baselines))
     assert said[0].startswith("3 benchmarks of the baseline are gone, with a likely new name: ")
     assert f"{IDS[6]} -> {renamed[0]}" in said[0]
-    assert said[1] == f"1 benchmark of the baseline was not selected, and no new benchmark has a similar name: {IDS[5]}."
+    assert (
+        said[1] == f"1 benchmark of the baseline was not selected, and no new benchmark has a similar name: {IDS[5]}."
+    )
     assert set(said) < set(judge(run, baselines).notes)
 
 
