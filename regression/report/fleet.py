@@ -79,7 +79,7 @@ def _word(model: Model, benchmark: str) -> Word:
 
 def _disagreement(one: Disagreement) -> str:
     named = ", ".join(one.benchmarks[:3]) + (f" and {len(one.benchmarks) - 3} more" if len(one.benchmarks) > 3 else "")
-    return f"  {one.metric} {one.word} {one.where} (well on {one.well}): {named}"
+    return f"  {one.metric} {one.word} {one.where} (not on {count(one.well, 'other')}): {named}"
 
 
 def _more(items: Sequence[object], noun: str) -> list[str]:

@@ -164,9 +164,12 @@ def _by_night(history: History) -> list[tuple[str, tuple[str, ...], list[Event]]
 def _short(history: History) -> str:
     """Which series have too few nights to tell, the neediest first."""
     neediest = sorted(history.short, key=lambda one: -one.needed)
-    named = [f"{one.metric.title} of {one.benchmark} ({one.nights} of {one.needed})" for one in neediest[:MOST_NAMED]]
+    named = [
+        f"{one.metric.title} of {one.benchmark} ({one.nights} of the {one.needed} needed)"
+        for one in neediest[:MOST_NAMED]
+    ]
     more = [f"{len(neediest) - MOST_NAMED} more"] if len(neediest) > MOST_NAMED else []
-    return f"Too few nights to tell, of so many needed: {', '.join([*named, *more])}." if named else ""
+    return f"Too few nights to tell: {', '.join([*named, *more])}." if named else ""
 
 
 def _lines(text: str) -> list[str]:
