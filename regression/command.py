@@ -58,8 +58,10 @@ def _judge(options: argparse.Namespace) -> int:
     metrics = with_min_changes(options.judge_min_change, METRICS)
     reader = Reader(metrics)
     run = reader.run(options.run)
-    store = None if options.baseline else _store(opening.named_or_default(options.store), run, options)
-    baseline = options.baseline or [store.folder / _slug(run)]
+    store, baseline = None, options.baseline
+    if not baseline:
+        store = _store(opening.named_or_default(options.store), run, options)
+        baseline = [store.folder / _slug(run)]
     accepted, wrong = _accepted(options.accepted, [*baseline, options.run])
     stored = collect(baseline, reader.run)
     report = judge(
