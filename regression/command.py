@@ -34,14 +34,15 @@ if TYPE_CHECKING:
 
 FORMS: Mapping[str, Callable[[Content], str]] = {"table": terminal.text, "json": json.text, "markdown": markdown.text}
 PASSED, REGRESSION, UNUSABLE = 0, 1, 2
-ALSO = (
-    "Also: `python -m regression history FOLDER` finds when something changed, "
-    "`python -m regression detectable FOLDER` says which changes a baseline can show, "
-    "`python -m regression baseline list` which baselines there are, "
-    "`python -m regression store list` what a store of runs holds, "
-    "`python -m regression fleet STORE` how all GPU models of a store do, and "
-    "`python -m regression incidents FOLDER` keeps the issues of a nightly."
-)
+ALSO = """\
+other commands, each with its own --help:
+  python -m regression history [FOLDER]      when something changed for good
+  python -m regression detectable [FOLDER]   which changes a baseline can show
+  python -m regression baseline COMMAND      list, record, refresh, exclude, accept, prune baselines
+  python -m regression store COMMAND         list, deliver, rebuild, prune a store of runs
+  python -m regression fleet [STORE]         all GPU models of a store side by side
+  python -m regression incidents FOLDER      the GitHub issues of a nightly
+"""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -139,7 +140,12 @@ def _accepted(path: Path | None, places: Iterable[Path]) -> tuple[tuple[Accepted
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m regression", description=__doc__, epilog=ALSO)
+    parser = argparse.ArgumentParser(
+        prog="python -m regression",
+        description="Judges a stored run against stored baselines.",
+        epilog=ALSO,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("run", type=Path, metavar="RUN.json", help="the stored run to judge")
     parser.add_argument(
         "--baseline",

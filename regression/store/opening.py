@@ -24,8 +24,8 @@ def add_option(add: Callable[..., Any]) -> None:
         "--store",
         metavar="URL",
         default=None,
-        help=f"where stored runs live: a folder, or s3://, gs://, az:// and what else fsspec opens (default: "
-        f"${STORE}, else the folder {DEFAULT})",
+        help="where stored runs live: a folder, s3://, gs://, az:// or another URL that fsspec opens "
+        f"(default: ${STORE}, else the folder {DEFAULT})",
     )
 
 
