@@ -1,9 +1,12 @@
-"""What the pages say that `python -m regression` prints, it prints."""
+"""What the pages say that a command prints of stored runs, it prints."""
 
 from __future__ import annotations
 
 import itertools
 import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
 
 import pytest
 
@@ -11,11 +14,24 @@ from regression.__main__ import main
 from tests.docs.pages import PAGES, ROOT, blocks
 
 PROMPT = "$ python -m regression "
+SCRIPT = "$ python - <<'PY'\n"
+# Other commands that read stored files alone.
+READERS = tuple(
+    f"$ python -m {command}"
+    for command in ("rehearsal --from", "proof.score.spreads", "proof.neighbours proof/runs/neighbours-h200.json")
+)
+# Judges 64 nights, in a minute and more.
+SLOW = ("for three in itertools.combinations(gpus, 3):",)
+BLOCKS = [(page, block) for page in PAGES for block in blocks(page)]
 PRINTED = [
     pytest.param(block, id=f"{page.relative_to(ROOT)}, {block.splitlines()[0].removeprefix(PROMPT)[:60]}")
-    for page in PAGES
-    for block in blocks(page)
+    for page, block in BLOCKS
     if block.startswith(PROMPT)
+]
+READ = [
+    pytest.param(block, id=f"{page.relative_to(ROOT)}, {number}")
+    for number, (page, block) in enumerate(BLOCKS)
+    if block.startswith((SCRIPT, *READERS)) and not any(line in block for line in SLOW)
 ]
 
 
@@ -23,13 +39,33 @@ def test_the_readme_shows_a_verdict_table():
     assert any("README.md" in str(block.id) for block in PRINTED)
 
 
+def test_slow_blocks_are_there():
+    assert all(any(line in block for _, block in BLOCKS) for line in SLOW)
+
+
 @pytest.mark.parametrize("block", PRINTED)
 def test_a_block_is_what_its_command_prints(block, monkeypatch, capsys):
-    """`...` stands for lines left out; what stands between two of them is printed without a gap."""
     command, *shown = block.splitlines()
     monkeypatch.chdir(ROOT)
     assert main(shlex.split(command.removeprefix(PROMPT))) in (0, 1)
-    printed = capsys.readouterr().out.splitlines()
+    compare(shown, capsys.readouterr().out.splitlines())
+
+
+@pytest.mark.parametrize("block", READ)
+def test_a_block_is_what_its_script_prints(block):
+    if block.startswith(SCRIPT):
+        script, _, shown = block.removeprefix(SCRIPT).partition("\nPY\n")
+        words = [sys.executable, "-"]
+    else:
+        command, _, shown = block.partition("\n")
+        script, words = "", [sys.executable, *shlex.split(command.removeprefix("$ python "))]
+    done = subprocess.run(words, input=script, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode in (0, 1), done.stderr
+    compare(shown.splitlines(), done.stdout.splitlines())
+
+
+def compare(shown: Sequence[str], printed: Sequence[str]) -> None:
+    """`...` stands for lines left out; what stands between two of them is printed without a gap."""
     at = 0
     for left_out, piece in itertools.groupby(shown, key="...".__eq__):
         if left_out:
