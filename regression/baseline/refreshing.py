@@ -54,6 +54,10 @@ def _chosen(found: Candidates, patterns: list[str], before: Sequence[Gpu]) -> li
             f"{named(found.kind)} has no baseline to refresh; make these runs one: "
             f"python -m regression baseline record --from {files}"
         )
+    whole = {one.run.identity for gpu in before for one in gpu.runs if one.is_baseline and one.standing.only is None}
+    theirs = [escaped(one.path.name) for one in found.runs if one.identity in whole]
+    if theirs:
+        raise UsageError(f"{theirs[0]} is a run of the baseline already; name newer runs.")
     failed = {id_ for one in found.runs for id_ in one.failed}
     everywhere = set.intersection(*(set(one.benchmarks) for one in found.runs)) - failed
     chosen = matching(patterns, everywhere)

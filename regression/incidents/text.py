@@ -180,7 +180,7 @@ def _differences(cause: Cause, night: Night) -> str:
         if job.gpu in cause.gpus
         for name, before, now in job.differences
     )
-    return _list("Recorded otherwise than in the baseline:", list(told))
+    return _list("What differs from the baseline:", list(told))
 
 
 def _repeat(cause: Cause, night: Night) -> str:

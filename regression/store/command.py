@@ -90,7 +90,7 @@ def _deliver(store: Store, options: argparse.Namespace) -> int:
 
 def _rebuild(store: Store, options: argparse.Namespace) -> int:
     indexed = index.read_all(store, afresh=True, progress=reading.progress)
-    output.say(f"the index knows {count(len(indexed.entries), 'run')}, {len(indexed.left_out)} of them no use")
+    output.say(f"the index knows {count(len(indexed.entries), 'run')}, {len(indexed.left_out)} of them unusable")
     for sentence in (*indexed.left_out, *indexed.said):
         output.say(sentence)
     return DONE

@@ -250,6 +250,14 @@ def test_some_benchmarks_are_refreshed_and_the_others_stay(project: Recorder, ca
     assert status == 2 and "*-rtx-* matches no benchmark" in error
 
 
+def test_the_runs_of_a_baseline_do_not_refresh_it(project: Recorder, call: Call) -> None:
+    """They would no longer count for the other benchmarks."""
+    project.baselines(2)
+    status, _, error = call("refresh", "*-tensorrt-fp16-*", "--runs", "2", "--from", "0001", "0002")
+    assert status == 2 and "0001_baseline.json is a run of the baseline already" in error
+    assert all(set(run.benchmarks) == set(IDS) for run in collect([Path("baselines")]).baselines)
+
+
 def test_a_benchmark_that_failed_gives_no_value(project: Recorder) -> None:
     project.store(project.document(failed={IDS[0]: "labels differ"}))
     project.store(project.document())

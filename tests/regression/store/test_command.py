@@ -108,7 +108,7 @@ def test_prune_keeps_baselines_marked_runs_and_what_is_recent(
 def test_rebuild_says_what_it_read(nights: list[Path], bucket: str, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     assert main(["store", "rebuild", "--store", bucket]) == 0
-    assert capsys.readouterr().out == "the index knows 13 runs, 0 of them no use\n"
+    assert capsys.readouterr().out == "the index knows 13 runs, 0 of them unusable\n"
 
 
 def test_a_store_that_is_away_is_said(
