@@ -112,7 +112,7 @@ def test_one_issue_for_each_cause_with_the_rest_of_its_life(repository, capsys):
     (why,) = issues[1]["comments"]
     assert "Ended on 2026-03-04" in why and "it last failed on 2026-03-03" in why and "SAME" in why
     assert "software.driver `not recorded` -> `590`" in why
-    assert "otherwise than in the baseline:\n\n- `nvidia-h200`: software.driver" in issues[2]["body"]
+    assert "What differs from the baseline:\n\n- `nvidia-h200`: software.driver" in issues[2]["body"]
     known = issues[2]["body"].partition("Known before tonight")[2]
     assert f"#1 {first['title']} (known since 2026-03-02)" in known and "#2" not in known
 

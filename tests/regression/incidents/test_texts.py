@@ -52,7 +52,7 @@ def test_what_stored_files_say_does_nothing():
     texts += [text.body(one, decided.night, Links(), known) for one in decided.actions]
     assert all(
         part in texts[1]
-        for part in ("Operators behind it:", "What the history says:", "otherwise than in the baseline:")
+        for part in ("Operators behind it:", "What the history says:", "What differs from the baseline:")
     )
     for told in texts:
         visible, _, memory = told.partition("\n\n<!-- nightly-incident {")
