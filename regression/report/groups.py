@@ -105,11 +105,13 @@ def _detects(rows: Sequence[Row]) -> Iterable[str]:
 
 
 def span(least: float, most: float) -> str:
-    """Two ratios as a range of changes, `0.44-1.2 %`, each with two digits."""
+    """Two ratios as a range of changes in one unit, `0.44-1.2 %` or `8.3-19.7 x`."""
     low, high = (_short(ratio) for ratio in (least, most))
+    if high.endswith(" x") and low.endswith(" %"):
+        low = f"{least:.3g} x"
     if low == high:
         return low
-    return f"{low.removesuffix(' %')}-{high}" if low.endswith(" %") and high.endswith(" %") else f"{low} to {high}"
+    return f"{low} to {high}" if high.startswith("over") else f"{low[:-2]}-{high}"
 
 
 def _short(ratio: float) -> str:

@@ -15,6 +15,7 @@ from regression.metrics import METRICS, Kind, Metric
 from regression.report import json as json_form
 from regression.report import markdown, page, terminal
 from regression.report.content import Content, past_of
+from regression.report.groups import span
 from regression.report.rows import Row
 from regression.runs.run import Label
 from regression.shared import EVERY, HOST_BOUND, OFFSETS, gpu_name
@@ -283,3 +284,17 @@ def test_what_one_side_lacks_is_shown_in_words(case, baseline, now, said):
     this, baselines, _ = case
     shown = (Shown(benchmark=SLOW, metric="launches", baseline=baseline, now=now),)
     assert reported.content(this, baselines, shown=shown).shown == ((SLOW, said),)
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "said"),
+    [
+        (1.0044, 1.012, "0.44-1.2 %"),
+        (1.01, 1.01, "1 %"),
+        (8.3, 19.7, "8.3-19.7 x"),
+        (17.7, 19.7, "17.7-19.7 x"),
+        (8.3, 2000.0, "8.3 x to over 1000 x"),
+    ],
+)
+def test_a_range_has_one_unit(least: float, most: float, said: str) -> None:
+    assert span(least, most) == said
