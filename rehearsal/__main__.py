@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"rehearsal: {error}", file=sys.stderr)
         return UNUSABLE
     except KeyboardInterrupt:
-        print("rehearsal: interrupted before anything was measured", file=sys.stderr)
+        print("rehearsal: interrupted before there was anything to report", file=sys.stderr)
         return UNUSABLE
 
 
