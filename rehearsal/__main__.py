@@ -111,7 +111,7 @@ def _measured(
             except KeyboardInterrupt:
                 found.interrupted = "Interrupted: what was not decided by then is UNSURE."
             except (SideEnded, UnusableSide) as error:
-                if not any(pair.turns for pair in found.pairs):
+                if not any(pair.turns for pair in found.pairs) and not any(found.failed.values()):
                     raise UsageError(str(error)) from None
                 found.interrupted = f"Ended early: {error}."
             finally:

@@ -35,10 +35,8 @@ from fixtures.pool import Inference
 from fixtures.recording import Recording
 from fixtures.setup import device_for, pool_for
 from fixtures.variants.table import VARIANTS, NoVariant, chosen, default_variants
-from rehearsal.protocol import KEEPS_PARTS
+from rehearsal.protocol import KEEPS_PARTS, UNTIMED_CALLS
 from rehearsal.protocol import VERSION as VERSION
-
-UNTIMED_CALLS = 1
 
 
 class Channel(Protocol):

@@ -97,6 +97,10 @@ def quick(tmp_path, short, capsys, monkeypatch):
         made.started.kill()
 
 
+def unwrapped(out: str) -> str:
+    return " ".join(out.split())
+
+
 def rows(out: str) -> dict[tuple[str, str], str]:
     return {(row["benchmark"], row["metric"]): row["verdict"] for row in json.loads(out)["rows"]}
 
@@ -117,6 +121,30 @@ def test_a_side_killed_while_it_builds_fails_that_benchmark_alone(quick):
     assert rows(out)[FIRST, "latency"] == "MISSING"
     assert rows(out)[SECOND, "latency"] == "FASTER"
     assert "ended by SIGKILL" in out
+
+
+@pytest.mark.parametrize("request_", ["build", "outputs"])
+def test_a_failure_costs_the_other_benchmarks_no_pair(quick, monkeypatch, request_):
+    """Whether its pair took turns before or not."""
+    monkeypatch.setattr(main_module, "MOST_PAIRS", sequential.LEAST_PAIRS)
+    status, out, _ = quick.run("--budget=25s", "--format=json", new=f"--die={request_} --sleep=0.0005")
+    assert (status, rows(out)[FIRST, "latency"]) == (1, "MISSING")
+    assert rows(out)[SECOND, "latency"] == "FASTER"
+    assert rows(out)[SECOND, "outputs"] == "SAME"
+
+
+def test_what_fails_is_said_where_the_budget_is_too_short_for_the_rest(quick):
+    status, out, said = quick.run("--budget=4s", old="--build=2", new="--build=2 --die=build")
+    assert (status, said) == (1, "")
+    assert f"The new side fails in 1 benchmark (MISSING): {FIRST}; 1 benchmark could not be decided." in unwrapped(out)
+
+
+def test_a_budget_has_room_for_the_least_rounds_of_slow_calls(quick):
+    """A round of both benchmarks takes 2.4 s, and three pairs take five each."""
+    status, out, said = quick.run("--budget=30s", old="--sleep=0.2", new="--sleep=0.2")
+    assert (status, out) == (2, "")
+    needed = re.search(r"3 pairs of processes take about (\d+) s here", said)
+    assert needed and 36 < int(needed[1]) < 60
 
 
 def test_what_the_first_pair_compiled_leaves_room_for_more_pairs(quick):
@@ -248,9 +276,17 @@ def test_ctrl_c_reports_what_is_decided_and_leaves_nothing(quick, tmp_path, how)
         status, out, _ = quick.run("--budget=60s", f"--json={file}", new="--sleep=0.0021")
     assert status == 2
     assert "Interrupted: what was not decided by then is UNSURE." in out
-    assert "UNSURE" in out
+    assert "\nended early: " in out
     assert json.loads(file.read_text())["interrupted"]
     assert [path.name for path in file.parent.iterdir() if path.name.startswith(".")] == []
+
+
+def test_ctrl_c_before_the_first_turn_decides_nothing(quick):
+    with interrupted(lambda: list(quick.temporary.glob("rehearsal-parts-*/new")), signal.SIGINT):
+        status, out, _ = quick.run("--budget=60s", new="--hang=build")
+    assert status == 2
+    assert out.startswith("Nothing was found to be slower; 2 benchmarks could not be decided.")
+    assert out.splitlines()[-1] == "ended early: 2 UNSURE"
 
 
 def test_a_closed_terminal_ends_a_rehearsal_that_leaves_nothing(quick):
