@@ -18,11 +18,16 @@ from pathlib import Path
 import pytest
 
 from fixtures import options
+from regression.judge.verdict import Judgement, Reason, Verdict
 from rehearsal import __main__ as main_module
 from rehearsal import sequential, session
 from rehearsal.__main__ import main
 from rehearsal.arguments import parser
+from rehearsal.bisection import Answer
 from rehearsal.device_lock import locked
+from rehearsal.followed import Followed
+from rehearsal.record import Record
+from rehearsal.rows import Row
 from tests.docs.pages import blocks
 from tests.rehearsal.interrupting import interrupted
 from tests.rehearsal.records import record
@@ -81,6 +86,19 @@ def quick(tmp_path, short, capsys, monkeypatch):
             status = main(self.command(*arguments, **sides))
             self.nothing_is_left()
             return status, *capsys.readouterr()
+
+        def step(self, followed: Followed, **sides: str) -> Record:
+            """The record of a step of a search for what no pairs need to be compared for."""
+            options = parser("", ["table"]).parse_args(self.command(**sides))
+            rehearsal = session.Rehearsal(
+                main_module._places(options), 60, least_pairs=1, most_pairs=1, counted=1, build_timeout_s=60,
+                turn_timeout_s=60, settled=followed.settled, progress=lambda text, share: None,
+            )  # fmt: skip
+            record = rehearsal.describe()
+            rehearsal.run(record)
+            rehearsal.end()
+            self.nothing_is_left()
+            return record
 
         def nothing_is_left(self) -> None:
             assert self.sides(), "no side was started"
@@ -205,6 +223,23 @@ def test_a_side_killed_later_fails_that_benchmark_alone(quick, request_):
     assert status == 1
     assert rows(out)[FIRST, "latency"] == "MISSING"
     assert rows(out)[SECOND, "latency"] == "FASTER"
+
+
+@pytest.mark.parametrize("request_", ["build", "turn", "outputs", "count", "profile"])
+def test_a_step_of_a_search_sees_a_failure_wherever_it_was(quick, request_):
+    row = Row(Judgement(benchmark=FIRST, metric="latency", verdict=Verdict.MISSING, reason=Reason.FAILED))
+    failure = Followed(row, 1)
+    step = quick.step(failure, old="--cuda=GPU-1", new=f"--cuda=GPU-1 --die={request_}")
+    assert failure.seen(step).answer is Answer.CARRIES
+    assert failure.seen(quick.step(failure)).answer is Answer.LACKS
+
+
+def test_a_step_of_a_search_sees_a_count_that_is_a_profiles(quick):
+    more = {"verdict": Verdict.CHANGED, "reason": Reason.NEW_VALUE, "baseline": 3.0, "now": 4.0}
+    row = Row(Judgement(benchmark=FIRST, metric="launches", **more))
+    step = quick.step(Followed(row, 1), old="--cuda=GPU-1", new="--cuda=GPU-1")
+    assert [pair.turns for pair in step.pairs] == [{}]
+    assert Followed(row, 1).seen(step).answer is Answer.LACKS
 
 
 def test_an_old_side_that_cannot_run_a_benchmark_does_not_fail(quick):
