@@ -34,7 +34,7 @@ def notes(record: Record) -> Iterable[str]:
             str(found["counted_with"])
             for pair in record.pairs
             for one in pair.measured[side].values()
-            if (found := one.get("host_work")) and "counted_with" in found
+            if isinstance(found := one.get("host_work"), Mapping) and "counted_with" in found
         }
         for side in SIDES
     }

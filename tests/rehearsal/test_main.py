@@ -235,8 +235,10 @@ def test_a_step_of_a_search_sees_a_failure_wherever_it_was(quick, request_):
 
 
 def test_a_step_of_a_search_sees_a_count_that_is_a_profiles(quick):
-    more = {"verdict": Verdict.CHANGED, "reason": Reason.NEW_VALUE, "baseline": 3.0, "now": 4.0}
-    row = Row(Judgement(benchmark=FIRST, metric="launches", **more))
+    judged = Judgement(
+        benchmark=FIRST, metric="launches", verdict=Verdict.CHANGED, reason=Reason.NEW_VALUE, baseline=3.0, now=4.0
+    )
+    row = Row(judged)
     step = quick.step(Followed(row, 1), old="--cuda=GPU-1", new="--cuda=GPU-1")
     assert [pair.turns for pair in step.pairs] == [{}]
     assert Followed(row, 1).seen(step).answer is Answer.LACKS
