@@ -160,7 +160,7 @@ class Rehearsal:
         profiled: Sequence[str],
     ) -> None:
         began = self._began if self._sides else time.monotonic()
-        self._doing = f"pair {number + 1} of {self._most_pairs} at most"
+        self._doing = f"pair {number + 1} of {self._most_pairs}"
         if not self._sides:
             self._start()
         counts = self._build(record, pair, wanted)
@@ -314,8 +314,9 @@ class Rehearsal:
     def _show(self, text: str) -> None:
         left_s = max(0.0, self._left_s())
         minutes, seconds = divmod(round(left_s), 60)
-        said = "; ".join(filter(None, (text, self._decided, f"{minutes}:{seconds:02} left")))
-        self._progress(f"{self._doing or 'start'}: {said}", 1 - left_s / self._budget_s)
+        # What is longest stands last, where a narrow terminal cuts it.
+        said = ", ".join(filter(None, (self._doing, self._decided, f"{minutes}:{seconds:02} left")))
+        self._progress(f"{said}: {text}", 1 - left_s / self._budget_s)
 
 
 def _note(record: Record, sentence: str) -> None:
