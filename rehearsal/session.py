@@ -236,7 +236,10 @@ class Rehearsal:
         except OSError:
             return
         for name, side in self._sides.items():
-            side.ask("keep", "starting", self._turn_timeout_s, folder=str(folders[name]))
+            try:
+                side.ask("keep", "starting", self._turn_timeout_s, folder=str(folders[name]))
+            except NotAnswered as error:
+                raise UnusableSide(f"the {name} side: {error}") from None
 
     def _build(self, record: Record, pair: Pair, wanted: Sequence[str]) -> dict[str, int]:
         """Build on both sides; the calls of a turn of every benchmark that both could build."""
@@ -290,9 +293,13 @@ class Rehearsal:
 
     def _take(self, side: str, benchmark: str, calls: int) -> Sequence[float]:
         self._benchmark = benchmark
-        found: list[float] = self._sides[side].ask(
-            "turn", f"taking a turn of {benchmark}", self._turn_timeout_s, benchmark=benchmark, calls=calls
-        )
+        doing = f"taking a turn of {benchmark}"
+        try:
+            found: list[float] = self._sides[side].ask(
+                "turn", doing, self._turn_timeout_s, benchmark=benchmark, calls=calls
+            )
+        except NotAnswered as error:  # a round without it is not whole, so a new pair measures the rest
+            raise SideEnded(side, f" failed while {doing}: {error}") from None
         return found
 
     def _ask(self, side: str, request: str, benchmark: str, timeout_s: float) -> Any:

@@ -37,7 +37,7 @@ class UnusableSide(UsageError):
 
 
 class SideEnded(Exception):
-    """A side's process ended, or was ended since it did not answer; the message says how.
+    """A side's process ended, or has to be ended; the message says why.
 
     Attributes:
         side: `old` or `new`.

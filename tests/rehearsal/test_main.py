@@ -244,6 +244,14 @@ def test_a_step_of_a_search_sees_a_count_that_is_a_profiles(quick):
     assert Followed(row, 1).seen(step).answer is Answer.LACKS
 
 
+@pytest.mark.parametrize("request_", ["turn", "outputs", "count"])
+def test_what_a_side_says_it_cannot_do_later_fails_that_benchmark_alone(quick, request_):
+    status, out, _ = quick.run("--budget=25s", "--format=json", new=f"--refuse={request_} --after=9 --sleep=0.0005")
+    assert (status, rows(out)[FIRST, "latency"]) == (1, "MISSING")
+    assert rows(out)[SECOND, "latency"] == "FASTER"
+    assert f"it cannot {request_}" in out
+
+
 def test_an_old_side_that_cannot_run_a_benchmark_does_not_fail(quick):
     status, out, _ = quick.run("--budget=25s", "--format=json", old="--refuse=build", new="--sleep=0.0005")
     assert (status, rows(out)[FIRST, "latency"]) == (0, "NEW")
@@ -370,8 +378,9 @@ def test_a_rehearsal_that_is_killed_leaves_no_side(quick):
         ((), "--cuda=GPU-1", "--cuda=GPU-2", "run on different devices (none GPU-1 and none GPU-2)"),
         ((), f"--only={FIRST}", f"--only={SECOND}", "the sides have no benchmark in common"),
         ((), "--refuse=begin", "", "the old side: it cannot begin"),
+        ((), "", "--refuse=keep", "the new side: it cannot keep"),
     ],
-    ids=["budget", "devices", "benchmarks", "options"],
+    ids=["budget", "devices", "benchmarks", "options", "parts"],
 )
 def test_what_cannot_be_rehearsed_is_one_sentence(quick, arguments, old, new, sentence):
     status, out, said = quick.run(*arguments, old=old, new=new)

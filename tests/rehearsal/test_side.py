@@ -31,6 +31,7 @@ def serve(channel):
         if do == "kill": os.kill(os.getpid(), request["signal"])
         elif do == "exit": os._exit(3)
         elif do == "hang": time.sleep(600)
+        elif do == "raise": raise RuntimeError("the GPU is lost")
         elif do == "refuse": channel.send({{"error": "it is not to be had"}})
         else: channel.send({{"answer": {{"pid": os.getpid(), "python_path": request.get("arguments")}}}})
 """
@@ -162,6 +163,11 @@ def test_a_side_that_a_signal_ends(side, how):
 def test_a_side_that_exits(side):
     with pytest.raises(SideEnded, match="ended with status 3 while counting"):
         side.ask("exit", "counting", 30)
+
+
+def test_a_side_whose_worker_raises(side):
+    with pytest.raises(SideEnded, match="process ended while counting: RuntimeError: the GPU is lost"):
+        side.ask("raise", "counting", 30)
 
 
 def test_a_side_that_hangs_is_ended_in_time(side):
