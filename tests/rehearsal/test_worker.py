@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -51,7 +52,8 @@ def test_an_error_that_the_gpu_does_not_survive_ends_the_process(is_lost, monkey
 
     class OnGpu(worker.Side):
         def __init__(self, arguments):
-            self.device = SimpleNamespace(is_cuda=True)
+            device: Any = SimpleNamespace(is_cuda=True)
+            self.device = device
 
         def describe(self):
             return {}
