@@ -359,4 +359,6 @@ def _check(record: Record) -> None:
         why = dict.fromkeys(
             f"{side}: {reason}" for side in SIDES for reason in dict.fromkeys(record.sides[side]["missing"].values())
         )
-        raise UnusableSide(f"the sides have no benchmark in common ({'; '.join(why) or 'nothing was selected'})")
+        asked = {side: ", ".join(list(record.sides[side]["benchmarks"])[:3]) for side in SIDES}
+        others = "; ".join(f"{side}: {names or 'nothing was selected'}" for side, names in asked.items())
+        raise UnusableSide(f"the sides have no benchmark in common ({'; '.join(why) or others})")

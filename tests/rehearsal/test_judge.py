@@ -71,6 +71,32 @@ def test_pairs_beyond_the_looks_of_the_test_are_not_taken():
     assert {row.pairs for row in judge(found).rows if row.judgement.metric == "latency"} == {sequential.MOST_PAIRS}
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            {"lite9": "timm 1 has no lite9"},
+            {"lite9": "timm 2 has no lite9"},
+            "both sides, lite9: timm 1 has no lite9; ",
+        ),
+        ({"a": "no GPU", "b": "no GPU"}, {"a": "no GPU", "b": "no GPU"}, "both sides, 2 benchmarks: no GPU."),
+        ({}, {"lite9": "timm 2 has no lite9"}, "the new side, lite9: timm 2 has no lite9."),
+    ],
+)
+def test_what_no_row_is_about_is_noted(old, new, said):
+    found = record(new_version="2.12.0")
+    found.sides[OLD]["missing"], found.sides[NEW]["missing"] = old, new
+    (note,) = judge(found).notes
+    assert note.startswith(f"Skipped on {said}")
+
+
+def test_what_a_row_says_is_not_noted():
+    found = record(new_version="2.12.0")
+    del found.sides[NEW]["benchmarks"][FIRST]
+    found.sides[NEW]["missing"]["model"] = found.missing[NEW][FIRST] = "timm 2 has no such model"
+    assert judge(found).notes == ()
+
+
 def test_noise_that_would_hide_what_is_worth_knowing_is_unsure():
     assert set(verdicts(record(process=0.2)).values()) == {(Verdict.UNSURE, Reason.NOISY)}
 

@@ -376,7 +376,7 @@ def test_a_rehearsal_that_is_killed_leaves_no_side(quick):
     [
         (("--budget=3s",), "", "", "--budget of 3 s is too short to decide anything: 3 pairs"),
         ((), "--cuda=GPU-1", "--cuda=GPU-2", "run on different devices (none GPU-1 and none GPU-2)"),
-        ((), f"--only={FIRST}", f"--only={SECOND}", "the sides have no benchmark in common"),
+        ((), f"--only={FIRST}", f"--only={SECOND}", f"no benchmark in common (old: {FIRST}; new: {SECOND})"),
         ((), "--refuse=begin", "", "the old side: it cannot begin"),
         ((), "", "--refuse=keep", "the new side: it cannot keep"),
     ],
