@@ -168,7 +168,8 @@ def _say(options: argparse.Namespace, found: record.Record) -> int:
         print(f"rehearsal: {why}", file=sys.stderr)
     if judged.failed:
         return FAILED
-    return UNUSABLE if found.interrupted or unwritten else PASSED
+    interrupted = found.interrupted or (found.bisection and found.bisection.is_interrupted)
+    return UNUSABLE if interrupted or unwritten else PASSED
 
 
 def _places(options: argparse.Namespace) -> dict[str, Place]:

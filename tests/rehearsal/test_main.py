@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,9 +29,10 @@ from rehearsal.device_lock import locked
 from rehearsal.followed import Followed
 from rehearsal.record import Record
 from rehearsal.rows import Row
+from rehearsal.steps import INTERRUPTED
 from tests.docs.pages import blocks
 from tests.rehearsal.interrupting import interrupted
-from tests.rehearsal.records import record
+from tests.rehearsal.records import record, searched
 from tests.rehearsal.test_side import gone
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -295,6 +297,17 @@ def test_what_cannot_be_written_is_said_after_the_table(tmp_path, capsys):
     out, said = capsys.readouterr()
     assert out.startswith("Nothing is slower.")
     assert said == "rehearsal: /dev/full cannot be written: No space left on device\n"
+
+
+@pytest.mark.parametrize(("change", "status"), [(-0.3, 2), (0.3, 1)])
+def test_a_search_that_was_interrupted_is_not_done(tmp_path, capsys, change, status):
+    """What fails is worth more than that."""
+    file = tmp_path / "rehearsal.json"
+    found = record(change=change)
+    found.bisection = replace(searched(), blamed=[], ended=INTERRUPTED)
+    file.write_text(found.to_json())
+    assert main(["--from", str(file)]) == status
+    assert INTERRUPTED in capsys.readouterr().out
 
 
 def test_options_of_the_search_need_it(capsys):
