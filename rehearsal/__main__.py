@@ -102,7 +102,7 @@ def _measured(
             raise UsageError(str(error)) from None
         if options.plan:
             progress.clear()
-            output.say("\n".join([plan(found), *(_announced(bisect) if bisect else ())]))
+            output.say("\n".join([plan(found, rehearsal.start_s), *(_announced(bisect) if bisect else ())]))
             return PASSED
         with locked(found.sides[OLD]["device"]["uuid"]):
             try:

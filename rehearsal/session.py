@@ -45,6 +45,9 @@ class Rehearsal:
         counted: in how many pairs is counted.
         settled: says what is decided.
         progress: shows what is done, and which share of the budget is spent.
+
+    Attributes:
+        start_s: how long both sides took to start, with nothing built.
     """
 
     def __init__(
@@ -67,7 +70,7 @@ class Rehearsal:
         self._settled, self._progress = settled, progress
         self._draw = random.Random(seed)
         self._began = time.monotonic()
-        self._start_s = self._end_s = self._spared_s = 0.0
+        self.start_s = self._start_s = self._end_s = self._spared_s = 0.0
         self._parts: tempfile.TemporaryDirectory[str] | None = None
         self._sides: dict[str, Side] = {}
         self._doing = self._decided = ""
@@ -83,7 +86,9 @@ class Rehearsal:
         """
         for place in self._places.values():
             place.check()
+        began = time.monotonic()
         self._start()
+        self.start_s = time.monotonic() - began
         record = Record(
             sides={
                 side: {

@@ -27,6 +27,7 @@ from rehearsal.arguments import parser
 from rehearsal.bisection import Answer
 from rehearsal.device_lock import locked
 from rehearsal.followed import Followed
+from rehearsal.plan import plan
 from rehearsal.record import Record
 from rehearsal.rows import Row
 from rehearsal.steps import INTERRUPTED
@@ -409,7 +410,20 @@ def test_the_plan_measures_nothing(quick):
     assert out.startswith("1 benchmark on none:")
     assert f"not compared, new: {SECOND}: not part of this side's matrix" in out
     assert "At most 600 s" in out
+    assert out.count("could be seen after") == 2
     assert len(quick.sides()) == 2
+
+
+@pytest.mark.parametrize(
+    ("start_s", "said", "looks"),
+    [(60.0, "after 8 pairs.", 2), (90.0, "time for at most 6 pairs, if each pair needs 90 s", 2), (200.0, "after 3 pairs.", 1),
+     (201.0, "too short to decide anything, if each pair needs 201 s to start, as now", 0)],
+)  # fmt: skip
+def test_the_plan_says_what_the_budget_holds(start_s, said, looks):
+    """600 s."""
+    text = unwrapped(plan(record(pairs=0), start_s))
+    assert said in text
+    assert text.count("could be seen after") == looks
 
 
 @pytest.mark.parametrize("form", ["table", "markdown", "json"])
