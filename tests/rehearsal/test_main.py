@@ -416,9 +416,13 @@ def test_the_plan_measures_nothing(quick):
 
 @pytest.mark.parametrize(
     ("start_s", "said", "looks"),
-    [(60.0, "after 8 pairs.", 2), (90.0, "time for at most 6 pairs, if each pair needs 90 s", 2), (200.0, "after 3 pairs.", 1),
-     (201.0, "too short to decide anything, if each pair needs 201 s to start, as now", 0)],
-)  # fmt: skip
+    [
+        (60.0, "after 8 pairs.", 2),
+        (90.0, "time for at most 6 pairs, if each pair needs 90 s", 2),
+        (200.0, "after 3 pairs.", 1),
+        (201.0, "too short to decide anything, if each pair needs 201 s to start, as now", 0),
+    ],
+)
 def test_the_plan_says_what_the_budget_holds(start_s, said, looks):
     """600 s."""
     text = unwrapped(plan(record(pairs=0), start_s))
