@@ -165,7 +165,7 @@ def test_a_budget_has_room_for_the_least_rounds_of_slow_calls(quick):
     status, out, said = quick.run("--budget=30s", old="--sleep=0.2", new="--sleep=0.2")
     assert (status, out) == (2, "")
     needed = re.search(r"3 pairs of processes take about (\d+) s here", said)
-    assert needed and 36 < int(needed[1]) < 60
+    assert needed and int(needed[1]) > 36
 
 
 def test_what_the_first_pair_compiled_leaves_room_for_more_pairs(quick):
