@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import signal
+import time
 from collections.abc import Callable, Collection, Iterator
 from types import FrameType
 
 # A cancelled job sends the first, a closed terminal the second.
 ENDING = (signal.SIGTERM, signal.SIGHUP)
+SAME_WISH_S = 10.0
+"""A signal that follows another sooner says nothing new: a closed terminal sends several, a cancelled job two."""
 
 
 def interrupting() -> contextlib.AbstractContextManager[None]:
-    """In here SIGTERM and SIGHUP raise KeyboardInterrupt, as Ctrl-C does."""
-    return heeded(ENDING, signal.default_int_handler)
+    """In here SIGTERM and SIGHUP raise KeyboardInterrupt, as Ctrl-C does.
+
+    What follows within SAME_WISH_S is not heeded, so that what the first one ends is ended in order.
+    """
+    raised_s = -math.inf
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal raised_s
+        if time.monotonic() - raised_s >= SAME_WISH_S:
+            raised_s = time.monotonic()
+            signal.default_int_handler(number, frame)
+
+    return heeded((signal.SIGINT, *ENDING), interrupt)
 
 
 @contextlib.contextmanager

@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"rehearsal: {error}", file=sys.stderr)
         return UNUSABLE
     except KeyboardInterrupt:
-        print("rehearsal: interrupted before anything was measured", file=sys.stderr)
+        print("rehearsal: interrupted before there was anything to report", file=sys.stderr)
         return UNUSABLE
 
 
@@ -102,7 +102,7 @@ def _measured(
             raise UsageError(str(error)) from None
         if options.plan:
             progress.clear()
-            output.say("\n".join([plan(found), *(_announced(bisect) if bisect else ())]))
+            output.say("\n".join([plan(found, rehearsal.start_s), *(_announced(bisect) if bisect else ())]))
             return PASSED
         with locked(found.sides[OLD]["device"]["uuid"]):
             try:
@@ -111,7 +111,7 @@ def _measured(
             except KeyboardInterrupt:
                 found.interrupted = "Interrupted: what was not decided by then is UNSURE."
             except (SideEnded, UnusableSide) as error:
-                if not any(pair.turns for pair in found.pairs):
+                if not any(pair.turns for pair in found.pairs) and not any(found.failed.values()):
                     raise UsageError(str(error)) from None
                 found.interrupted = f"Ended early: {error}."
             finally:
@@ -168,7 +168,8 @@ def _say(options: argparse.Namespace, found: record.Record) -> int:
         print(f"rehearsal: {why}", file=sys.stderr)
     if judged.failed:
         return FAILED
-    return UNUSABLE if found.interrupted or unwritten else PASSED
+    interrupted = found.interrupted or (found.bisection and found.bisection.is_interrupted)
+    return UNUSABLE if interrupted or unwritten else PASSED
 
 
 def _places(options: argparse.Namespace) -> dict[str, Place]:

@@ -18,10 +18,9 @@ from rehearsal.record import Record
 from rehearsal.sequential import MOST_PAIRS
 from rehearsal.session import Progress, Rehearsal, TooShort
 from rehearsal.side import Place, SideEnded, UnusableSide
-from rehearsal.steps import Bisection, Step
+from rehearsal.steps import INTERRUPTED, Bisection, Step
 
 NOTHING = "Nothing is searched for: no benchmark is slower, faster, changed or missing."
-INTERRUPTED = "The search was interrupted before it found the package to blame."
 
 
 class Bisect:

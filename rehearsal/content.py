@@ -52,17 +52,21 @@ def headline(judged: Judged) -> str:
         names = ", ".join(failing[:3]) + (f" and {len(failing) - 3} more" if len(failing) > 3 else "")
         return f"The new side fails in {count(len(failing), 'benchmark')} ({', '.join(verdicts)}): {names}{more}."
     faster = by_verdict.get(Verdict.FASTER, {})
-    said = f"{count(len(faster), 'benchmark')} faster" if faster else "Nothing is slower"
+    if not judged.rows:
+        return "Nothing was measured."
+    nothing = "Nothing was found to be slower" if unsure else "Nothing is slower"
+    said = f"{count(len(faster), 'benchmark')} faster" if faster else nothing
     changed = by_verdict.get(Verdict.CHANGED, {})
     counts = f", {count(len(changed), 'benchmark')} with other counts or labels" if changed else ""
     return f"{said}{counts}{more}."
 
 
-def summary(judged: Judged) -> str:
+def summary(record: Record, judged: Judged) -> str:
     """The verdicts counted, and whether the rehearsal fails."""
     found = Counter(row.judgement.verdict for row in judged.rows)
     counts = ", ".join(f"{found[verdict]} {verdict}" for verdict in WORST_FIRST if found[verdict])
-    return f"{'FAILED' if judged.failed else 'passed'}: {counts or 'nothing was measured'}"
+    passed = "ended early" if record.interrupted else "passed"
+    return f"{'FAILED' if judged.failed else passed}: {counts or 'nothing was measured'}"
 
 
 def folded(rows: Sequence[Row]) -> tuple[list[Row], list[str]]:
@@ -127,8 +131,10 @@ def method(record: Record, judged: Judged) -> Iterable[str]:
     """How it was measured."""
     rounds = [turns.rounds for pair in record.pairs for turns in pair.turns.values()]
     spread = f", {min(rounds)} to {max(rounds)} rounds a benchmark and pair" if rounds else ""
+    # A pair that a failure ended is none of those.
+    most = f" of at most {MOST_PAIRS}" if len(record.pairs) <= MOST_PAIRS else ""
     yield (
-        f"{count(len(record.pairs), 'pair')} of fresh processes of at most {MOST_PAIRS}, "
+        f"{count(len(record.pairs), 'pair')} of fresh processes{most}, "
         f"in {record.took_s:.0f} s{spread}; "
         f"{count(judged.tests, 'test')}, error of all intervals together {ERROR * 100:g} %."
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -34,21 +33,33 @@ def notes(record: Record) -> Iterable[str]:
             str(found["counted_with"])
             for pair in record.pairs
             for one in pair.measured[side].values()
-            if (found := one.get("host_work")) and "counted_with" in found
+            if isinstance(found := one.get("host_work"), Mapping) and "counted_with" in found
         }
         for side in SIDES
     }
     if counted[OLD] and counted[NEW] and counted[OLD] != counted[NEW]:
         ways = " and ".join(" or ".join(sorted(counted[side])) for side in SIDES)
         yield f"Python calls and bytecodes are not compared: the sides count them differently ({ways})."
-    neither = Counter(
-        reason
-        for name, reason in record.sides[OLD]["missing"].items()
-        if record.sides[NEW]["missing"].get(name) == reason
-    )
-    yield from (f"Skipped on both sides, {count(number, 'benchmark')}: {why}." for why, number in neither.items())
+    yield from _skipped(record)
     if not differences(record):
         yield "Both sides are one environment with one code: whatever differs is noise."
+
+
+def _skipped(record: Record) -> Iterable[str]:
+    """What no row says: what neither side has, and what a side was asked for and lacks that the other was not."""
+    lacked = {side: record.sides[side]["missing"] for side in SIDES}
+    found: dict[tuple[str, str], list[str]] = {}
+    for side, other in ((OLD, NEW), (NEW, OLD)):
+        for name, reason in lacked[side].items():
+            if name in lacked[other]:
+                reasons = dict.fromkeys((lacked[OLD][name], lacked[NEW][name]))
+                found.setdefault(("both sides", "; ".join(reasons)), []).append(name)
+            elif reason not in record.missing[side].values():
+                found.setdefault((f"the {side} side", reason), []).append(name)
+    for (where, why), names in found.items():
+        several = list(dict.fromkeys(names))
+        which = several[0] if len(several) == 1 else count(len(several), "benchmark")
+        yield f"Skipped on {where}, {which}: {why}."
 
 
 def processes(record: Record) -> dict[str, list[Run]]:

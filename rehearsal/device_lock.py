@@ -27,13 +27,13 @@ def locked(uuid: str) -> Iterator[None]:
     if not uuid:
         yield
         return
-    name = re.sub(r"[^\w-]", "_", uuid)
-    path = Path(tempfile.gettempdir(), f"rehearsal-{name}.lock")
+    name = "rehearsal-" + re.sub(r"[^\w-]", "_", uuid) + ".lock"
     try:
-        descriptor = _opened(path)
+        descriptor = _opened(Path(tempfile.gettempdir(), name))
     except OSError as error:
         raise UsageError(
-            f"{path}, which tells rehearsals on one GPU apart, cannot be opened: {error.strerror}; set TMPDIR"
+            f"{error.filename or name}, which tells rehearsals on one GPU apart, cannot be opened: {error.strerror}; "
+            "set TMPDIR"
         ) from None
     try:
         try:

@@ -78,7 +78,7 @@ class Environments:
             self.folder = Path(tempfile.mkdtemp(prefix="rehearsal-environments-"))
         except OSError as error:
             raise NoRoom(
-                f"no folder for environments can be made in {tempfile.gettempdir()}: {error.strerror}"
+                f"no temporary folder for environments can be made: {error.strerror}; free some space, or set TMPDIR"
             ) from None
         self._made: dict[tuple[str, ...], Path] = {}
 

@@ -79,15 +79,18 @@ class Followed:
             if why is not None:
                 return Seen(Answer.UNTRIED, True, why=why)
         if self.is_failure:
-            return Seen(Answer.LACKS if record.pairs else None, True)
+            return Seen(Answer.LACKS if record.pairs else None, bool(record.pairs))
         return self._time(record) if self.is_continuous else self._exact(record)
 
     def settled(self, record: Record) -> tuple[set[str], set[str]]:
         """What needs no further pair, as `rehearsal.judge.settled` says it: all, or the followed metric not yet."""
         everything = set(record.benchmarks())
-        if not self.is_continuous or self.seen(record).is_sure:
+        if self.seen(record).is_sure:
             return everything, everything
-        return (everything, set()) if self.is_of_kernels else (set(), everything)
+        if self.is_failure:
+            return set(), set()  # whatever it was that failed, it is tried again
+        # Some counts are a profile's.
+        return (set(), everything) if self.is_continuous and not self.is_of_kernels else (everything, set())
 
     def _time(self, record: Record) -> Seen:
         assert self.row.judgement.ratio is not None

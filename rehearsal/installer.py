@@ -81,8 +81,8 @@ class Installer:
         said = " ".join(done.stdout.decode("utf-8", "replace").split())
         if any(word in said for word in FULL):
             raise NoRoom(
-                f"the disk of {folder} is full, so no environment can be made there; free some space, or set "
-                "TMPDIR to a folder on another disk"
+                f"the disk of {folder} is full, so no environment can be made there; free some space, or use another "
+                "disk (set TMPDIR, or name another folder)"
             )
         raise NotMade(said[-LAST_WORDS:] or f"{command[0]} ended with status {done.returncode}")
 

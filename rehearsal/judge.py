@@ -15,7 +15,7 @@ from rehearsal.described import differences, notes, processes
 from rehearsal.paired import KERNEL_TIME, LATENCY, SAME_KERNELS, continuous
 from rehearsal.protocol import NEW, OLD, SIDES
 from rehearsal.record import Record
-from rehearsal.rows import Row, absent_rows, continuous_rows, count_rows, is_settled, output_rows
+from rehearsal.rows import Row, absent_rows, continuous_rows, count_rows, is_settled, output_rows, untimed_rows
 from rehearsal.sequential import interval
 
 EXPLAINED = frozenset({Verdict.SLOWER, Verdict.FASTER, Verdict.CHANGED})
@@ -49,9 +49,11 @@ def judge(record: Record) -> Judged:
     """The judgements of a rehearsal, whatever part of it was measured."""
     tests = test_count(record)
     runs = processes(record)
+    timed = continuous_rows(record, runs, tests)
     rows = [
         *absent_rows(record),
-        *continuous_rows(record, runs, tests),
+        *untimed_rows(record, timed),
+        *timed,
         *output_rows(record),
         *count_rows(record, runs),
     ]

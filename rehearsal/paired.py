@@ -38,18 +38,19 @@ class Differences:
 def continuous(record: Record, runs: Mapping[str, Sequence[Run]]) -> Iterable[tuple[str, str, Differences, float]]:
     """Metric, benchmark, its pairs and the prior between processes, of every continuous test that was measured."""
     for name in record.compared():
-        found = latency_differences(pair.turns[name] for pair in record.pairs[:MOST_PAIRS] if name in pair.turns)
+        turns = [pair.turns[name] for pair in record.pairs if name in pair.turns]
+        found = latency_differences([one for one in turns if one.rounds >= LEAST_ROUNDS][:MOST_PAIRS])
         if found is not None:
             yield LATENCY, name, found, latency_prior(record, name, runs, found.old)
         pairs = [
             (old.benchmarks[name], new.benchmarks[name])
-            for old, new in list(zip(runs[OLD], runs[NEW], strict=True))[:MOST_PAIRS]
+            for old, new in zip(runs[OLD], runs[NEW], strict=True)
             if all(KERNEL_TIME in run.benchmarks[name].values for run in (old, new) if name in run.benchmarks)
             and name in old.benchmarks
             and name in new.benchmarks
         ]
         if pairs:
-            yield from kernel_differences(name, pairs)
+            yield from kernel_differences(name, pairs[:MOST_PAIRS])
 
 
 def latency_differences(found: Iterable[Turns]) -> Differences | None:

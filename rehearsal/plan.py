@@ -18,14 +18,13 @@ WITHIN = 0.01
 """Standard error that a pair's turns of a benchmark are expected to leave."""
 
 
-def plan(record: Record) -> str:
-    """The plan of a rehearsal whose sides have described themselves."""
-    return "\n".join(part for text in _sentences(record) for part in wrapped(text, WIDTH))
+def plan(record: Record, start_s: float) -> str:
+    """The plan of a rehearsal whose sides have described themselves, and took so many seconds to start."""
+    return "\n".join(part for text in _sentences(record, start_s) for part in wrapped(text, WIDTH))
 
 
-def _sentences(record: Record) -> Iterable[str]:
+def _sentences(record: Record, start_s: float) -> Iterable[str]:
     names = record.compared()
-    tests = test_count(record)
     yield f"{count(len(names), 'benchmark')} on {record.sides[OLD]['device']['name']}:"
     yield from (f"  {name}" for name in names)
     for side in SIDES:
@@ -37,14 +36,25 @@ def _sentences(record: Record) -> Iterable[str]:
         f"At most {record.budget_s:.0f} s, and the build or profile that is under way then; less where all is decided "
         "before."
     )
-    runs = {side: list[Run]() for side in (OLD, NEW)}
-    for pairs in (LEAST_PAIRS, MOST_PAIRS):
-        shown = [
-            math.exp(expected(pairs, WITHIN, latency_prior(record, name, runs, 1.0), tests).detectable)
-            for name in names
-        ]
-        span = dict.fromkeys(change(ratio, "") for ratio in (min(shown), max(shown)))
-        yield f"A change of latency of {' to '.join(span)} could be seen after {pairs} pairs."
+    yield from _detectable(record, start_s)
     found = differences(record)
     yield f"{count(len(found), 'difference')} of the environment{':' if found else ''}"
     yield from (f"  {item.field}: {item.baseline} -> {item.now}" for item in found)
+
+
+def _detectable(record: Record, start_s: float) -> Iterable[str]:
+    """What could be seen in as many pairs as the budget holds at most."""
+    most = min(MOST_PAIRS, int(record.budget_s / start_s))
+    if most < MOST_PAIRS:
+        holds = f"time for at most {count(most, 'pair')}" if most >= LEAST_PAIRS else "too short to decide anything"
+        yield f"That is {holds}, if each pair needs {start_s:.0f} s to start, as now, besides builds and turns."
+    if most < LEAST_PAIRS:
+        return
+    runs = {side: list[Run]() for side in (OLD, NEW)}
+    for pairs in dict.fromkeys((LEAST_PAIRS, most)):
+        shown = [
+            math.exp(expected(pairs, WITHIN, latency_prior(record, name, runs, 1.0), test_count(record)).detectable)
+            for name in record.compared()
+        ]
+        span = dict.fromkeys(change(ratio, "") for ratio in (min(shown), max(shown)))
+        yield f"A change of latency of {' to '.join(span)} could be seen after {pairs} pairs."

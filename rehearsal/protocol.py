@@ -12,6 +12,9 @@ VERSION = 1
 KEEPS_PARTS = "keeps_parts"
 """In that answer: the side can be asked to `keep` what it compiles in a folder for its later processes."""
 
+UNTIMED_CALLS = 1
+"""Of a turn, before those that are timed."""
+
 OLD, NEW = "old", "new"
 SIDES = (OLD, NEW)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from common.errors import UsageError
 from common.numbers import significant
+from rehearsal import shapes
 from rehearsal.protocol import OLD, SIDES
 from rehearsal.steps import Bisection
 
@@ -103,7 +104,8 @@ class Record:
         return [
             name
             for name in self.benchmarks()
-            if not any(name in self.missing[side] or name in self.failed[side] for side in SIDES)
+            if all(name in self.sides[side]["benchmarks"] for side in SIDES)
+            and not any(name in self.missing[side] or name in self.failed[side] for side in SIDES)
         ]
 
     def to_json(self) -> str:
@@ -155,15 +157,18 @@ def read(path: Path) -> Record:
 def _record(document: Mapping[str, Any]) -> Record:
     known = {key: value for key, value in document.items() if key not in ("rehearsal", "pairs", "bisection")}
     searched = document.get("bisection")
+    if searched:
+        shapes.check(searched, shapes.BISECTION, "bisection")
     record = Record(**known, bisection=Bisection.of(searched) if searched else None)
+    shapes.check({**vars(record), "pairs": document["pairs"]})
+    for benchmark, outputs in record.outputs.items():
+        if not outputs["problem"]:
+            shapes.check(outputs, shapes.COMPARED, f"outputs.{benchmark}")
     for stored in document["pairs"]:
         turns = {name: Turns(**one) for name, one in stored["turns"].items()}
         for one in turns.values():
             _check(one)
         record.pairs.append(Pair(turns, stored["measured"], stored["lists"]))
-    for side in SIDES:
-        record.sides[side]["device"]["is_cuda"], record.sides[side]["benchmarks"].items()
-        record.sides[side]["packages"].items(), record.missing[side].items(), record.failed[side].items()
     return record
 
 

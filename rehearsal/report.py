@@ -35,7 +35,7 @@ def table(record: Record, judged: Judged) -> str:
         out += ["", *explanation_lines(told)]
     searched = [escaped(text) for text in search_lines(record)]
     out += ["", *_lines(searched)] if searched else []
-    out += ["", *_lines(equal), *_lines(judged.notes), *_lines(method(record, judged)), summary(judged)]
+    out += ["", *_lines(equal), *_lines(judged.notes), *_lines(method(record, judged)), summary(record, judged)]
     return "\n".join(out)
 
 
@@ -53,7 +53,7 @@ def markdown(record: Record, judged: Judged) -> str:
     for told in judged.explanations:
         out += ["", "```", *(line.replace("`", "'") for line in explanation_lines(told)), "```"]
     said = [*search_lines(record), *equal, *judged.notes, *method(record, judged)]
-    return "\n".join([*out, "", *(f"- {plain(text)}" for text in said), "", f"**{plain(summary(judged))}**"])
+    return "\n".join([*out, "", *(f"- {plain(text)}" for text in said), "", f"**{plain(summary(record, judged))}**"])
 
 
 def as_json(record: Record, judged: Judged) -> str:

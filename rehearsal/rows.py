@@ -73,12 +73,32 @@ def continuous_row(key: str, benchmark: str, found: Differences, process: float,
             detectable_ratio=None if said is None else math.exp(said.detectable),
             verdict=verdict,
             reason=reason,
-            detail=f"{count(len(found.values), 'pair')}; a verdict needs {LEAST_PAIRS}" if said is None else "",
+            detail=_too_few(len(found.values)) if said is None else "",
         ),
         low_ratio=None if said is None else math.exp(said.low),
         high_ratio=None if said is None else math.exp(said.high),
         pairs=len(found.values),
     )
+
+
+def untimed_rows(record: Record, rows: Iterable[Row]) -> Iterable[Row]:
+    """The benchmarks that both sides have and whose latency is in none of the rows: it ended before."""
+    timed = {row.judgement.benchmark for row in rows if row.judgement.metric == LATENCY}
+    for name in record.compared():
+        if name not in timed:
+            yield Row(
+                Judgement(
+                    benchmark=name,
+                    metric=LATENCY,
+                    verdict=Verdict.UNSURE,
+                    reason=Reason.UNCONFIRMED,
+                    detail=_too_few(0),
+                )
+            )
+
+
+def _too_few(pairs: int) -> str:
+    return f"{count(pairs, 'pair')}; a verdict needs {LEAST_PAIRS}"
 
 
 def verdict_of(key: str, said: Interval) -> tuple[Verdict, Reason]:

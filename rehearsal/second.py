@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -40,7 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"rehearsal: {options.folder} cannot be made: {error}", file=sys.stderr)
         return UNUSABLE
     except KeyboardInterrupt:
-        print(f"rehearsal: interrupted; {options.folder} was removed", file=sys.stderr)
+        there = "is as it was" if options.folder.exists() else "is not there"
+        print(f"rehearsal: interrupted; {options.folder} {there}", file=sys.stderr)
         return UNUSABLE
     print(f"{options.folder} differs from {options.old} in {', '.join(changed) or 'nothing'}")
     return MADE
@@ -50,11 +52,14 @@ def make(folder: Path, old: Path, requirements: Sequence[str], options: Sequence
     """The packages in which the new environment differs, with their versions.
 
     Raises:
-        UsageError: the folder is something else, the old interpreter does not answer, or the disk is full.
+        UsageError: the folder is something else or holds the old interpreter, which does not answer, or the disk is
+            full.
         NotMade: what is asked for cannot be had.
     """
     if folder.exists() and not (folder / "pyvenv.cfg").is_file():
         raise UsageError("it exists and is no environment; choose another folder")
+    if Path(os.path.abspath(old)).is_relative_to(os.path.abspath(folder)):  # noqa: PTH100  a venv's link leads elsewhere
+        raise UsageError(f"{old}, which it is made from, is in it; choose another folder")
     _, before = installed(old)
     installer = Installer(options)
     shutil.rmtree(folder, ignore_errors=True)

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from rehearsal import outputs, turns
-from rehearsal.protocol import KEEPS_PARTS, NEW, OLD, SIDES
+from rehearsal.protocol import KEEPS_PARTS, NEW, OLD, SIDES, UNTIMED_CALLS
 from rehearsal.record import Pair, Record
 from rehearsal.side import NotAnswered, Place, Side, SideEnded, UnusableSide, end_all
+from rehearsal.turns import LEAST_ROUNDS
 
 LEAST_TURNS_S = 1.0
-"""Of a pair and benchmark; a budget that has not so much for LEAST_PAIRS decides nothing."""
+"""Of a pair and benchmark, or its least rounds where they take longer; a budget that has not so much for LEAST_PAIRS
+decides nothing."""
 MOST_TURNS_S = 20.0
 BUILD_GRACE_S = 60.0
 CHECKED_S = 0.6
@@ -43,6 +45,9 @@ class Rehearsal:
         counted: in how many pairs is counted.
         settled: says what is decided.
         progress: shows what is done, and which share of the budget is spent.
+
+    Attributes:
+        start_s: how long both sides took to start, with nothing built.
     """
 
     def __init__(
@@ -65,12 +70,13 @@ class Rehearsal:
         self._settled, self._progress = settled, progress
         self._draw = random.Random(seed)
         self._began = time.monotonic()
-        self._start_s = self._end_s = self._spared_s = 0.0
+        self.start_s = self._start_s = self._end_s = self._spared_s = 0.0
         self._parts: tempfile.TemporaryDirectory[str] | None = None
         self._sides: dict[str, Side] = {}
         self._doing = self._decided = ""
         self._benchmark = ""
         self._references: dict[str, Any] = {}
+        self._round_s: dict[str, float] = {}
 
     def describe(self) -> Record:
         """Start both sides, and let each say what it is; they go on.
@@ -80,7 +86,9 @@ class Rehearsal:
         """
         for place in self._places.values():
             place.check()
+        began = time.monotonic()
         self._start()
+        self.start_s = time.monotonic() - began
         record = Record(
             sides={
                 side: {
@@ -103,7 +111,9 @@ class Rehearsal:
         Raises:
             TooShort: after the first builds it is seen that nothing can be decided.
         """
-        for number in range(self._most_pairs):
+        # A pair that a failure ended costs its benchmark, and none of the pairs of the others.
+        whole = attempts = 0
+        while whole < self._most_pairs:
             latency, kernels = self._settled(record)
             self._decided = f"{len(latency)} of {len(record.compared())} decided"
             left = [name for name in record.compared() if name not in latency]
@@ -111,20 +121,24 @@ class Rehearsal:
             counted = [name for name in record.compared() if _times_counted(record, name) < self._counted]
             wanted = [name for name in record.compared() if name in {*left, *profiled, *counted}]
             # The first pair also counts and compares outputs, whatever else is asked for.
-            if not wanted or (number and not (left or profiled)):
+            if not wanted or (whole and not (left or profiled)):
                 break
-            if number and self._left_s() < self._start_s + self._end_s + LEAST_TURNS_S * len(left):
+            if attempts and self._left_s() < self._start_s + self._end_s + self._least_turns_s(left):
                 break
+            attempts += 1
             pair = Pair()
             record.pairs.append(pair)
             try:
-                self._pair(record, pair, number, wanted, left, counted, profiled)
+                self._pair(record, pair, whole, wanted, left, counted, profiled)
             except SideEnded as error:
                 if not self._benchmark:
                     raise
                 record.failed[error.side][self._benchmark] = str(error)
+                if all(turns.rounds < LEAST_ROUNDS for turns in pair.turns.values()):
+                    record.pairs.remove(pair)
                 self._end_sides(at_once=True)
             else:
+                whole += 1
                 self._end_sides()
 
     def end(self, *, at_once: bool = False) -> None:
@@ -150,15 +164,15 @@ class Rehearsal:
         counted: Sequence[str],
         profiled: Sequence[str],
     ) -> None:
-        began = time.monotonic() if number else self._began
-        self._doing = f"pair {number + 1} of {self._most_pairs} at most"
+        began = self._began if self._sides else time.monotonic()
+        self._doing = f"pair {number + 1} of {self._most_pairs}"
         if not self._sides:
             self._start()
         counts = self._build(record, pair, wanted)
         # What was compiled now is loaded in the next pair.
         self._start_s = max(self._start_s, time.monotonic() - began - self._spared_s)
         left = [name for name in left if name in counts]
-        seconds = self._seconds(number, len(left))
+        seconds = self._seconds(number, left, is_only=not any(record.failed.values()))
         ends = time.monotonic() + seconds
 
         def shown() -> None:
@@ -177,12 +191,20 @@ class Rehearsal:
         self._benchmark = ""
         self._end_s = max(self._end_s, time.monotonic() - began)
 
-    def _seconds(self, number: int, latencies: int) -> float:
-        """How long the turns of a pair may take, so that as many pairs as possible find room in the budget."""
-        end_s = self._end_s or CHECKED_S * latencies
-        least_s = LEAST_TURNS_S * latencies
+    def _least_turns_s(self, latencies: Sequence[str]) -> float:
+        """How long the turns of a pair take at least."""
+        return sum(max(LEAST_TURNS_S, LEAST_ROUNDS * self._round_s.get(name, 0.0)) for name in latencies)
+
+    def _seconds(self, number: int, latencies: Sequence[str], *, is_only: bool) -> float:
+        """How long the turns of a pair may take, so that as many pairs as possible find room in the budget.
+
+        Args:
+            is_only: nothing is known yet that would be lost where the budget is refused.
+        """
+        end_s = self._end_s or CHECKED_S * len(latencies)
+        least_s = self._least_turns_s(latencies)
         left_s = self._left_s() - end_s
-        if not number and left_s - least_s < (self._least_pairs - 1) * (self._start_s + end_s + least_s):
+        if not number and is_only and left_s - least_s < (self._least_pairs - 1) * (self._start_s + end_s + least_s):
             spent_s = self._budget_s - self._left_s()
             needed_s = spent_s + (self._least_pairs - 1) * self._start_s + self._least_pairs * (end_s + least_s)
             raise TooShort(
@@ -193,7 +215,7 @@ class Rehearsal:
         for pairs in range(self._most_pairs - number, 0, -1):
             seconds = (left_s - (pairs - 1) * (self._start_s + end_s)) / pairs
             if seconds >= least_s:
-                return min(seconds, MOST_TURNS_S * latencies)
+                return min(seconds, max(least_s, MOST_TURNS_S * len(latencies)))
         return max(0.0, min(left_s, least_s))
 
     def _start(self) -> None:
@@ -219,7 +241,10 @@ class Rehearsal:
         except OSError:
             return
         for name, side in self._sides.items():
-            side.ask("keep", "starting", self._turn_timeout_s, folder=str(folders[name]))
+            try:
+                side.ask("keep", "starting", self._turn_timeout_s, folder=str(folders[name]))
+            except NotAnswered as error:
+                raise UnusableSide(f"the {name} side: {error}") from None
 
     def _build(self, record: Record, pair: Pair, wanted: Sequence[str]) -> dict[str, int]:
         """Build on both sides; the calls of a turn of every benchmark that both could build."""
@@ -227,11 +252,11 @@ class Rehearsal:
         self._spared_s = 0.0
         for name in wanted:
             self._show(f"building {name}")
-            slowest_s = 0.0
+            latencies_s = []
             for side in turns.order(SIDES, self._draw):
                 with self._failing(record, side, name):
                     answer = self._ask(side, "build", name, self._build_timeout_s + BUILD_GRACE_S)
-                    slowest_s = max(slowest_s, answer["latency_s"])
+                    latencies_s.append(answer["latency_s"])
                     self._spared_s += answer.get("spared_s", 0.0)
                     self._keep(pair, side, name, answer)
                     if answer.get("not_loaded"):
@@ -241,7 +266,8 @@ class Rehearsal:
                             f"piece in one pair or more ({answer['not_loaded']}).",
                         )
             if not any(name in record.failed[side] for side in SIDES):
-                counts[name] = turns.calls(slowest_s)
+                counts[name] = turns.calls(max(latencies_s))
+                self._round_s[name] = (UNTIMED_CALLS + counts[name]) * sum(latencies_s)
         return counts
 
     def _compare_outputs(self, record: Record, names: Sequence[str]) -> None:
@@ -272,9 +298,13 @@ class Rehearsal:
 
     def _take(self, side: str, benchmark: str, calls: int) -> Sequence[float]:
         self._benchmark = benchmark
-        found: list[float] = self._sides[side].ask(
-            "turn", f"taking a turn of {benchmark}", self._turn_timeout_s, benchmark=benchmark, calls=calls
-        )
+        doing = f"taking a turn of {benchmark}"
+        try:
+            found: list[float] = self._sides[side].ask(
+                "turn", doing, self._turn_timeout_s, benchmark=benchmark, calls=calls
+            )
+        except NotAnswered as error:  # a round without it is not whole, so a new pair measures the rest
+            raise SideEnded(side, f" failed while {doing}: {error}") from None
         return found
 
     def _ask(self, side: str, request: str, benchmark: str, timeout_s: float) -> Any:
@@ -295,8 +325,10 @@ class Rehearsal:
 
     def _show(self, text: str) -> None:
         left_s = max(0.0, self._left_s())
-        said = "; ".join(filter(None, (text, self._decided, f"{left_s // 60:.0f}:{left_s % 60:02.0f} left")))
-        self._progress(f"{self._doing or 'start'}: {said}", 1 - left_s / self._budget_s)
+        minutes, seconds = divmod(round(left_s), 60)
+        # What is longest stands last, where a narrow terminal cuts it.
+        said = ", ".join(filter(None, (self._doing, self._decided, f"{minutes}:{seconds:02} left")))
+        self._progress(f"{said}: {text}", 1 - left_s / self._budget_s)
 
 
 def _note(record: Record, sentence: str) -> None:
@@ -332,4 +364,6 @@ def _check(record: Record) -> None:
         why = dict.fromkeys(
             f"{side}: {reason}" for side in SIDES for reason in dict.fromkeys(record.sides[side]["missing"].values())
         )
-        raise UnusableSide(f"the sides have no benchmark in common ({'; '.join(why) or 'nothing was selected'})")
+        asked = {side: ", ".join(list(record.sides[side]["benchmarks"])[:3]) for side in SIDES}
+        others = "; ".join(f"{side}: {names or 'nothing was selected'}" for side, names in asked.items())
+        raise UnusableSide(f"the sides have no benchmark in common ({'; '.join(why) or others})")

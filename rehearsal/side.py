@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -36,7 +37,7 @@ class UnusableSide(UsageError):
 
 
 class SideEnded(Exception):
-    """A side's process ended, or was ended since it did not answer; the message says how.
+    """A side's process ended, or has to be ended; the message says why.
 
     Attributes:
         side: `old` or `new`.
@@ -76,15 +77,21 @@ class Place:
             UnusableSide: which says what is wrong with it.
         """
         option = f"--{self.name} {self.python}"
-        said = self._output(option, "-V")
-        if not said.startswith("Python "):
+        said = "\n".join(self._output(option, "-V")).strip()
+        if not re.search("^Python ", said, re.MULTILINE):
             raise UnusableSide(f"{option} is no Python interpreter; name one, such as .venv/bin/python")
+        lines = self._output(option, "-c", PROBE, *NEEDED)[0].strip().splitlines()
         try:
-            version, lacking = json.loads(self._output(option, "-c", PROBE, *NEEDED).splitlines()[-1])
+            version, lacking = json.loads(lines[-1])
         except (ValueError, IndexError):
             raise UnusableSide(
                 f"{option} cannot run a line of Python; try it by hand: {self.python} -c 'print(1)'"
             ) from None
+        if len(lines) > 1:
+            raise UnusableSide(
+                f"{option} prints {lines[0][:LAST_WORDS]!r} when it starts, where only answers are read; have it (or "
+                "its sitecustomize) print to standard error"
+            )
         if tuple(version) < OLDEST_PYTHON:
             raise UnusableSide(f"{option} is Python {version[0]}.{version[1]}; a side needs 3.11 or later")
         if lacking:
@@ -98,7 +105,8 @@ class Place:
                 "is no checkout of this project, or one from before the rehearsal; rehearse two environments instead"
             )
 
-    def _output(self, option: str, *arguments: str) -> str:
+    def _output(self, option: str, *arguments: str) -> tuple[str, str]:
+        """What the interpreter writes to standard output and to standard error."""
         try:
             done = subprocess.run(
                 [self.python, *arguments],
@@ -113,23 +121,22 @@ class Place:
             raise UnusableSide(f"{option} did not answer within {START_S:g} s") from None
         except OSError as error:
             raise UnusableSide(f"{option} cannot be run: {error.strerror}; name a Python interpreter") from None
-        return (done.stdout + done.stderr).decode("utf-8", "replace").strip()
+        return done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
 
 
 class Side:
     """A process of one side, from its start to its end.
 
     Raises:
-        UnusableSide: it cannot run the checkout, or speaks another version of the protocol.
+        UnusableSide: it cannot run the checkout, speaks another version of the protocol, or there is no room for its
+            log.
         SideEnded: it ended while it started.
     """
 
     def __init__(self, place: Place) -> None:
         self.place = place
         self.name = place.name
-        self._folder = tempfile.TemporaryDirectory(prefix=f"rehearsal-{place.name}-", ignore_cleanup_errors=True)
-        self._log = Path(self._folder.name, "log")
-        self._log.touch()
+        self._folder, self._log = _log(place.name)
         self._pid = 0
         self._group = execnet.Group()
         self._ended = ""
@@ -142,9 +149,12 @@ class Side:
     def _begin(self) -> None:
         spec = execnet.XSpec("popen")
         spec.python = shlex.quote(os.path.abspath(self.place.python))  # noqa: PTH100  a venv's link must not be resolved
-        self._channel = self._group.makegateway(spec).remote_exec(BEGIN)
         checkout = str(self.place.checkout.resolve())
-        self._channel.send({"log": str(self._log), "checkout": checkout, "worker": self.place.worker})
+        try:
+            self._channel = self._group.makegateway(spec).remote_exec(BEGIN)
+            self._channel.send({"log": str(self._log), "checkout": checkout, "worker": self.place.worker})
+        except (OSError, EOFError, AssertionError):  # execnet's, where the process ends before it listens
+            raise SideEnded(self.name, "'s interpreter ended while starting") from None
         hello = self._receive("starting", START_S)
         self._pid = hello["pid"]
         if "error" in hello:
@@ -225,6 +235,24 @@ class Side:
         fatal = [line for line in said if line.startswith("Fatal Python error")]
         words = f": {fatal[0][:LAST_WORDS]}" if fatal else ""
         return f"'s process ended{how} while {doing}{words}"
+
+
+def _log(name: str) -> tuple[tempfile.TemporaryDirectory[str], Path]:
+    """A folder of a side, and the file in it that gets its standard error.
+
+    Raises:
+        UnusableSide: there is no room for it.
+    """
+    try:
+        folder = tempfile.TemporaryDirectory(prefix=f"rehearsal-{name}-", ignore_cleanup_errors=True)
+        log = Path(folder.name, "log")
+        log.touch()
+    except OSError as error:
+        raise UnusableSide(
+            f"the log of the {name} side cannot be written to a temporary folder: {error.strerror}; free some space, "
+            "or set TMPDIR"
+        ) from None
+    return folder, log
 
 
 def end_all(sides: Sequence[Side], *, at_once: bool = False) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from regression.text import change, count
 from rehearsal.bisection import Answer, most_asked
 
+INTERRUPTED = "The search was interrupted before it found the package to blame."
 MOST_NAMED = 12
 
 
@@ -59,6 +60,10 @@ class Bisection:
     needed: list[int] = field(default_factory=list)
     ended: str = ""
     kept: str = ""
+
+    @property
+    def is_interrupted(self) -> bool:
+        return self.ended == INTERRUPTED
 
     def to_dict(self) -> dict[str, Any]:
         """In types of JSON."""

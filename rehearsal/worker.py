@@ -35,10 +35,8 @@ from fixtures.pool import Inference
 from fixtures.recording import Recording
 from fixtures.setup import device_for, pool_for
 from fixtures.variants.table import VARIANTS, NoVariant, chosen, default_variants
-from rehearsal.protocol import KEEPS_PARTS
+from rehearsal.protocol import KEEPS_PARTS, UNTIMED_CALLS
 from rehearsal.protocol import VERSION as VERSION
-
-UNTIMED_CALLS = 1
 
 
 class Channel(Protocol):
@@ -54,6 +52,9 @@ def serve(channel: Channel, kind: type[Side] | None = None) -> None:
 
     Args:
         kind: what answers, where it is not a plain `Side`.
+
+    Raises:
+        Exception: after which the device answers nothing any more; the process ends, and nothing else is blamed for it.
     """
     side: Side | None = None
     for request in channel:
@@ -67,6 +68,8 @@ def serve(channel: Channel, kind: type[Side] | None = None) -> None:
                 with torch.inference_mode(), torch.no_grad():
                     answer = getattr(side, f"answer_{name}")(**arguments)
         except Exception as error:  # whatever it is, the driving process says it
+            if side is not None and side.is_lost():
+                raise
             channel.send({"error": _sentence(error)})
             del error
             gc.collect()
@@ -135,6 +138,16 @@ class Side:
             "missing": self.missing,
             KEEPS_PARTS: True,
         }
+
+    def is_lost(self) -> bool:
+        """Whether the device answers nothing any more, as after an illegal access to a GPU's memory."""
+        if not self.device.is_cuda:
+            return False
+        try:
+            torch.cuda.synchronize()
+        except RuntimeError:
+            return True
+        return False
 
     def answer_keep(self, folder: str) -> None:
         """From now on leave what is compiled in a folder to later processes of this side, and load what earlier ones

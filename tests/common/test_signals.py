@@ -7,10 +7,11 @@ import signal
 
 import pytest
 
+from common import signals
 from common.signals import ENDING, interrupting
 
 
-@pytest.mark.parametrize("number", ENDING)
+@pytest.mark.parametrize("number", [signal.SIGINT, *ENDING])
 def test_a_signal_interrupts_and_is_given_back(number: signal.Signals) -> None:
     before = signal.getsignal(number)
     with pytest.raises(KeyboardInterrupt), interrupting():
@@ -27,3 +28,18 @@ def test_what_is_ignored_stays_so() -> None:
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_signals_that_follow_do_not_disturb_what_the_first_one_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = False
+    with interrupting():
+        try:
+            os.kill(os.getpid(), signal.SIGHUP)
+        except KeyboardInterrupt:
+            for number in (signal.SIGINT, *ENDING):
+                os.kill(os.getpid(), number)
+            ended = True
+        assert ended
+        monkeypatch.setattr(signals, "SAME_WISH_S", 0.0)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)

@@ -67,7 +67,10 @@ def answer(do, request, options):
         extra_info |= {"kernel_time_s": 0.001, "launches": 3}
     spared_s = build(request["benchmark"], options) if do == "build" else 0.0
     not_loaded = options.get("unloaded", "") if request.get("benchmark") == NAMES[0] else ""
-    return {"latency_s": 0.002, "extra_info": extra_info, "suite": {}, "spared_s": spared_s, "not_loaded": not_loaded}
+    latency_s = float(options.get("sleep", 0.002))
+    return {
+        "latency_s": latency_s, "extra_info": extra_info, "suite": {}, "spared_s": spared_s, "not_loaded": not_loaded
+    }  # fmt: skip
 
 
 def build(benchmark, options):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from regression.judge.verdict import Reason, Verdict
+from rehearsal import sequential
+from rehearsal.content import headline
 from rehearsal.judge import judge, settled
 from rehearsal.protocol import NEW, OLD
 from rehearsal.report import table
@@ -49,6 +51,50 @@ def test_what_is_decided_needs_no_further_pair_and_all_else_does():
 
 def test_too_few_pairs_decide_nothing():
     assert set(verdicts(record(pairs=LEAST_PAIRS - 1, change=0.4)).values()) == {(Verdict.UNSURE, Reason.UNCONFIRMED)}
+
+
+def test_what_was_never_timed_is_unsure():
+    found = record()
+    for pair in found.pairs:
+        del pair.turns[FIRST]
+    assert verdicts(found)[FIRST] == (Verdict.UNSURE, Reason.UNCONFIRMED)
+    assert verdicts(found)[SECOND][0] is Verdict.SAME
+    assert headline(judge(found)) == "Nothing was found to be slower; 1 benchmark could not be decided."
+
+
+def test_pairs_beyond_the_looks_of_the_test_are_not_taken():
+    """A pair with too few rounds is none of them."""
+    found = record(pairs=sequential.MOST_PAIRS + 2, change=0.4)
+    for turns in found.pairs[0].turns.values():
+        for times_s in (*turns.min_s.values(), *turns.median_s.values()):
+            del times_s[2:]
+    assert {row.pairs for row in judge(found).rows if row.judgement.metric == "latency"} == {sequential.MOST_PAIRS}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            {"lite9": "timm 1 has no lite9"},
+            {"lite9": "timm 2 has no lite9"},
+            "both sides, lite9: timm 1 has no lite9; ",
+        ),
+        ({"a": "no GPU", "b": "no GPU"}, {"a": "no GPU", "b": "no GPU"}, "both sides, 2 benchmarks: no GPU."),
+        ({}, {"lite9": "timm 2 has no lite9"}, "the new side, lite9: timm 2 has no lite9."),
+    ],
+)
+def test_what_no_row_is_about_is_noted(old, new, said):
+    found = record(new_version="2.12.0")
+    found.sides[OLD]["missing"], found.sides[NEW]["missing"] = old, new
+    (note,) = judge(found).notes
+    assert note.startswith(f"Skipped on {said}")
+
+
+def test_what_a_row_says_is_not_noted():
+    found = record(new_version="2.12.0")
+    del found.sides[NEW]["benchmarks"][FIRST]
+    found.sides[NEW]["missing"]["model"] = found.missing[NEW][FIRST] = "timm 2 has no such model"
+    assert judge(found).notes == ()
 
 
 def test_noise_that_would_hide_what_is_worth_knowing_is_unsure():

@@ -13,19 +13,27 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fixtures import options
+from regression.judge.verdict import Judgement, Reason, Verdict
 from rehearsal import __main__ as main_module
 from rehearsal import sequential, session
 from rehearsal.__main__ import main
 from rehearsal.arguments import parser
+from rehearsal.bisection import Answer
 from rehearsal.device_lock import locked
+from rehearsal.followed import Followed
+from rehearsal.plan import plan
+from rehearsal.record import Record
+from rehearsal.rows import Row
+from rehearsal.steps import INTERRUPTED
 from tests.docs.pages import blocks
 from tests.rehearsal.interrupting import interrupted
-from tests.rehearsal.records import record
+from tests.rehearsal.records import record, searched
 from tests.rehearsal.test_side import gone
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -82,6 +90,19 @@ def quick(tmp_path, short, capsys, monkeypatch):
             self.nothing_is_left()
             return status, *capsys.readouterr()
 
+        def step(self, followed: Followed, **sides: str) -> Record:
+            """The record of a step of a search for what no pairs need to be compared for."""
+            options = parser("", ["table"]).parse_args(self.command(**sides))
+            rehearsal = session.Rehearsal(
+                main_module._places(options), 60, least_pairs=1, most_pairs=1, counted=1, build_timeout_s=60,
+                turn_timeout_s=60, settled=followed.settled, progress=lambda text, share: None,
+            )  # fmt: skip
+            record = rehearsal.describe()
+            rehearsal.run(record)
+            rehearsal.end()
+            self.nothing_is_left()
+            return record
+
         def nothing_is_left(self) -> None:
             assert self.sides(), "no side was started"
             assert all(map(gone, self.sides()))
@@ -95,6 +116,10 @@ def quick(tmp_path, short, capsys, monkeypatch):
     yield made
     if hasattr(made, "started") and made.started.poll() is None:
         made.started.kill()
+
+
+def unwrapped(out: str) -> str:
+    return " ".join(out.split())
 
 
 def rows(out: str) -> dict[tuple[str, str], str]:
@@ -117,6 +142,30 @@ def test_a_side_killed_while_it_builds_fails_that_benchmark_alone(quick):
     assert rows(out)[FIRST, "latency"] == "MISSING"
     assert rows(out)[SECOND, "latency"] == "FASTER"
     assert "ended by SIGKILL" in out
+
+
+@pytest.mark.parametrize("request_", ["build", "outputs"])
+def test_a_failure_costs_the_other_benchmarks_no_pair(quick, monkeypatch, request_):
+    """Whether its pair took turns before or not."""
+    monkeypatch.setattr(main_module, "MOST_PAIRS", sequential.LEAST_PAIRS)
+    status, out, _ = quick.run("--budget=25s", "--format=json", new=f"--die={request_} --sleep=0.0005")
+    assert (status, rows(out)[FIRST, "latency"]) == (1, "MISSING")
+    assert rows(out)[SECOND, "latency"] == "FASTER"
+    assert rows(out)[SECOND, "outputs"] == "SAME"
+
+
+def test_what_fails_is_said_where_the_budget_is_too_short_for_the_rest(quick):
+    status, out, said = quick.run("--budget=4s", old="--build=2", new="--build=2 --die=build")
+    assert (status, said) == (1, "")
+    assert f"The new side fails in 1 benchmark (MISSING): {FIRST}; 1 benchmark could not be decided." in unwrapped(out)
+
+
+def test_a_budget_has_room_for_the_least_rounds_of_slow_calls(quick):
+    """A round of both benchmarks takes 2.4 s, and three pairs take five each."""
+    status, out, said = quick.run("--budget=30s", old="--sleep=0.2", new="--sleep=0.2")
+    assert (status, out) == (2, "")
+    needed = re.search(r"3 pairs of processes take about (\d+) s here", said)
+    assert needed and int(needed[1]) > 36
 
 
 def test_what_the_first_pair_compiled_leaves_room_for_more_pairs(quick):
@@ -179,6 +228,33 @@ def test_a_side_killed_later_fails_that_benchmark_alone(quick, request_):
     assert rows(out)[SECOND, "latency"] == "FASTER"
 
 
+@pytest.mark.parametrize("request_", ["build", "turn", "outputs", "count", "profile"])
+def test_a_step_of_a_search_sees_a_failure_wherever_it_was(quick, request_):
+    row = Row(Judgement(benchmark=FIRST, metric="latency", verdict=Verdict.MISSING, reason=Reason.FAILED))
+    failure = Followed(row, 1)
+    step = quick.step(failure, old="--cuda=GPU-1", new=f"--cuda=GPU-1 --die={request_}")
+    assert failure.seen(step).answer is Answer.CARRIES
+    assert failure.seen(quick.step(failure)).answer is Answer.LACKS
+
+
+def test_a_step_of_a_search_sees_a_count_that_is_a_profiles(quick):
+    judged = Judgement(
+        benchmark=FIRST, metric="launches", verdict=Verdict.CHANGED, reason=Reason.NEW_VALUE, baseline=3.0, now=4.0
+    )
+    row = Row(judged)
+    step = quick.step(Followed(row, 1), old="--cuda=GPU-1", new="--cuda=GPU-1")
+    assert [pair.turns for pair in step.pairs] == [{}]
+    assert Followed(row, 1).seen(step).answer is Answer.LACKS
+
+
+@pytest.mark.parametrize("request_", ["turn", "outputs", "count"])
+def test_what_a_side_says_it_cannot_do_later_fails_that_benchmark_alone(quick, request_):
+    status, out, _ = quick.run("--budget=25s", "--format=json", new=f"--refuse={request_} --after=9 --sleep=0.0005")
+    assert (status, rows(out)[FIRST, "latency"]) == (1, "MISSING")
+    assert rows(out)[SECOND, "latency"] == "FASTER"
+    assert f"it cannot {request_}" in out
+
+
 def test_an_old_side_that_cannot_run_a_benchmark_does_not_fail(quick):
     status, out, _ = quick.run("--budget=25s", "--format=json", old="--refuse=build", new="--sleep=0.0005")
     assert (status, rows(out)[FIRST, "latency"]) == (0, "NEW")
@@ -224,6 +300,17 @@ def test_what_cannot_be_written_is_said_after_the_table(tmp_path, capsys):
     assert said == "rehearsal: /dev/full cannot be written: No space left on device\n"
 
 
+@pytest.mark.parametrize(("change", "status"), [(-0.3, 2), (0.3, 1)])
+def test_a_search_that_was_interrupted_is_not_done(tmp_path, capsys, change, status):
+    """What fails is worth more than that."""
+    file = tmp_path / "rehearsal.json"
+    found = record(change=change)
+    found.bisection = replace(searched(), blamed=[], ended=INTERRUPTED)
+    file.write_text(found.to_json())
+    assert main(["--from", str(file)]) == status
+    assert INTERRUPTED in capsys.readouterr().out
+
+
 def test_options_of_the_search_need_it(capsys):
     assert main(["--keep", "--no-index"]) == 2
     assert capsys.readouterr().err == "rehearsal: --keep and --no-index go with --bisect; add it, or leave them out\n"
@@ -248,9 +335,17 @@ def test_ctrl_c_reports_what_is_decided_and_leaves_nothing(quick, tmp_path, how)
         status, out, _ = quick.run("--budget=60s", f"--json={file}", new="--sleep=0.0021")
     assert status == 2
     assert "Interrupted: what was not decided by then is UNSURE." in out
-    assert "UNSURE" in out
+    assert "\nended early: " in out
     assert json.loads(file.read_text())["interrupted"]
     assert [path.name for path in file.parent.iterdir() if path.name.startswith(".")] == []
+
+
+def test_ctrl_c_before_the_first_turn_decides_nothing(quick):
+    with interrupted(lambda: list(quick.temporary.glob("rehearsal-parts-*/new")), signal.SIGINT):
+        status, out, _ = quick.run("--budget=60s", new="--hang=build")
+    assert status == 2
+    assert out.startswith("Nothing was found to be slower; 2 benchmarks could not be decided.")
+    assert out.splitlines()[-1] == "ended early: 2 UNSURE"
 
 
 def test_a_closed_terminal_ends_a_rehearsal_that_leaves_nothing(quick):
@@ -275,7 +370,7 @@ def test_ctrl_c_before_anything_was_measured(quick):
     os.kill(quick.started.pid, signal.SIGINT)
     status, out, said = quick.finish()
     assert (status, out) == (2, "")
-    assert "interrupted before anything was measured" in said
+    assert "interrupted before there was anything to report" in said
 
 
 def test_a_rehearsal_that_is_killed_leaves_no_side(quick):
@@ -295,10 +390,11 @@ def test_a_rehearsal_that_is_killed_leaves_no_side(quick):
     [
         (("--budget=3s",), "", "", "--budget of 3 s is too short to decide anything: 3 pairs"),
         ((), "--cuda=GPU-1", "--cuda=GPU-2", "run on different devices (none GPU-1 and none GPU-2)"),
-        ((), f"--only={FIRST}", f"--only={SECOND}", "the sides have no benchmark in common"),
+        ((), f"--only={FIRST}", f"--only={SECOND}", f"no benchmark in common (old: {FIRST}; new: {SECOND})"),
         ((), "--refuse=begin", "", "the old side: it cannot begin"),
+        ((), "", "--refuse=keep", "the new side: it cannot keep"),
     ],
-    ids=["budget", "devices", "benchmarks", "options"],
+    ids=["budget", "devices", "benchmarks", "options", "parts"],
 )
 def test_what_cannot_be_rehearsed_is_one_sentence(quick, arguments, old, new, sentence):
     status, out, said = quick.run(*arguments, old=old, new=new)
@@ -314,7 +410,24 @@ def test_the_plan_measures_nothing(quick):
     assert out.startswith("1 benchmark on none:")
     assert f"not compared, new: {SECOND}: not part of this side's matrix" in out
     assert "At most 600 s" in out
+    assert out.count("could be seen after") == 2
     assert len(quick.sides()) == 2
+
+
+@pytest.mark.parametrize(
+    ("start_s", "said", "looks"),
+    [
+        (60.0, "after 8 pairs.", 2),
+        (90.0, "time for at most 6 pairs, if each pair needs 90 s", 2),
+        (200.0, "after 3 pairs.", 1),
+        (201.0, "too short to decide anything, if each pair needs 201 s to start, as now", 0),
+    ],
+)
+def test_the_plan_says_what_the_budget_holds(start_s, said, looks):
+    """600 s."""
+    text = unwrapped(plan(record(pairs=0), start_s))
+    assert said in text
+    assert text.count("could be seen after") == looks
 
 
 @pytest.mark.parametrize("form", ["table", "markdown", "json"])

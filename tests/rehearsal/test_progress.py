@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import io
+import os
+import pty
+import struct
+import termios
 
 import pytest
 
@@ -31,6 +36,18 @@ def test_a_shorter_line_covers_a_longer_one_and_it_can_be_taken_away():
     assert len(lines[1]) == len(lines[2]) and lines[2].rstrip().endswith("] short")
     progress.clear()
     assert terminal.getvalue().endswith(f"\r{' ' * len(lines[2].rstrip())}\r")
+
+
+@pytest.mark.parametrize("columns", [60, 130])
+def test_a_line_is_as_wide_as_its_terminal(columns):
+    """Whatever standard output is."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    with os.fdopen(ours, "rb", buffering=0) as reader, open(theirs, "w") as terminal:  # noqa: PTH123  a descriptor
+        Progress(terminal).show("pair 1 of 8, 0 of 2 decided, 9:59 left: building " + "x" * 100, 0.5)
+        line = reader.read(1000).decode().strip()
+    assert len(line) == columns - 1
+    assert line.startswith("[#####.....] pair 1 of 8")
 
 
 def test_what_is_no_terminal_gets_nothing():

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 
 from rehearsal.judge import judge
+from rehearsal.protocol import NEW
 from rehearsal.record import UnusableRecord, read
-from tests.rehearsal.records import record, searched
+from rehearsal.report import as_json, markdown, table
+from tests.rehearsal.records import NAMES, record, searched
 
 
 def test_what_is_read_is_judged_as_what_was_written(tmp_path):
@@ -79,6 +82,49 @@ def test_turns_that_are_no_times_are_refused(value, tmp_path):
     file.write_text(json.dumps(document))
     with pytest.raises(UnusableRecord, match="damaged"):
         read(file)
+
+
+def parts(node, path=()):
+    """The paths of all that is in a document, but for the times of turns."""
+    items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, value in items:
+        if key not in ("min_s", "median_s"):
+            yield (*path, key)
+            yield from parts(value, (*path, key))
+
+
+def whole():
+    found = record(pairs=1, rounds=5, new_version="2.12.0")
+    found.bisection = searched()
+    found.failed[NEW][NAMES[1]] = "building it failed"
+    return json.loads(found.to_json())
+
+
+@pytest.mark.parametrize("value", [..., None, "x", 7, math.nan, [None], {}], ids=str)
+def test_whatever_is_damaged_is_refused_or_judged(value, tmp_path):
+    """Every part in its turn, removed (...) or replaced."""
+    file = tmp_path / "rehearsal.json"
+    refused = 0
+    for path in parts(whole()):
+        document = whole()
+        node = document
+        for key in path[:-1]:
+            node = node[key]
+        if value is ...:
+            del node[path[-1]]
+        else:
+            node[path[-1]] = value
+        file.write_text(json.dumps(document))
+        try:
+            found = read(file)
+        except UnusableRecord as error:
+            assert "\n" not in str(error)
+            refused += 1
+        else:
+            judged = judge(found)
+            assert table(found, judged) and markdown(found, judged)
+            json.loads(as_json(found, judged), parse_constant=pytest.fail)
+    assert refused > 20
 
 
 def test_sides_with_different_numbers_of_turns_are_refused(tmp_path):

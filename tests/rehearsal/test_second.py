@@ -59,6 +59,15 @@ def test_a_folder_that_is_something_else_is_left_alone(made, tmp_path, capsys):
     assert "it exists and is no environment" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("folder", ["old", "elsewhere/../old", "."])
+def test_the_old_environment_is_not_made_anew(made, tmp_path, monkeypatch, folder, capsys):
+    (tmp_path / "pyvenv.cfg").touch()
+    monkeypatch.chdir(tmp_path)
+    status, _ = made("part-a==2.0", folder=folder)
+    assert status == 2 and versions(tmp_path / "old") == {"part-a": "1.0", "part-b": "1.0"}
+    assert "which it is made from, is in it; choose another folder" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("word", ["-r requirements.txt", "--index-url=https://x", "a b"])
 def test_only_requirements_are_taken(made, word, capsys):
     with pytest.raises(SystemExit):
@@ -96,4 +105,7 @@ def test_make_asks_what_to_try(tmp_path):
 def test_a_signal_that_ends_it_is_said(tmp_path, monkeypatch, capsys, how):
     monkeypatch.setattr("rehearsal.second.make", lambda *_: os.kill(os.getpid(), how))
     assert main([str(tmp_path / "new"), "--", "part-a==2.0"]) == 2
-    assert "interrupted" in capsys.readouterr().err
+    assert capsys.readouterr().err == f"rehearsal: interrupted; {tmp_path / 'new'} is not there\n"
+    (tmp_path / "new").mkdir()
+    assert main([str(tmp_path / "new"), "--", "part-a==2.0"]) == 2
+    assert capsys.readouterr().err == f"rehearsal: interrupted; {tmp_path / 'new'} is as it was\n"

@@ -45,6 +45,21 @@ def test_the_error_of_all_tests_holds_though_it_looks_after_every_pair(scale):
     assert wrong <= rehearsals * ERROR
 
 
+@pytest.mark.parametrize(("scale", "documented"), [(1.8, ERROR), (2.0, 0.015)])
+def test_the_error_of_a_single_test_is_what_the_docs_say(scale, documented):
+    """With fewer tests each has more of the error, and the prior's weight shows: see `docs/rehearsal.md`."""
+    deviation, rehearsals = scale * math.sqrt(2) * PROCESS, 8000
+    wrong = sum(
+        any(
+            abs(one.centre) > one.half
+            for k in range(LEAST_PAIRS, MOST_PAIRS + 1)
+            if (one := interval(list(pairs[:k]), [0.0] * k, PROCESS, 1)) is not None
+        )
+        for pairs in np.random.default_rng(5).normal(0.0, deviation, (rehearsals, MOST_PAIRS))
+    )
+    assert wrong <= rehearsals * documented
+
+
 def test_spreads_far_beyond_the_prior_widen_the_interval():
     calm, wild = (expected_half(scale) for scale in (1.0, 5.0))
     assert wild > 3 * calm

@@ -9,6 +9,7 @@ import os
 import signal
 import stat
 import sys
+import tempfile
 import textwrap
 import time
 from pathlib import Path
@@ -30,6 +31,7 @@ def serve(channel):
         if do == "kill": os.kill(os.getpid(), request["signal"])
         elif do == "exit": os._exit(3)
         elif do == "hang": time.sleep(600)
+        elif do == "raise": raise RuntimeError("the GPU is lost")
         elif do == "refuse": channel.send({{"error": "it is not to be had"}})
         else: channel.send({{"answer": {{"pid": os.getpid(), "python_path": request.get("arguments")}}}})
 """
@@ -104,6 +106,28 @@ def test_a_python_that_is_too_old(tmp_path):
     assert "is Python 3.9; a side needs 3.11 or later" in refusal(Place("old", old, ROOT))
 
 
+def test_an_interpreter_that_prints_when_it_starts(tmp_path):
+    greets = script(tmp_path / "python", f'#!/bin/sh\necho Welcome\nexec "{sys.executable}" "$@"\n')
+    assert "prints 'Welcome' when it starts" in refusal(Place("new", greets, ROOT))
+
+
+@pytest.mark.parametrize("how", ["exit 7", "kill -9 $$", "echo Welcome; exec sleep 1"])
+def test_an_interpreter_that_ends_before_it_listens(tmp_path, checkout, how):
+    """Whatever of execnet's handshake it misses."""
+    python = script(tmp_path / "python", f"#!/bin/sh\n{how}\n")
+    with pytest.raises(SideEnded, match="the new side's interpreter ended while starting"):
+        Side(Place("new", python, checkout()))
+
+
+@pytest.mark.parametrize("full", ["the folder", "every disk"])
+def test_a_side_without_room_for_its_log(checkout, tmp_path, monkeypatch, full):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone") if full == "the folder" else None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: [str(tmp_path / "gone")])
+    said = r"the log of the old side cannot be written to a temporary folder: No .*; free some space, or set TMPDIR"
+    with pytest.raises(UnusableSide, match=said):
+        Side(Place("old", PYTHON, checkout()))
+
+
 def test_a_checkout_from_before_the_rehearsal(tmp_path):
     said = refusal(Place("old", PYTHON, tmp_path))
     assert f"--old-checkout {tmp_path} has no rehearsal/worker.py" in said
@@ -139,6 +163,11 @@ def test_a_side_that_a_signal_ends(side, how):
 def test_a_side_that_exits(side):
     with pytest.raises(SideEnded, match="ended with status 3 while counting"):
         side.ask("exit", "counting", 30)
+
+
+def test_a_side_whose_worker_raises(side):
+    with pytest.raises(SideEnded, match="process ended while counting: RuntimeError: the GPU is lost"):
+        side.ask("raise", "counting", 30)
 
 
 def test_a_side_that_hangs_is_ended_in_time(side):

@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -43,6 +44,36 @@ def test_options_that_a_side_cannot_read_are_its_sentence(option, sentence):
     (answer,) = channel.sent
     assert sentence in answer["error"]
     assert "\n" not in answer["error"] and "Error:" not in answer["error"]
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_an_error_that_the_gpu_does_not_survive_ends_the_process(is_lost, monkeypatch):
+    """Else each benchmark that follows would be blamed."""
+
+    class OnGpu(worker.Side):
+        def __init__(self, arguments):
+            device: Any = SimpleNamespace(is_cuda=True)
+            self.device = device
+
+        def describe(self):
+            return {}
+
+        def answer_turn(self, benchmark, calls):
+            raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    def synchronize():
+        if is_lost:
+            raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setattr("torch.cuda.synchronize", synchronize)
+    channel = Channel({"do": "begin", "arguments": []}, *2 * [{"do": "turn", "benchmark": "", "calls": 1}])
+    if is_lost:
+        with pytest.raises(RuntimeError, match="illegal memory access"):
+            serve(channel, OnGpu)
+        assert len(channel.sent) == 1
+    else:
+        serve(channel, OnGpu)
+        assert ["error" in one for one in channel.sent] == [False, True, True]
 
 
 BENCHMARK = "test_efficientnet-torchscript-fp32-b1"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -65,6 +66,33 @@ def test_steps_end_before_the_job_does_and_what_was_measured_is_kept():
     assert sum(step.get("timeout-minutes", 0) for step in job["steps"]) < job["timeout-minutes"]
     after = job["steps"][[step.get("name") for step in job["steps"]].index("Rehearse") + 1 :]
     assert len(after) == 2 and all(step["if"] == "${{ always() }}" for step in after)
+
+
+def test_a_pull_request_is_compared_with_the_base_that_it_is_merged_with(tmp_path):
+    """As GitHub checks one out: a merge of the base branch, as it is now, and the pull request."""
+
+    def git(*arguments):
+        author = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]
+        subprocess.run(["git", *author, *arguments], cwd=tmp_path / "repository", check=True, capture_output=True)
+
+    (tmp_path / "repository").mkdir()
+    git("init", "--initial-branch=main")
+    for branch, file in (("main", "first"), ("theirs", "theirs"), ("main", "newer")):
+        git("checkout", "-B" if file != "newer" else "-q", branch)
+        (tmp_path / "repository" / file).touch()
+        git("add", file)
+        git("commit", "-m", file)
+    git("merge", "--no-ff", "theirs", "-m", "merge")
+    assert gpu()["steps"][0]["with"]["fetch-depth"] == 2
+    clone = ["git", "clone", "--quiet", "--depth=2", f"file://{tmp_path / 'repository'}", str(tmp_path / "runner")]
+    for _ in range(2):  # a runner's folder is cleaned, and not new
+        subprocess.run(clone, check=True)
+        clone = ["git", "-C", str(tmp_path / "runner"), "clean", "-ffdx"]
+        result = run_script(step_script(FILE, "gpu", "Check out the base"), tmp_path / "runner", {})
+        assert result.returncode == 0, result.stderr
+        assert {path.name for path in (tmp_path / "runner" / "base").iterdir()} == {".git", "first", "newer"}
+    step = next(step for step in gpu()["steps"] if step.get("name") == "Check out the base")
+    assert step["if"] == "${{ github.event.label.name == 'rehearse' }}"
 
 
 class TestSteps:
