@@ -289,7 +289,8 @@ def _repeat(report: Report, run: Run, baselines: Sequence[Run], at: Mapping[str,
     known = {*run.benchmarks, *run.failed, *run.labels, *(id_ for baseline in baselines for id_ in baseline.benchmarks)}
     # Only this suite's runs say which tests they are of.
     tests, options = "benchmarks/" if run.suite else "", given.checked(run.suite.get(given.OPTIONS))
-    return command(list(dict.fromkeys(failed)), known, at, compare, tests, options)
+    questions = {id_ for one in (run, *baselines) for id_, item in one.benchmarks.items() if item.is_question}
+    return command(list(dict.fromkeys(failed)), known, at, compare, tests, options, questions)
 
 
 def _changed(told: Explanation, run: Run, baselines: Sequence[Run]) -> Changed:

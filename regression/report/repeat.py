@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Collection, Mapping, Sequence
 from fnmatch import fnmatchcase
 
+from common.on_request import modules_of
 from regression.report.groups import Place
 from regression.text import WIDTH
 
@@ -56,6 +57,7 @@ def command(
     compare: str = COMPARE,
     tests: str = "benchmarks/",
     given: Sequence[str] = (),
+    questions: Collection[str] = (),
 ) -> str:
     """The command for these benchmarks; empty for none.
 
@@ -68,12 +70,15 @@ def command(
         compare: the option that asks for a verdict.
         tests: what the suite's tests are in; empty for those of another suite.
         given: the options with which the run was measured.
+        questions: ids that are no benchmarks; the modules of some are run only where they, or an id, are named.
     """
     if not benchmarks:
         return ""
     pytest = f"pytest {tests}".rstrip()
     as_given = [*map(shlex.quote, given), compare]
-    whole = " ".join([pytest, *as_given])
+    asked = set(benchmarks) & set(questions)
+    modules = [f"{tests}{module}" for module in modules_of(asked)] if tests else []
+    whole = " ".join(["pytest" if modules and asked == set(benchmarks) else pytest, *modules, *as_given])
     if not set(benchmarks) <= set(known):
         return whole
     # Brackets keep -b1 from being found in -b128.
