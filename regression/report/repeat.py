@@ -12,6 +12,7 @@ from regression.report.groups import Place
 from regression.text import WIDTH
 
 COMPARE = "--benchmark-compare"
+TESTS = "benchmarks/"
 # What pytest's -k takes for one word, and a shell too once it is quoted.
 WORD = re.compile(r"[\w:+\-./\[\]]+", re.ASCII)
 KEYWORDS = {"and", "or", "not"}
@@ -22,15 +23,21 @@ EVERYTHING = "*"
 
 
 def refresh(
-    faster: Sequence[str], known: Collection[str], places: Mapping[str, Place], options: Sequence[str] = ()
+    faster: Sequence[str],
+    known: Collection[str],
+    places: Mapping[str, Place],
+    options: Sequence[str] = (),
+    questions: Collection[str] = (),
 ) -> str:
     """The command that lets newer values of these benchmarks take the place of the baseline's; empty for none.
 
     A variant of which every known benchmark became faster is named by a pattern. What all benchmarks share, an id that
-    is not `known`, stands for all of them. `options` are those that the run was given.
+    is not `known`, stands for all of them. `options` are those that the run was given. The modules of `questions` are
+    measured only where they are named.
     """
     if not faster:
         return ""
+    options = [*(f"{TESTS}{module}" for module in modules_of(set(faster) & set(questions))), *options]
     if not set(faster) <= set(known):
         return " ".join([REFRESH, shlex.quote(EVERYTHING), *_of_pytest(options)])
     of_variant: dict[tuple[str, str], list[str]] = {}
@@ -55,7 +62,7 @@ def command(
     known: Collection[str],
     places: Mapping[str, Place],
     compare: str = COMPARE,
-    tests: str = "benchmarks/",
+    tests: str = TESTS,
     given: Sequence[str] = (),
     questions: Collection[str] = (),
 ) -> str:

@@ -152,3 +152,10 @@ def test_of_a_stored_run_the_suites_options_alone_are_said():
 )
 def test_what_became_faster_can_become_the_baseline(faster, said):
     assert refresh(faster, [*IDS, "name with spaces"], IDS) == said
+
+
+def test_questions_that_became_faster_are_asked_on_request():
+    said = refresh(QUESTIONS[:1], [*IDS, *QUESTIONS], IDS, ["--models=m"], QUESTIONS)
+    assert said == (
+        f"python -m regression baseline refresh {QUESTIONS[0]} -- benchmarks/test_memory_growth.py --models=m"
+    )
