@@ -102,7 +102,10 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print the tables; exit status 2 where no run has a latency, or the runs are of several GPU models."""
+    """Print the tables; exit status 2 where no run has a latency.
+
+    What may not be compared with the first run, as one of another GPU model, is left out and named.
+    """
     parser = argparse.ArgumentParser(prog="python -m proof.fastest", description=__doc__)
     parser.add_argument("runs", type=Path, nargs="+", help="stored runs, folders and packed sessions of them")
     options = parser.parse_args(argv)

@@ -217,7 +217,11 @@ def _wrong(one: Injection | None, run: Run, accusing: Sequence[Judgement]) -> li
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure what is asked for and lacking, then judge all; exit status 1 where a judgement is wrong."""
+    """Measure what is asked for and lacking, then judge all.
+
+    Returns:
+        The exit status: 1 where a judgement is wrong, 2 where there is no run.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m proof.service", description=f"{__doc__} Arguments of pytest stand behind --."
     )
@@ -238,7 +242,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     wanted += [Wanted(INJECTIONS[kind].session, kind, asked.injected) for kind in kinds]
     collect(asked.folder, wanted, asked.budget, words[at + 1 :])
     all_right = True
-    for folder in sorted({file.parent for file in asked.folder.rglob("*.json")}):
+    folders = sorted({file.parent for file in asked.folder.rglob("*.json")})
+    if not folders:
+        print(f"python -m proof.service: {asked.folder} holds no run; measure some with --kinds", file=sys.stderr)
+        return 2
+    for folder in folders:
         lines, right = score([read(file) for file in sorted(folder.glob("*.json"))], asked.verbose)
         print("\n".join([f"{folder.name}:", *lines]))
         all_right &= right

@@ -32,7 +32,7 @@ from regression.report.measured import (
     speedups,
     yardsticks,
 )
-from regression.report.repeat import COMPARE, command, refresh
+from regression.report.repeat import COMPARE, TESTS, command, refresh
 from regression.report.rows import Row, change_text, rows
 from regression.runs import environment
 from regression.runs.environment import Difference
@@ -285,7 +285,8 @@ def _refresh(report: Report, run: Run, baselines: Sequence[Run], at: Mapping[str
     settled = (Reason.CONFIRMED, Reason.WITHOUT_CONTROLS)
     faster = [i.benchmark for i in report.judgements if i.verdict is Verdict.FASTER and i.reason in settled]
     known = {id_ for one in (run, *baselines) for id_ in one.benchmarks}
-    return refresh(list(dict.fromkeys(faster)), sorted(known), at, given.checked(run.suite.get(given.OPTIONS)))
+    options = given.checked(run.suite.get(given.OPTIONS))
+    return refresh(list(dict.fromkeys(faster)), sorted(known), at, options, _questions(run, baselines))
 
 
 def _repeat(report: Report, run: Run, baselines: Sequence[Run], at: Mapping[str, Place], compare: str) -> str:
@@ -293,8 +294,12 @@ def _repeat(report: Report, run: Run, baselines: Sequence[Run], at: Mapping[str,
     failed += [id_ for id_, _ in report.labels]
     known = {*run.benchmarks, *run.failed, *run.labels, *(id_ for baseline in baselines for id_ in baseline.benchmarks)}
     # Only this suite's runs say which tests they are of.
-    tests, options = "benchmarks/" if run.suite else "", given.checked(run.suite.get(given.OPTIONS))
-    return command(list(dict.fromkeys(failed)), known, at, compare, tests, options)
+    tests, options = TESTS if run.suite else "", given.checked(run.suite.get(given.OPTIONS))
+    return command(list(dict.fromkeys(failed)), known, at, compare, tests, options, _questions(run, baselines))
+
+
+def _questions(run: Run, baselines: Sequence[Run]) -> set[str]:
+    return {id_ for one in (run, *baselines) for id_, item in one.benchmarks.items() if item.is_question}
 
 
 def _changed(told: Explanation, run: Run, baselines: Sequence[Run]) -> Changed:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from regression.metrics import METRICS, lookup
-from regression.runs.run import Run
+from regression.runs.run import Benchmark, Run
 
 COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 QUANTILES = 101
@@ -128,15 +128,22 @@ def yardsticks(run: Run) -> tuple[Yardstick, ...]:
         other = by_place.get((params.get("model"), params.get("batch_size"), named)) if isinstance(named, str) else None
         if other is None:
             continue
-        values, others = benchmark.values, run.benchmarks[other].values
         ratios = {
-            metric.title: values[metric.key] / others[metric.key]
+            metric.title: ratio
             for metric in METRICS
-            if metric.key in COMPARED and values.get(metric.key) and others.get(metric.key)
+            if metric.key in COMPARED and (ratio := _ratio(benchmark, run.benchmarks[other], metric.key))
         }
         if ratios:
             found.append(Yardstick(benchmark=name, other=other, ratios=ratios))
     return tuple(found)
+
+
+def _ratio(benchmark: Benchmark, other: Benchmark, metric: str) -> float | None:
+    """By visits where both have them, since these take turns; None where one of the two has no value."""
+    for one, two in ((benchmark.visited, other.visited), (benchmark.values, other.values)):
+        if one.get(metric) and two.get(metric):
+            return one[metric] / two[metric]
+    return None
 
 
 def served(run: Run) -> tuple[Served, ...]:

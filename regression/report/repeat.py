@@ -7,10 +7,12 @@ import shlex
 from collections.abc import Collection, Mapping, Sequence
 from fnmatch import fnmatchcase
 
+from common.on_request import modules_of
 from regression.report.groups import Place
 from regression.text import WIDTH
 
 COMPARE = "--benchmark-compare"
+TESTS = "benchmarks/"
 # What pytest's -k takes for one word, and a shell too once it is quoted.
 WORD = re.compile(r"[\w:+\-./\[\]]+", re.ASCII)
 KEYWORDS = {"and", "or", "not"}
@@ -21,15 +23,21 @@ EVERYTHING = "*"
 
 
 def refresh(
-    faster: Sequence[str], known: Collection[str], places: Mapping[str, Place], options: Sequence[str] = ()
+    faster: Sequence[str],
+    known: Collection[str],
+    places: Mapping[str, Place],
+    options: Sequence[str] = (),
+    questions: Collection[str] = (),
 ) -> str:
     """The command that lets newer values of these benchmarks take the place of the baseline's; empty for none.
 
     A variant of which every known benchmark became faster is named by a pattern. What all benchmarks share, an id that
-    is not `known`, stands for all of them. `options` are those that the run was given.
+    is not `known`, stands for all of them. `options` are those that the run was given. The modules of `questions` are
+    measured only where they are named.
     """
     if not faster:
         return ""
+    options = [*(f"{TESTS}{module}" for module in modules_of(set(faster) & set(questions))), *options]
     if not set(faster) <= set(known):
         return " ".join([REFRESH, shlex.quote(EVERYTHING), *_of_pytest(options)])
     of_variant: dict[tuple[str, str], list[str]] = {}
@@ -54,8 +62,9 @@ def command(
     known: Collection[str],
     places: Mapping[str, Place],
     compare: str = COMPARE,
-    tests: str = "benchmarks/",
+    tests: str = TESTS,
     given: Sequence[str] = (),
+    questions: Collection[str] = (),
 ) -> str:
     """The command for these benchmarks; empty for none.
 
@@ -68,12 +77,15 @@ def command(
         compare: the option that asks for a verdict.
         tests: what the suite's tests are in; empty for those of another suite.
         given: the options with which the run was measured.
+        questions: ids that are no benchmarks; the modules of some are run only where they, or an id, are named.
     """
     if not benchmarks:
         return ""
     pytest = f"pytest {tests}".rstrip()
     as_given = [*map(shlex.quote, given), compare]
-    whole = " ".join([pytest, *as_given])
+    asked = set(benchmarks) & set(questions)
+    modules = [f"{tests}{module}" for module in modules_of(asked)] if tests else []
+    whole = " ".join(["pytest" if modules and asked == set(benchmarks) else pytest, *modules, *as_given])
     if not set(benchmarks) <= set(known):
         return whole
     # Brackets keep -b1 from being found in -b128.

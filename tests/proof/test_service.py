@@ -173,3 +173,10 @@ def test_a_kind_that_is_none_is_said(tmp_path, capsys):
     with pytest.raises(SystemExit):
         main([str(tmp_path), "--kinds=leaks"])
     assert "there is no 'leaks'; kinds are leak, gpu-leak, first" in capsys.readouterr().err
+
+
+def test_a_folder_without_runs_is_no_proof(tmp_path, capsys):
+    assert service.main([str(tmp_path / "none")]) == 2
+    assert capsys.readouterr().err == (
+        f"python -m proof.service: {tmp_path}/none holds no run; measure some with --kinds\n"
+    )

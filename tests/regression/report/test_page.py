@@ -4,19 +4,22 @@ import dataclasses
 import re
 import shutil
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
 from proof.simulated_runs import benchmark, run, save
 from regression import __main__ as command
 from regression.history import series as history
+from regression.judge.judge import judge
 from regression.judge.verdict import Verdict
-from regression.report import page
+from regression.report import content, page
 from regression.runs import run as runs
 from regression.runs.read import read
 from tests.regression.report import chromium, reported
 
 INJECTION = """</style></title>"'><script>alert(1)</script><img src=x onerror="alert(2)">&amp;\n{{ 7*7 }}"""
+QUESTIONS = Path(__file__).resolve().parents[3] / "proof" / "questions"
 in_browser = pytest.mark.skipif(chromium.BROWSER is None, reason="no Chromium is installed here")
 
 
@@ -263,6 +266,16 @@ def test_a_thousand_benchmarks_are_a_small_page(tmp_path):
     most = page.MOST_CHANGED + page.MOST_SPEEDUPS + page.MOST_TIMELINES + 1
     assert len(Elements(text).of("figure")) <= most
     assert "2500 more rows are not shown" in text and "60 more models and batch sizes are not shown" in text
+
+
+def test_a_question_that_became_slower_is_not_denied():
+    """It has no kernels to compare, and the page said that nothing had become slower."""
+    run, baseline = (read(QUESTIONS / f"first-request-h200{name}.json") for name in ("-context", ""))
+    text = page.html(content.content(judge(run, [baseline]), run, [baseline]))
+    assert "No benchmark became slower" not in text
+    assert "Changed, without kernels of its own to show: 1" in text
+    unchanged = page.html(content.content(judge(baseline, [baseline]), baseline, [baseline]))
+    assert "No benchmark became slower or faster" in unchanged and "without kernels" not in unchanged
 
 
 def test_what_did_not_change_is_folded(case):

@@ -18,6 +18,11 @@ LONG = {
     f"{'long_' * 6}{name}": Place(f"long_{place.model}", place.variant, place.batch_size) for name, place in IDS.items()
 }
 
+QUESTIONS = [
+    *(f"tf_efficientnet_lite0-tensorrt-{precision}-b1-growth" for precision in ("fp32", "fp16")),
+    "tf_efficientnet_lite0-torchscript-fp32-batches-128",
+]
+
 
 @pytest.mark.parametrize(
     ("benchmarks", "said"),
@@ -48,6 +53,22 @@ def test_long_names_are_said_by_what_they_are_made_of():
 def test_what_is_too_much_for_a_line_is_the_whole():
     many = {f"model{number}-v-b1": Place(f"model{number}", "v", 1) for number in range(40)}
     assert command(list(many), many, many) == "pytest benchmarks/ --benchmark-compare"
+
+
+@pytest.mark.parametrize(
+    ("benchmarks", "tests"),
+    [
+        (QUESTIONS[:1], "benchmarks/ -k {} --models=m"),
+        (QUESTIONS[:2], "benchmarks/test_memory_growth.py --models=m"),
+        (QUESTIONS, "benchmarks/test_memory_growth.py benchmarks/test_batches.py --models=m"),
+        ([*QUESTIONS[:2], *list(LONG)[:1]], "benchmarks/ benchmarks/test_memory_growth.py --models=m"),
+        (["all benchmarks", *QUESTIONS[:2]], "benchmarks/ benchmarks/test_memory_growth.py --models=m"),
+    ],
+)
+def test_questions_that_are_asked_on_request_are_asked(benchmarks, tests):
+    """By their ids, or where these do not fit on a line by their modules, which a folder alone does not collect."""
+    said = command(benchmarks, {*LONG, *QUESTIONS}, LONG, given=["--models=m"], questions=QUESTIONS)
+    assert said == f"pytest {tests.format(benchmarks[0])} --benchmark-compare"
 
 
 def test_another_suite_has_no_matrix():
@@ -131,3 +152,10 @@ def test_of_a_stored_run_the_suites_options_alone_are_said():
 )
 def test_what_became_faster_can_become_the_baseline(faster, said):
     assert refresh(faster, [*IDS, "name with spaces"], IDS) == said
+
+
+def test_questions_that_became_faster_are_asked_on_request():
+    said = refresh(QUESTIONS[:1], [*IDS, *QUESTIONS], IDS, ["--models=m"], QUESTIONS)
+    assert said == (
+        f"python -m regression baseline refresh {QUESTIONS[0]} -- benchmarks/test_memory_growth.py --models=m"
+    )

@@ -49,6 +49,21 @@ def test_a_variant_is_held_against_its_yardstick_where_both_were_measured(measur
     assert found.ratios["latency"] == pytest.approx(1.1, abs=0.01)
 
 
+def test_latencies_that_took_turns_are_held_against_each_other(measured: Run) -> None:
+    """Where one of the two has no visits, both are those of their windows."""
+    visited = {
+        id_: dataclasses.replace(item, visited={"latency": 1.2 if id_ == COMPILED.format(128) else 1.0})
+        for id_, item in measured.benchmarks.items()
+    }
+    (found,) = yardsticks(dataclasses.replace(measured, benchmarks=visited))
+    assert found.ratios["latency"] == pytest.approx(1.2) and found.ratios["kernel time"] == pytest.approx(
+        1.05, abs=0.01
+    )
+    visited[NATIVE.format(128)] = measured.benchmarks[NATIVE.format(128)]
+    (found,) = yardsticks(dataclasses.replace(measured, benchmarks=visited))
+    assert found.ratios["latency"] == pytest.approx(1.1, abs=0.01)
+
+
 def test_what_a_stored_file_says_is_no_name_or_another_run_s(measured: Run) -> None:
     for odd in (None, 3, ["onnx-tensorrt-fp16"], "eager-fp32"):
         of = measured.benchmarks[COMPILED.format(128)]

@@ -1,0 +1,23 @@
+"""Modules in benchmarks/ that a session has only where they are named, each with the word in its ids that names it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+
+ON_REQUEST: Mapping[str, str] = {
+    "test_cold_start.py": "cold-start",
+    "test_memory_growth.py": "growth",
+    "test_batches.py": "batches",
+    "test_throughput.py": "load",
+}
+"""The word is in the ids of the module's tests, so that `-k` with it names them, too."""
+
+
+def modules_of(ids: Collection[str]) -> list[str]:
+    """The modules that these ids of answers in stored runs come from, each once."""
+    return [
+        module
+        for module, word in ON_REQUEST.items()
+        if any(re.search(rf"-{word}(-[0-9]+)?$", id_, re.ASCII) for id_ in ids)
+    ]
