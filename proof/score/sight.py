@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from common import output
@@ -26,6 +26,8 @@ from regression.text import count
 LEAST_SEEN = 0.95
 CONFIRMED = (Reason.CONFIRMED, Reason.WITHOUT_CONTROLS)
 EVERYTHING = "everything"
+# Kinds that make a benchmark's kernel time longer.
+LENGTHENING = ("kernel", "operator")
 SPIN = "spin_kernel"
 
 
@@ -67,6 +69,7 @@ class Scores:
     """Of every injection what its judgings say.
 
     Attributes:
+        seen: by kind and by benchmark without its model.
         accused: what failed and was not slowed down: benchmark and metric, with how often.
         listed: what is CHANGED, does not fail, and was not slowed down, likewise.
         judged: how many runs were judged.
@@ -94,7 +97,7 @@ def injections(run: Run) -> list[Injected]:
         for entry in entries
         if entry.get("kind") in RULES and not is_reference(str(entry.get("kind")), str(entry.get("asked")))
     ]
-    shares = {one.benchmark: one.asked.rpartition("+")[2] for one in found if one.kind in ("kernel", "operator")}
+    shares = {one.benchmark: one.asked.rpartition("+")[2] for one in found if one.kind in LENGTHENING}
     if len(shares) > 1 and shares.keys() == run.benchmarks.keys() and len(set(shares.values())) == 1:
         return [Injected(EVERYTHING, EVERY, next(iter(shares.values())))]
     return sorted(found)
@@ -102,7 +105,10 @@ def injections(run: Run) -> list[Injected]:
 
 def score(runs: Sequence[Run]) -> Scores:
     """Judge every slowed run once, as a session would: the first five runs of its GPU to compare with are the
-    baseline, the next two of its GPU and day that were slowed alike are its confirmations."""
+    baseline, the next two of its GPU and day that were slowed alike are its confirmations.
+
+    What makes kernel times longer is judged once for each, without the other benchmarks in which it does (`alone`).
+    """
     scores = Scores()
     slowed = [run for run in runs if injections(run)]
     for run in slowed:
@@ -118,11 +124,18 @@ def score(runs: Sequence[Run]) -> Scores:
                 f"{count(len(again), 'other run')} of its GPU and day, slowed alike"
             )
             continue
-        baseline = baseline[:BASELINE_RUNS]
-        report = judge_twice(run, baseline, again[:CONFIRMATIONS])[1]
+        baseline, again = baseline[:BASELINE_RUNS], again[:CONFIRMATIONS]
+        report = judge_twice(run, baseline, again)[1]
         scores.judged += 1
         for one in injections(run):
-            scores.seen.setdefault((one.kind, one.benchmark), []).append(see(one, run, baseline, report))
+            by_itself = report
+            if one.kind in LENGTHENING:
+                kept = alone(one, run)
+                by_itself = judge_twice(
+                    only(run, kept), [only(other, kept) for other in baseline], [only(other, kept) for other in again]
+                )[1]
+            place = one.kind, one.benchmark.partition("-")[2] or one.benchmark
+            scores.seen.setdefault(place, []).append(see(one, run, baseline, by_itself))
         for item in untouched(run, report):
             scores.others += 1
             place = item.benchmark, item.metric
@@ -131,6 +144,21 @@ def score(runs: Sequence[Run]) -> Scores:
             elif item.verdict is Verdict.CHANGED:
                 scores.listed[place] += 1
     return scores
+
+
+def alone(one: Injected, run: Run) -> set[str]:
+    """The run's benchmarks without the others whose kernel time was made longer.
+
+    In a run of a night one thing is slower as a rule. A third of the benchmarks at once is taken for scatter, and
+    widens the limits of all.
+    """
+    others = {other.benchmark for other in injections(run) if other.kind in LENGTHENING} - {one.benchmark}
+    return set(run.benchmarks) - others
+
+
+def only(run: Run, ids: Container[str]) -> Run:
+    """The run as a session would have stored it that measured nothing but these benchmarks."""
+    return dataclasses.replace(run, benchmarks={id_: item for id_, item in run.benchmarks.items() if id_ in ids})
 
 
 def confirmations(slowed: Sequence[Run], run: Run) -> list[Run]:
