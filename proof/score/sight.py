@@ -24,6 +24,8 @@ from regression.text import count
 
 # Of the injections of a size one in twenty may be missed, of those that are counted none.
 LEAST_SEEN = 0.95
+# An injection is calibrated; one that is shorter than this part of what was asked for was calibrated wrongly.
+ASKED_FOR = 0.9
 CONFIRMED = (Reason.CONFIRMED, Reason.WITHOUT_CONTROLS)
 EVERYTHING = "everything"
 # Kinds that make a benchmark's kernel time longer.
@@ -55,6 +57,7 @@ class Seen:
         claimed: the detectable change, as a fraction; None of a count.
         size: by what fraction it is slower; None where the run does not say, and of a count.
         said: the judgement in a few words.
+        asked: by what fraction it was to be slower; None of a count.
     """
 
     reported: bool
@@ -62,6 +65,12 @@ class Seen:
     claimed: float | None
     size: float | None
     said: str
+    asked: float | None = None
+
+    @property
+    def undersized(self) -> bool:
+        """Whether it is smaller than was asked for, and so proves nothing where it is not reported."""
+        return self.size is not None and self.asked is not None and self.size < ASKED_FOR * self.asked
 
 
 @dataclasses.dataclass
@@ -198,7 +207,14 @@ def see(one: Injected, run: Run, baseline: Sequence[Run], report: Report) -> See
         min(known, default=None),
         size(one, run),
         "; ".join(f"{item.metric} {item.verdict} ({item.reason}) {item.detail}".strip() for item in found) or "nothing",
+        _share(one),
     )
+
+
+def _share(one: Injected) -> float | None:
+    """The fraction that was asked for, such as 0.02 of `blocks.2.0.conv_dw+2%`; None of what is no share."""
+    amount = one.asked.rpartition("+")[2]
+    return float(amount.removesuffix("%")) / 100 if amount.endswith("%") and one.kind != EVERYTHING else None
 
 
 def size(one: Injected, run: Run) -> float | None:
@@ -213,6 +229,7 @@ def size(one: Injected, run: Run) -> float | None:
 
 def enough(kind: str, found: Sequence[Seen]) -> bool:
     """Whether so many were reported, and named, as is claimed."""
+    found = [one for one in found if not one.undersized]
     right = sum(one.reported and one.named is not False for one in found)
     return right >= (len(found) if kind in COUNTED or kind == EVERYTHING else LEAST_SEEN * len(found))
 
@@ -264,13 +281,16 @@ def _lines(scores: Scores, *, verbose: bool) -> Iterator[str]:
     titles = {metric.key: metric.title for metric in METRICS}
     width = max(len(f"{kind} {benchmark}") for kind, benchmark in scores.seen) + 2
     yield f"{'injection':{width}}{'true size':>17}{'detectable':>17}{'reported':>11}{'named':>11}"
-    for (kind, benchmark), found in sorted(scores.seen.items()):
+    for (kind, benchmark), seen in sorted(scores.seen.items()):
+        found = [one for one in seen if not one.undersized]
+        smaller = len(seen) - len(found)
         named = [one.named for one in found if one.named is not None]
         sizes = _range([one.size for one in found]) if kind not in COUNTED else "one more"
         yield (
             f"{f'{kind} {benchmark}':{width}}{sizes:>17}{_range([one.claimed for one in found]):>17}"
             f"{_of([one.reported for one in found]):>11}{_of(named) if named else '-':>11}"
             + ("" if enough(kind, found) else "  too few")
+            + (f"  {count(smaller, 'other')} smaller than asked for" if smaller else "")
         )
         if verbose:
             yield from (f"    missed: {one.said}" for one in found if not one.reported or one.named is False)
