@@ -28,6 +28,9 @@ INTERRUPTED = "interrupted"
 QUESTIONS = "questions"
 """The field of `suite` that lists what is asked of variants beside their latency, each as a benchmark without one."""
 
+VISITS = "visits"
+"""The field of a benchmark, and of one in a confirmation, with the latencies and calibrations of its visits."""
+
 BY_NAME = "by_name"
 """The field of `host_work` with the place of each count's mapping of names in the run's list."""
 

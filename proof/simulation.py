@@ -250,6 +250,7 @@ def _confirmation(run: Run, asked: Iterable[str], beside: Sequence[str], visits_
         tuple(sorted({reason for benchmark in found.values() for reason in benchmark.disturbances})),
         {id_: benchmark.operators for id_, benchmark in found.items() if id_ in asked},
         {id_: benchmark.visited for id_, benchmark in found.items()},
+        {id_: benchmark.at_pace for id_, benchmark in found.items()},
     )
 
 

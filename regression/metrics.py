@@ -12,6 +12,9 @@ from typing import Any
 # Outside these a number is a mistake, and its logarithm would overflow the arithmetic that follows.
 SMALLEST_VALUE, LARGEST_VALUE = 1e-12, 1e15
 
+# Keys of the metrics that visits measure.
+LATENCY, CALIBRATION = "latency", "host_calibration"
+
 
 class Kind(StrEnum):
     """What a value is, and so how it is compared."""
@@ -422,7 +425,7 @@ METRICS: tuple[Metric, ...] = (
         share=0.05,
     ),
     Metric(
-        key="latency",
+        key=LATENCY,
         title="latency",
         unit="s",
         path=("stats", "median"),
@@ -448,7 +451,7 @@ METRICS: tuple[Metric, ...] = (
         ),
         min_effect=0.05,
         worth_knowing=0.2,
-        excused_by="host_calibration",
+        excused_by=CALIBRATION,
         share=0.3,
     ),
     Metric(
@@ -731,7 +734,7 @@ METRICS: tuple[Metric, ...] = (
         of_questions=True,
     ),
     Metric(
-        key="host_calibration",
+        key=CALIBRATION,
         title="host calibration",
         unit="s",
         path=("extra_info", "host_calibration_s"),

@@ -14,7 +14,7 @@ from typing import Any
 
 from common import processes
 from common.repeated import KERNELS, OPERATORS, Repeated
-from common.schema import BY_NAME, OWN_PROCESSES, QUESTIONS, STORE
+from common.schema import BY_NAME, OWN_PROCESSES, QUESTIONS, STORE, VISITS
 from common.stored import interrupted, mapping
 from regression.metrics import Metric, lookup
 from regression.runs.lists import Lists, in_full
@@ -116,6 +116,8 @@ def confirmation(
     kept = [metric for metric in metrics if metric.is_confirmed or metric.key in excusing]
     paths = {metric.confirmation_field: metric.confirmed_path for metric in kept}
     from_visits = {metric.visited[-1]: metric.visited for metric in kept if metric.visited}
+    if from_visits:
+        from_visits[VISITS] = ("extra_info", VISITS)
     paths |= from_visits
     return {
         "datetime": run.get("datetime"),

@@ -16,7 +16,7 @@ from common.columns import columns, rows
 from proof.score.stored import ARCHIVE
 
 # Series and facts of a benchmark that only figures, tables and the history show.
-SHOWN = ("latency_quantiles_s", "visits", "kernel_time_repeats_s", "throughput_images_per_s", "speedup_over_eager_fp32")
+SHOWN = ("latency_quantiles_s", "kernel_time_repeats_s", "throughput_images_per_s", "speedup_over_eager_fp32")
 STATISTICS = ("mean", "median", "min", "q1", "q3", "rounds")
 RECORD = ("name", "param", "params")
 DISTURBANCES = ("throttle_reasons", "other_processes")

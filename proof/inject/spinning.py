@@ -46,6 +46,7 @@ class SpinningKernel:
         self.size_s: float | None = None
         self._cycles: int | None = None
         self._rate = 0.0
+        self._kernels = 1
         self._tuned = False
 
     def __call__(self, batch: torch.Tensor) -> torch.Tensor:
@@ -66,7 +67,7 @@ class SpinningKernel:
         if profiled and not self._tuned:
             assert self._cycles is not None
             profiles.keep_busy(self._run, self.device, clocks.WARM_UP_S)
-            self._cycles, self.size_s = tune(self._profile, self.wanted_s, self._cycles, self._rate)
+            self._cycles, self.size_s = tune(self._profile, self.wanted_s, self._cycles, self._rate / self._kernels)
             self._tuned = True
 
     def begin(self) -> None:
@@ -94,10 +95,10 @@ class SpinningKernel:
         torch.cuda._sleep(int(AHEAD_S * self._rate))
         rest_s = _elapsed_s(lambda: [self._run() for _ in range(INFERENCES)]) / INFERENCES
         self.size_s = self.wanted_s(rest_s)
-        self._cycles = round(self.size_s * self._rate)
+        self._cycles = round(self.size_s * self._rate / self._kernels)
 
     def _profile(self, cycles: int) -> tuple[float, float]:
-        """Seconds that the extra kernel takes with so many cycles, and seconds of the rest, per inference."""
+        """Seconds that the extra kernels take with so many cycles each, and seconds of the rest, per inference."""
         self._cycles = cycles
         for retakes in range(clocks.RETAKES, -1, -1):
             profiles.keep_busy(self._run, self.device, LOAD_S)
@@ -107,7 +108,9 @@ class SpinningKernel:
             except profiles.InvalidProfile:
                 if not retakes:
                     raise
-        extra_s = sum(kernel.time_s for kernel in found.kernels if SPIN_KERNEL in kernel.name)
+        extra = [kernel for kernel in found.kernels if SPIN_KERNEL in kernel.name]
+        self._kernels = max(1, sum(kernel.launches for kernel in extra))
+        extra_s = sum(kernel.time_s for kernel in extra)
         return extra_s, found.time_s - extra_s
 
 
@@ -120,7 +123,7 @@ def tune(
         measure: of a number of cycles, the kernel's length and that of all others in seconds.
         wanted_s: the length wanted, of that of all others.
         cycles: where to begin.
-        rate: cycles per second.
+        rate: cycles per second, of all extra kernels together.
 
     Returns:
         The cycles, and the length measured with them; the nearest of TRIES where none is within the tolerance.

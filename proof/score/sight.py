@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from common import output
@@ -24,8 +24,12 @@ from regression.text import count
 
 # Of the injections of a size one in twenty may be missed, of those that are counted none.
 LEAST_SEEN = 0.95
+# An injection is calibrated; one that is shorter than this part of what was asked for was calibrated wrongly.
+ASKED_FOR = 0.9
 CONFIRMED = (Reason.CONFIRMED, Reason.WITHOUT_CONTROLS)
 EVERYTHING = "everything"
+# Kinds that make a benchmark's kernel time longer.
+LENGTHENING = ("kernel", "operator")
 SPIN = "spin_kernel"
 
 
@@ -53,6 +57,7 @@ class Seen:
         claimed: the detectable change, as a fraction; None of a count.
         size: by what fraction it is slower; None where the run does not say, and of a count.
         said: the judgement in a few words.
+        asked: by what fraction it was to be slower; None of a count.
     """
 
     reported: bool
@@ -60,6 +65,12 @@ class Seen:
     claimed: float | None
     size: float | None
     said: str
+    asked: float | None = None
+
+    @property
+    def undersized(self) -> bool:
+        """Whether it is smaller than was asked for, and so proves nothing where it is not reported."""
+        return self.size is not None and self.asked is not None and self.size < ASKED_FOR * self.asked
 
 
 @dataclasses.dataclass
@@ -67,6 +78,7 @@ class Scores:
     """Of every injection what its judgings say.
 
     Attributes:
+        seen: by kind and by benchmark without its model.
         accused: what failed and was not slowed down: benchmark and metric, with how often.
         listed: what is CHANGED, does not fail, and was not slowed down, likewise.
         judged: how many runs were judged.
@@ -94,7 +106,7 @@ def injections(run: Run) -> list[Injected]:
         for entry in entries
         if entry.get("kind") in RULES and not is_reference(str(entry.get("kind")), str(entry.get("asked")))
     ]
-    shares = {one.benchmark: one.asked.rpartition("+")[2] for one in found if one.kind in ("kernel", "operator")}
+    shares = {one.benchmark: one.asked.rpartition("+")[2] for one in found if one.kind in LENGTHENING}
     if len(shares) > 1 and shares.keys() == run.benchmarks.keys() and len(set(shares.values())) == 1:
         return [Injected(EVERYTHING, EVERY, next(iter(shares.values())))]
     return sorted(found)
@@ -102,7 +114,10 @@ def injections(run: Run) -> list[Injected]:
 
 def score(runs: Sequence[Run]) -> Scores:
     """Judge every slowed run once, as a session would: the first five runs of its GPU to compare with are the
-    baseline, the next two of its GPU and day that were slowed alike are its confirmations."""
+    baseline, the next two of its GPU and day that were slowed alike are its confirmations.
+
+    What makes kernel times longer is judged once for each, without the other benchmarks in which it does (`alone`).
+    """
     scores = Scores()
     slowed = [run for run in runs if injections(run)]
     for run in slowed:
@@ -118,11 +133,18 @@ def score(runs: Sequence[Run]) -> Scores:
                 f"{count(len(again), 'other run')} of its GPU and day, slowed alike"
             )
             continue
-        baseline = baseline[:BASELINE_RUNS]
-        report = judge_twice(run, baseline, again[:CONFIRMATIONS])[1]
+        baseline, again = baseline[:BASELINE_RUNS], again[:CONFIRMATIONS]
+        report = judge_twice(run, baseline, again)[1]
         scores.judged += 1
         for one in injections(run):
-            scores.seen.setdefault((one.kind, one.benchmark), []).append(see(one, run, baseline, report))
+            by_itself = report
+            if one.kind in LENGTHENING:
+                kept = alone(one, run)
+                by_itself = judge_twice(
+                    only(run, kept), [only(other, kept) for other in baseline], [only(other, kept) for other in again]
+                )[1]
+            place = one.kind, one.benchmark.partition("-")[2] or one.benchmark
+            scores.seen.setdefault(place, []).append(see(one, run, baseline, by_itself))
         for item in untouched(run, report):
             scores.others += 1
             place = item.benchmark, item.metric
@@ -131,6 +153,21 @@ def score(runs: Sequence[Run]) -> Scores:
             elif item.verdict is Verdict.CHANGED:
                 scores.listed[place] += 1
     return scores
+
+
+def alone(one: Injected, run: Run) -> set[str]:
+    """The run's benchmarks without the others whose kernel time was made longer.
+
+    In a run of a night one thing is slower as a rule. A third of the benchmarks at once is taken for scatter, and
+    widens the limits of all.
+    """
+    others = {other.benchmark for other in injections(run) if other.kind in LENGTHENING} - {one.benchmark}
+    return set(run.benchmarks) - others
+
+
+def only(run: Run, ids: Container[str]) -> Run:
+    """The run as a session would have stored it that measured nothing but these benchmarks."""
+    return dataclasses.replace(run, benchmarks={id_: item for id_, item in run.benchmarks.items() if id_ in ids})
 
 
 def confirmations(slowed: Sequence[Run], run: Run) -> list[Run]:
@@ -170,7 +207,14 @@ def see(one: Injected, run: Run, baseline: Sequence[Run], report: Report) -> See
         min(known, default=None),
         size(one, run),
         "; ".join(f"{item.metric} {item.verdict} ({item.reason}) {item.detail}".strip() for item in found) or "nothing",
+        _share(one),
     )
+
+
+def _share(one: Injected) -> float | None:
+    """The fraction that was asked for, such as 0.02 of `blocks.2.0.conv_dw+2%`; None of what is no share."""
+    amount = one.asked.rpartition("+")[2]
+    return float(amount.removesuffix("%")) / 100 if amount.endswith("%") and one.kind != EVERYTHING else None
 
 
 def size(one: Injected, run: Run) -> float | None:
@@ -185,6 +229,7 @@ def size(one: Injected, run: Run) -> float | None:
 
 def enough(kind: str, found: Sequence[Seen]) -> bool:
     """Whether so many were reported, and named, as is claimed."""
+    found = [one for one in found if not one.undersized]
     right = sum(one.reported and one.named is not False for one in found)
     return right >= (len(found) if kind in COUNTED or kind == EVERYTHING else LEAST_SEEN * len(found))
 
@@ -236,13 +281,16 @@ def _lines(scores: Scores, *, verbose: bool) -> Iterator[str]:
     titles = {metric.key: metric.title for metric in METRICS}
     width = max(len(f"{kind} {benchmark}") for kind, benchmark in scores.seen) + 2
     yield f"{'injection':{width}}{'true size':>17}{'detectable':>17}{'reported':>11}{'named':>11}"
-    for (kind, benchmark), found in sorted(scores.seen.items()):
+    for (kind, benchmark), seen in sorted(scores.seen.items()):
+        found = [one for one in seen if not one.undersized]
+        smaller = len(seen) - len(found)
         named = [one.named for one in found if one.named is not None]
         sizes = _range([one.size for one in found]) if kind not in COUNTED else "one more"
         yield (
             f"{f'{kind} {benchmark}':{width}}{sizes:>17}{_range([one.claimed for one in found]):>17}"
             f"{_of([one.reported for one in found]):>11}{_of(named) if named else '-':>11}"
             + ("" if enough(kind, found) else "  too few")
+            + (f"  {count(smaller, 'other')} smaller than asked for" if smaller else "")
         )
         if verbose:
             yield from (f"    missed: {one.said}" for one in found if not one.reported or one.named is False)

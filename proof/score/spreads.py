@@ -17,8 +17,7 @@ from common import output
 from proof.score.stored import injected, night, read_all
 from regression.judge.choices import grids_of, vary
 from regression.judge.gpu_offset import alike
-from regression.judge.host_shift import host_bound
-from regression.judge.metric_tests import waiting
+from regression.judge.host_shift import host_bound, waiting
 from regression.judge.shared_shift import SharedShift
 from regression.metrics import METRICS, Spread
 from regression.runs.run import Benchmark, Run

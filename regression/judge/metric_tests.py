@@ -15,7 +15,7 @@ from regression.judge.choices import Compared, vary
 from regression.judge.common_shift import SHARED_BY, run_shifts, scatter, tests_of, trust, weights
 from regression.judge.controls import shift
 from regression.judge.gpu_offset import alike, of_another_gpu
-from regression.judge.host_shift import host_bound
+from regression.judge.host_shift import host_bound, waiting
 from regression.judge.limits import CONFIRMATIONS, Limits, limits, settled, two_sided
 from regression.judge.noise import Floats, Layout, Noise, estimate
 from regression.judge.shared_shift import Bools, SharedShift
@@ -258,7 +258,8 @@ def metric_tests(
         first, again = one.without(first[:, None], np.array([one.now]))[:, 0], one.without(again, one.again)
 
     calibration = moved(*_calibrations(metric.excused_by, run, benchmarks, usable, ids))
-    explained = explainable(calibration, np.exp(noise.centre), *_on_the_gpu(measured, noise.centre))
+    at_pace = np.array([run.benchmarks[id_].by_pace for id_ in ids], dtype=bool)
+    explained = explainable(calibration, np.exp(noise.centre), *_on_the_gpu(measured, noise.centre), at_pace)
     looked = np.where(calm, unexplained(first, explained[:, 0]), np.nan)
     widened = float(scatter(looked, weights(noise.deviation(1), variants), noise))
     noise = noise.widened(widened)
@@ -427,15 +428,6 @@ def _placed(
     loading = 0.0 if all(baseline.loading == run.loading for baseline in baselines) else spread.loading
     engines = np.array([any("engine_bytes" in item.values for item in items) for items in measured])
     return np.asarray(np.hypot(spread.host * waits, engines * np.hypot(spread.engine * waits, loading)))
-
-
-def waiting(measured: Sequence[Benchmark]) -> float:
-    """Share of the latency in which the GPU waits for the host, in the middle of the baseline's runs; 1 if not known.
-
-    As much of a choice of kernels is the host's doing: a slow one makes worse choices, in every process of a night.
-    """
-    known = [item.values for item in measured if item.values.keys() >= {"kernel_time", "latency"}]
-    return max(0.0, 1 - statistics.median(v["kernel_time"] / v["latency"] for v in known)) if known else 1.0
 
 
 def _waits(measured: Sequence[Benchmark]) -> float:

@@ -31,6 +31,7 @@ def typical(baselines: Sequence[Run], metrics: Sequence[Metric] = METRICS) -> Ru
             benchmark,
             values=_middles([item.values for item in calm[id_]], counts),
             visited=_middles([item.visited for item in calm[id_]], counts),
+            at_pace=_middles([item.at_pace for item in calm[id_]], counts),
             disturbances=(),
         )
         for id_, benchmark in known.items()

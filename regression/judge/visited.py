@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+import statistics
 from collections.abc import Iterable, Mapping, Sequence
 
-from regression.runs.run import Benchmark, Run
-from regression.text import count
+import numpy as np
 
-JUDGED = "latency"
+from common.pace import REFERENCE_S, carried
+from regression.judge.host_shift import host_bound, waiting
+from regression.metrics import CALIBRATION, LATENCY
+from regression.runs.run import Benchmark, Run
+from regression.text import count, percent
+
+# From here on a host that is slower or faster than the baseline's is worth a sentence; as a logarithm.
+SAID = 0.1
 
 
 def by_visits(run: Run, baselines: Sequence[Run]) -> tuple[Run, list[Run], list[str]]:
@@ -17,24 +25,56 @@ def by_visits(run: Run, baselines: Sequence[Run]) -> tuple[Run, list[Run], list[
     Where this run has visits of a benchmark and so has a baseline run whose GPU was not disturbed, the values from
     visits stand in for the others, also in confirmations; a run without them then has no such value. Elsewhere all
     runs keep their medians.
+    Of a host-bound benchmark, visits are carried to the pace of the baseline's host where all of them can be.
     """
     keys = {id_: _keys(id_, item, baselines) for id_, item in run.benchmarks.items() if item.visited}
-    keys = {id_: found for id_, found in keys.items() if JUDGED in found}
+    keys = {id_: found for id_, found in keys.items() if LATENCY in found}
     notes = list(_notes(run, baselines, keys))
     if not keys:
         return run, list(baselines), notes
+    paces = {id_: pace_s for id_ in keys if (pace_s := _pace_s(id_, run, baselines)) is not None}
     confirmations = tuple(
         dataclasses.replace(
             item,
             values={
-                id_: _chosen(values, item.visited.get(id_, {}), keys.get(id_, ()))
+                id_: _chosen(values, _visits(id_, item.visited, item.at_pace, paces), keys.get(id_, ()))
                 for id_, values in item.values.items()
             },
         )
         for item in run.confirmations
     )
-    now = dataclasses.replace(_run(run, keys), confirmations=confirmations)
-    return now, [_run(baseline, keys) for baseline in baselines], notes
+    now = dataclasses.replace(_run(run, keys, paces), confirmations=confirmations)
+    return now, [_run(baseline, keys, paces) for baseline in baselines], [*notes, *_carried(run, paces)]
+
+
+def _pace_s(id_: str, run: Run, baselines: Sequence[Run]) -> float | None:
+    """What the host calibration beside a benchmark's visits takes in the middle of the baseline's undisturbed runs.
+
+    None where its latency does not wait for the host, and where a run or confirmation cannot be carried there.
+    """
+    items = [item for baseline in baselines if (item := baseline.benchmarks.get(id_)) and LATENCY in item.visited]
+    again = [item for item in run.confirmations if LATENCY in item.visited.get(id_, {})]
+    timed = [dataclasses.replace(item, values={**item.values, **item.visited}) for item in items]
+    if not any("kernel_time" in item.values for item in timed) or not host_bound(np.array([waiting(timed)]))[0]:
+        return None
+    if not all(item.at_pace for item in (run.benchmarks[id_], *items)) or not all(id_ in one.at_pace for one in again):
+        return None
+    calm = [item.at_pace[CALIBRATION] for item in items if not item.disturbances]
+    return statistics.median(calm)
+
+
+def _visits(
+    id_: str,
+    visited: Mapping[str, Mapping[str, float]],
+    at_pace: Mapping[str, Mapping[str, float]],
+    paces: Mapping[str, float],
+) -> Mapping[str, float]:
+    """A benchmark's values from visits, carried to the pace in `paces`, where it has one."""
+    found = at_pace.get(id_)
+    if id_ not in paces or not found:
+        return visited.get(id_, {})
+    latency_s = carried(np.array(found[LATENCY]), np.array(REFERENCE_S), paces[id_])
+    return {**found, LATENCY: float(latency_s)}
 
 
 def _keys(id_: str, now: Benchmark, baselines: Sequence[Run]) -> frozenset[str]:
@@ -44,12 +84,16 @@ def _keys(id_: str, now: Benchmark, baselines: Sequence[Run]) -> frozenset[str]:
     return frozenset(known & now.visited.keys())
 
 
-def _run(run: Run, keys: Mapping[str, frozenset[str]]) -> Run:
+def _run(run: Run, keys: Mapping[str, frozenset[str]], paces: Mapping[str, float]) -> Run:
     return dataclasses.replace(
         run,
         benchmarks={
             id_: dataclasses.replace(
-                item, values=_chosen(item.values, item.visited, keys[id_]), round_spread=None, by_visits=True
+                item,
+                values=_chosen(item.values, _visits(id_, {id_: item.visited}, {id_: item.at_pace}, paces), keys[id_]),
+                round_spread=None,
+                by_visits=True,
+                by_pace=id_ in paces,
             )
             if id_ in keys
             else item
@@ -65,14 +109,16 @@ def _chosen(values: Mapping[str, float], visited: Mapping[str, float], keys: Ite
 
 
 def _notes(run: Run, baselines: Sequence[Run], keys: Mapping[str, frozenset[str]]) -> Iterable[str]:
-    timed_before = {id_ for baseline in baselines for id_, item in baseline.benchmarks.items() if JUDGED in item.values}
-    visited_before = {
-        id_ for baseline in baselines for id_, item in baseline.benchmarks.items() if JUDGED in item.visited
+    timed_before = {
+        id_ for baseline in baselines for id_, item in baseline.benchmarks.items() if LATENCY in item.values
     }
-    both = [id_ for id_, item in run.benchmarks.items() if JUDGED in item.values and id_ in timed_before]
+    visited_before = {
+        id_ for baseline in baselines for id_, item in baseline.benchmarks.items() if LATENCY in item.visited
+    }
+    both = [id_ for id_, item in run.benchmarks.items() if LATENCY in item.values and id_ in timed_before]
     by_median = [id_ for id_ in both if id_ not in keys]
     only_before = [id_ for id_ in by_median if id_ in visited_before]
-    only_now = [id_ for id_ in by_median if JUDGED in run.benchmarks[id_].visited]
+    only_now = [id_ for id_ in by_median if LATENCY in run.benchmarks[id_].visited]
     if only_now:
         yield (
             f"The latency of {count(len(only_now), 'benchmark')} is compared by medians, since the baseline has no "
@@ -84,8 +130,18 @@ def _notes(run: Run, baselines: Sequence[Run], keys: Mapping[str, frozenset[str]
             "since this run has no visits of them."
         )
     without = sum(
-        any(id_ in keys and JUDGED not in item.visited for id_, item in baseline.benchmarks.items())
+        any(id_ in keys and LATENCY not in item.visited for id_, item in baseline.benchmarks.items())
         for baseline in baselines
     )
     if without:
         yield f"In {count(without, 'run')} of the baseline latencies have no visits, and are not compared."
+
+
+def _carried(run: Run, paces: Mapping[str, float]) -> Iterable[str]:
+    """Says how far the latencies were carried, where that is worth saying."""
+    moved = [math.log(run.benchmarks[id_].at_pace[CALIBRATION] / pace_s) for id_, pace_s in paces.items()]
+    if moved and abs(middle := statistics.median(moved)) > SAID:
+        yield (
+            f"Beside the visits the host calibration took {percent(middle)} against the baseline's: the latency of "
+            f"{count(len(moved), 'host-bound benchmark')} is compared at the pace of the baseline's host."
+        )

@@ -15,9 +15,10 @@ from typing import Any
 
 from common.columns import rows
 from common.identity import identity
-from common.schema import BY_NAME, QUESTIONS, RENAMED, SCHEMA, version
+from common.pace import at_pace
+from common.schema import BY_NAME, QUESTIONS, RENAMED, SCHEMA, VISITS, version
 from common.stored import mapping
-from regression.metrics import METRICS, Kind, Metric, lookup, positive_number
+from regression.metrics import CALIBRATION, LATENCY, METRICS, Kind, Metric, lookup, positive_number
 from regression.runs.image_table import image_table
 from regression.runs.kernel_table import kernel_table
 from regression.runs.lists import Lists, counts_by_name, layer_names
@@ -223,6 +224,7 @@ def _benchmark(
         params={key: escaped(str(value)[:100]) for key, value in mapping(record.get("params")).items()},
         values=values,
         visited=from_visits,
+        at_pace=_at_pace(id_, extra_info.get(VISITS), problems) if LATENCY in from_visits else {},
         absent=absent,
         parts=parts,
         alike=alike,
@@ -232,6 +234,20 @@ def _benchmark(
         disturbances=_disturbances(id_, extra_info.get("gpu_state"), problems),
         extra_info=extra_info,
     )
+
+
+def _at_pace(id_: str, visits: Any, problems: list[str]) -> dict[str, float]:
+    """The latency of visits carried to the reference pace, and the host calibration beside them; empty without both."""
+    if visits is None:
+        return {}
+    stored = [mapping(visits).get(name) for name in ("latency_s", "calibration_s")]
+    lists = [items if isinstance(items, list) else [] for items in stored]
+    latencies, calibrations = ([found for item in items if (found := positive_number(item))] for items in lists)
+    if not latencies or len({*map(len, lists), len(latencies), len(calibrations)}) > 1:
+        problems.append(f"{id_}: its visits are not as many latencies as calibrations; left out.")
+        return {}
+    latency_s, calibration_s = at_pace(latencies, calibrations)
+    return {LATENCY: latency_s, CALIBRATION: calibration_s}
 
 
 def _round_spread(stats: Mapping[str, Any]) -> float | None:
@@ -344,6 +360,7 @@ def _confirmations(
         values: dict[str, dict[str, float]] = {}
         operators: dict[str, tuple[StoredOperator, ...]] = {}
         visited: dict[str, dict[str, float]] = {}
+        paced: dict[str, dict[str, float]] = {}
         for id_, record in measured.items():
             fields = _renamed(record, renamed)
             id_ = escaped(id_)
@@ -353,8 +370,10 @@ def _confirmations(
             values[id_] = {key: value for key, value in numbers.items() if value is not None}
             found = {key: fields[name] for name, key in from_visits.items() if name in fields}
             visited[id_] = _numbers(found, metrics)
+            if LATENCY in visited[id_] and VISITS in fields:
+                paced[id_] = _at_pace(f"a confirmation of {id_}", fields[VISITS], problems)
         controls, disturbed = (tuple(_texts(item.get(field)) or ()) for field in ("controls", "disturbed"))
-        confirmations.append(Confirmation(controls, values, disturbed, operators, visited))
+        confirmations.append(Confirmation(controls, values, disturbed, operators, visited, paced))
     return tuple(confirmations)
 
 

@@ -46,8 +46,12 @@ class Benchmark:
     """Metric to value, valid ones only."""
     visited: Mapping[str, float] = dataclasses.field(default_factory=dict)
     """Metric to value from visits, valid ones only."""
+    at_pace: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    """The latency of visits, carried to the reference pace of a host, and what the calibrations beside them took."""
     by_visits: bool = False
     """Whether `values` are those from visits, where there are two (`regression.judge.visited`)."""
+    by_pace: bool = False
+    """Whether these are carried to the pace of the baseline's host."""
     absent: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Metric to the reason why there is no valid value."""
     parts: Mapping[str, Mapping[str, int]] = dataclasses.field(default_factory=dict, repr=False)
@@ -103,6 +107,8 @@ class Confirmation:
     """Id to operators, where they are known."""
     visited: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
     """Id to metric to value from visits."""
+    at_pace: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
+    """Id to the same, carried to the reference pace of a host."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -406,6 +406,33 @@ def test_a_slow_operator_keeps_its_name_and_its_kernels(fake_gpu):
     assert entry["size_s"] == pytest.approx(spins["+1%"] - spins[""], rel=0.02)
 
 
+class Padded(torch.nn.Module):
+    """As a convolution with TensorFlow's padding: two operators, each of which launches a spin kernel."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = torch.nn.Conv2d(1, 1, 3)
+
+    def forward(self, batch: torch.Tensor) -> torch.Tensor:
+        return self.conv(torch.nn.functional.pad(batch, (1, 1, 1, 1)))
+
+
+@torch.inference_mode()
+def test_a_module_of_several_operators_becomes_slower_by_its_share_all_together(fake_gpu):
+    queue, _ = fake_gpu
+    model = torch.nn.Sequential(Padded())
+    model.register_forward_pre_hook(lambda *_: queue.append(("void gemm()", 495e-6)))
+    slowdown = Slowdown([parse("eager-fp32:operator=0+1%")], GPU)
+    built = dataclasses.replace(inference(model, module=model), batch=torch.zeros(1, 1, 8, 8))
+    slowdown.prepare(built, "kernel_time")
+    queue.clear()
+    built.run()
+    spins = [length_s for name, length_s in queue if "spin" in name]
+    assert len(spins) > 1 and sum(spins) - len(spins) * 0.9e-6 == pytest.approx(0.01 * 495e-6, rel=0.03)
+    (entry,) = slowdown.injected["model-eager-fp32-b1"]
+    assert entry["size_s"] == pytest.approx(0.01 * 495e-6, rel=0.03)
+
+
 @torch.inference_mode()
 def test_a_slow_operator_that_fails_slows_nothing_else(fake_gpu):
     queue, _ = fake_gpu

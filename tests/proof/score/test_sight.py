@@ -7,7 +7,7 @@ import copy
 import pytest
 
 from proof.score import unchanged
-from proof.score.sight import enough, main, score
+from proof.score.sight import alone, enough, injections, main, only, score
 from proof.score.stored import read_all
 from proof.sight import PLAN, RULES
 from regression.shared import EVERY
@@ -37,7 +37,7 @@ def test_every_injection_is_reported_and_named_and_nothing_else(runs, capsys):
     runs.add(3, **slowed(), name="slowed")
     scores = score(read(runs))
     assert scores.judged == 3 and not scores.accused and not scores.listed and scores.others > 250
-    assert scores.seen.keys() == {(one.kind, f"{MODEL}-{one.benchmark}") for one in PLAN}
+    assert scores.seen.keys() == {(one.kind, one.benchmark) for one in PLAN}
     for place, found in scores.seen.items():
         assert [one.reported for one in found] == [True] * 3, (place, found[0].said)
         assert all(one.named is (True if RULES[place[0]].named else None) for one in found), place
@@ -46,7 +46,7 @@ def test_every_injection_is_reported_and_named_and_nothing_else(runs, capsys):
     assert sizes["operator"] == pytest.approx(0.01, rel=0.02) and sizes["launch"] is None
     assert scores.passed and main([str(runs.path)]) == 0
     printed = capsys.readouterr().out
-    line = next(line for line in printed.splitlines() if line.startswith(f"operator {MODEL}-eager-fp32-b1 "))
+    line = next(line for line in printed.splitlines() if line.startswith("operator eager-fp32-b1 "))
     assert "to 2.0" in line and line.count("3 of 3") == 2
     assert "3 runs judged" in printed and "0 accused and 0 listed of" in printed
 
@@ -59,11 +59,36 @@ def test_what_is_not_there_is_missed(runs, capsys):
         again = Runs(runs.path.parent / benchmark).add(5).add(3, **kinds)
         scores = score(read(again))
         missed = {place for place, found in scores.seen.items() if not enough(place[0], found)}
-        assert {id_ for _, id_ in missed} == {benchmark}
+        assert {f"{MODEL}-{id_}" for _, id_ in missed} == {benchmark}
         assert not scores.passed
     assert main([str(again.path), "-v"]) == 1
     printed = capsys.readouterr().out
     assert "too few" in printed and "missed: python_calls SAME" in printed
+
+
+def test_an_injection_smaller_than_asked_for_is_not_held_against_the_judge(runs, capsys):
+    kinds = copy.deepcopy(slowed())
+    for id_, entries in kinds["injected"].items():
+        for entry in entries:
+            if entry["kind"] == "operator":
+                entry["size_s"] /= 2
+                del kinds["does"][id_]
+    runs.add(3, **kinds)
+    scores = score(read(runs))
+    assert all(one.undersized for (kind, _), found in scores.seen.items() for one in found if kind == "operator")
+    assert scores.passed and main([str(runs.path)]) == 0
+    assert capsys.readouterr().out.count("3 others smaller than asked for") == 2
+
+
+def test_what_lengthens_kernels_is_judged_without_the_others_that_do(runs):
+    runs.add(3, **slowed())
+    run = next(run for run in read(runs) if injections(run))
+    (one,) = (one for one in injections(run) if (one.kind, one.benchmark) == ("kernel", f"{MODEL}-tensorrt-fp16-b1"))
+    left = set(run.benchmarks) - alone(one, run)
+    assert left == {other.benchmark for other in injections(run) if other.kind in ("kernel", "operator")} - {
+        one.benchmark
+    }
+    assert one.benchmark in only(run, alone(one, run)).benchmarks and len(left) == 3
 
 
 def test_what_was_not_injected_is_accused(runs):
@@ -85,7 +110,7 @@ def test_another_operator_than_the_slow_one_is_a_wrong_name(runs):
     references = {id_: [{"kind": "operator", "asked": kinds["injected"][id_][0]["asked"].partition("+")[0]}]
                   for id_ in (f"{MODEL}-eager-fp32-b1", f"{MODEL}-eager-fp32-b128")}  # fmt: skip
     scores = score(read(wrong.add(5, injected=references).add(3, **kinds)))
-    (found,) = (found for place, found in scores.seen.items() if place == ("operator", f"{MODEL}-eager-fp32-b1"))
+    (found,) = (found for place, found in scores.seen.items() if place == ("operator", "eager-fp32-b1"))
     assert all(one.reported and one.named is False for one in found) and not scores.passed
 
 

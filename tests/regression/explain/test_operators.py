@@ -250,3 +250,24 @@ def test_names_from_a_stored_file_do_nothing(slower):
     assert "<b onmouseover" not in page.html(said)
     for line in markdown.text(said).splitlines():
         assert "<b" not in line or "`" in line
+
+
+def engine(us: float, *, spin_us: float = 0.0) -> list[StoredOperator]:
+    """An engine of two kernels of 300 us and one that differs from run to run, and a kernel after it."""
+    times_s = {CONV: 300 * US, GEMM: 300 * US, "restless": us * US}
+    spin = [operator("outside every operator", spin_us, "spin")] if spin_us else []
+    return [StoredOperator("run", tuple(times_s), sum(times_s.values()), times_s=times_s), *spin]
+
+
+def test_what_differs_from_run_to_run_is_told_apart_and_last():
+    """However much more it takes than the kernel that is new."""
+    baselines = [engine(us) for us in (100, 140, 100, 100, 141)]
+    found = operator_changes(baselines, engine(142, spin_us=5), 47 * US)
+    assert [(one.operator, one.kind, round(one.change_s / US)) for one in found if abs(one.change_s) > 0.5 * US] == [
+        ("outside every operator", "new", 5),
+        ("run", "restless", 42),
+    ]
+    assert found[-1].said == "from run to run other times of restless"
+    assert sum(one.change_s for one in found) == pytest.approx(47 * US)
+    steady = operator_changes([engine(100)] * 5, engine(142, spin_us=5), 47 * US)
+    assert [(one.operator, one.kind) for one in steady] == [("run", "slower"), ("outside every operator", "new")]

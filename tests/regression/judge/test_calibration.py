@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regression.judge.calibration import EXCUSE, TOLERANCE, explainable, moved, unexplained
+from regression.judge.calibration import EXCUSE, EXCUSE_AT_PACE, TOLERANCE, explainable, moved, unexplained
 from regression.judge.judge import judge
 from regression.judge.verdict import Judgement, Reason, Verdict, suspects
 from regression.runs.read import read
@@ -138,10 +138,11 @@ def test_what_is_left_never_grows_nor_turns_around(deviation: float, explained: 
         assert abs(left) == pytest.approx(max(abs(deviation) - abs(explained), 0))
 
 
-def at_most(calibration: float, latency: float, kernel_time: float, launching: float) -> float:
-    (found,) = explainable(
-        np.array([[calibration]]), *(np.array([value]) for value in (latency, kernel_time, launching))
-    )
+def at_most(
+    calibration: float, latency: float, kernel_time: float, launching: float, *, at_pace: bool = False
+) -> float:
+    times = [np.array([value]) for value in (latency, kernel_time, launching)]
+    (found,) = explainable(np.array([[calibration]]), times[0], times[1], times[2], np.array([at_pace]))
     return float(found[0])
 
 
@@ -149,6 +150,11 @@ def at_most(calibration: float, latency: float, kernel_time: float, launching: f
 def test_where_all_waits_for_the_host_it_may_take_twice_as_long_as_its_pace_says(calibration: float) -> None:
     assert at_most(calibration, 4.4e-3, float("nan"), 4.4e-3) == pytest.approx(EXCUSE * calibration)
     assert at_most(calibration, 4.4e-3, 0.7e-3, 4.4e-3) == pytest.approx(EXCUSE * calibration)
+
+
+def test_of_a_latency_at_the_pace_of_the_baselines_host_a_calibration_excuses_little() -> None:
+    assert at_most(0.5, 4.4e-3, float("nan"), 4.4e-3, at_pace=True) == pytest.approx(EXCUSE_AT_PACE * 0.5)
+    assert 0 < at_most(0.5, 4.4e-3, 0.7e-3, 4.4e-3, at_pace=True) <= EXCUSE_AT_PACE * 0.5
 
 
 def test_what_the_gpu_hides_of_the_host_excuses_nothing() -> None:

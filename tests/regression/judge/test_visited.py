@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 import pytest
 
+from common.pace import EXPONENT
 from regression import rerun
 from regression.judge.judge import judge
 from regression.judge.verdict import Judgement, Verdict
@@ -163,3 +165,104 @@ def test_visits_that_are_no_times_are_left_out_and_said(recorder, baselines, bro
     assert found[ID].now == pytest.approx(run.benchmarks[ID].values["latency"])
     assert found[IDS[1]].now == pytest.approx(run.benchmarks[IDS[1]].visited["latency"])
     assert any(f"{ID}: `extra_info.visited_latency_s` is " in str(problem) for problem in run.problems)
+
+
+def on_a_host(
+    recorder: Recorder, document: dict[str, Any], slowness: float, *, slower: dict[str, float] | None = None
+) -> dict[str, Any]:
+    """A document of benchmarks that wait for a host which is so many times as slow, as visits find it."""
+    draw = recorder.random.standard_normal
+    for number, record in enumerate(document["benchmarks"]):
+        fields = record["extra_info"]
+        calibrations = 0.0007 * slowness * np.exp(0.02 * draw(30))
+        latency_s = 0.0006 * (number + 1) * (slower or {}).get(record["param"], 1.0) * np.exp(0.01 * draw())
+        latencies = latency_s * (calibrations / 0.0007) ** EXPONENT * np.exp(0.02 * draw(30))
+        fields["kernel_time_s"] = latency_s / 3
+        fields |= {
+            "visits": {"latency_s": latencies.tolist(), "calibration_s": calibrations.tolist(), "calls": 20},
+            "visited_latency_s": float(np.quantile(latencies, 0.1)),
+            "visited_calibration_s": float(np.quantile(calibrations, 0.1)),
+        }
+    return document
+
+
+@pytest.fixture
+def calm(recorder: Recorder) -> list[Run]:
+    return [stored(recorder, on_a_host(recorder, recorder.document(), 1.0)) for _ in range(5)]
+
+
+def test_on_a_slow_host_latencies_are_compared_at_the_pace_of_the_baselines(recorder, calm):
+    run = now(recorder, on_a_host(recorder, recorder.document(day=2), 1.7))
+    assert run.benchmarks[ID].visited["latency"] > 1.3 * calm[0].benchmarks[ID].visited["latency"]
+    found = latencies(run, calm)
+    assert all(found[id_].ratio == pytest.approx(1, abs=0.08) for id_ in IDS)
+    assert not any(found[id_].verdict in (Verdict.SLOWER, Verdict.FASTER) for id_ in IDS)
+    assert all((found[id_].detectable_ratio or 9) < 1.45 for id_ in IDS)
+    (note,) = [note for note in judge(run, calm).notes if "pace" in note]
+    assert note.startswith("Beside the visits the host calibration took +")
+    assert note.endswith("the latency of 9 host-bound benchmarks is compared at the pace of the baseline's host.")
+
+
+def test_a_slow_run_of_the_baseline_hides_nothing(recorder, calm):
+    slow_ones = [stored(recorder, on_a_host(recorder, recorder.document(), 1.7)) for _ in range(2)]
+    run = now(recorder, on_a_host(recorder, recorder.document(day=2), 1.0))
+    found = latencies(run, [*calm[:3], *slow_ones])
+    assert all(found[id_].verdict is Verdict.SAME and (found[id_].detectable_ratio or 9) < 1.25 for id_ in IDS)
+
+
+def test_on_a_slow_host_a_slowdown_is_reported_and_confirmed(recorder, calm):
+    slower = {ID: 1.6}
+    slow = on_a_host(recorder, recorder.document(day=2), 1.7, slower=slower)
+    assert latencies(now(recorder, slow), calm)[ID].reason == "unconfirmed"
+    again = [rerun.confirmation(on_a_host(recorder, recorder.document(), pace, slower=slower), IDS[1:], METRICS)
+             for pace in (1.0, 1.7)]  # fmt: skip
+    assert all("visits" in entry["benchmarks"][ID] for entry in again)
+    slow["suite"]["confirmations"] = again
+    found = latencies(now(recorder, slow), calm)
+    assert found[ID].verdict is Verdict.SLOWER and found[ID].reason in ("confirmed", "without-controls")
+    assert found[ID].ratio == pytest.approx(1.6, rel=0.08)
+
+
+@pytest.mark.parametrize("where", ["this run", "the baseline", "a confirmation"])
+def test_where_one_of_them_kept_no_visits_none_is_carried(recorder, calm, where):
+    slow = on_a_host(recorder, recorder.document(day=2), 1.7)
+    if where == "a confirmation":
+        entry = rerun.confirmation(on_a_host(recorder, recorder.document(), 1.7), IDS[1:], METRICS)
+        del entry["benchmarks"][ID]["visits"]
+        slow["suite"]["confirmations"] = [entry]
+    elif where == "this run":
+        del slow["benchmarks"][0]["extra_info"]["visits"]
+    else:
+        old = on_a_host(recorder, recorder.document(), 1.0)
+        del old["benchmarks"][0]["extra_info"]["visits"]
+        calm.append(stored(recorder, old))
+    run = now(recorder, slow)
+    found = by_visits(run, calm)[0].benchmarks
+    assert found[ID].values["latency"] == run.benchmarks[ID].visited["latency"] and not found[ID].by_pace
+    assert found[IDS[1]].by_pace
+
+
+def test_what_does_not_wait_for_the_host_is_not_carried(recorder, calm):
+    run = now(recorder, on_a_host(recorder, recorder.document(day=2), 1.7))
+    busy = [dataclasses.replace(one, benchmarks={
+        id_: dataclasses.replace(item, values=item.values | {"kernel_time": 0.9 * item.visited["latency"]})
+        for id_, item in one.benchmarks.items()}) for one in calm]  # fmt: skip
+    assert not any(item.by_pace for item in by_visits(run, busy)[0].benchmarks.values())
+    unknown = [dataclasses.replace(one, benchmarks={
+        id_: dataclasses.replace(item, values={k: v for k, v in item.values.items() if k != "kernel_time"})
+        for id_, item in one.benchmarks.items()}) for one in calm]  # fmt: skip
+    assert not any(item.by_pace for item in by_visits(run, unknown)[0].benchmarks.values())
+
+
+@pytest.mark.parametrize(
+    "visits",
+    [{}, [], {"latency_s": [0.001], "calibration_s": []}, {"latency_s": [], "calibration_s": []},
+     {"latency_s": [0.001, -1.0], "calibration_s": [0.001, 0.001]}, {"latency_s": 7, "calibration_s": [0.001]},
+     {"latency_s": [0.001], "calibration_s": ["fast"]}, {"latency_s": [float("nan")], "calibration_s": [0.001]}],
+)  # fmt: skip
+def test_malformed_visits_are_left_out_and_said(recorder, calm, visits):
+    slow = on_a_host(recorder, recorder.document(day=2), 1.7)
+    slow["benchmarks"][0]["extra_info"]["visits"] = visits
+    run = now(recorder, slow)
+    assert run.benchmarks[ID].at_pace == {} and latencies(run, calm)[ID].now is not None
+    assert any(f"{ID}: its visits are not as many latencies as calibrations" in str(one) for one in run.problems)
