@@ -112,11 +112,12 @@ def injections(run: Run) -> list[Injected]:
     return sorted(found)
 
 
-def score(runs: Sequence[Run]) -> Scores:
+def score(runs: Sequence[Run], *, together: bool = False) -> Scores:
     """Judge every slowed run once, as a session would: the first five runs of its GPU to compare with are the
     baseline, the next two of its GPU and day that were slowed alike are its confirmations.
 
-    What makes kernel times longer is judged once for each, without the other benchmarks in which it does (`alone`).
+    What makes kernel times longer is judged once for each, without the other benchmarks in which it does (`alone`), or
+    all `together`.
     """
     scores = Scores()
     slowed = [run for run in runs if injections(run)]
@@ -138,7 +139,7 @@ def score(runs: Sequence[Run]) -> Scores:
         scores.judged += 1
         for one in injections(run):
             by_itself = report
-            if one.kind in LENGTHENING:
+            if one.kind in LENGTHENING and not together:
                 kept = alone(one, run)
                 by_itself = judge_twice(
                     only(run, kept), [only(other, kept) for other in baseline], [only(other, kept) for other in again]
@@ -262,11 +263,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m proof.score.sight", description=__doc__)
     parser.add_argument("runs", type=Path, nargs="+", help="stored runs, slowed and not, files, folders or archives")
     parser.add_argument("-v", "--verbose", action="store_true", help="say what was said of every injection missed")
+    parser.add_argument(
+        "--together", action="store_true", help="judge all benchmarks whose kernel time was made longer at once"
+    )
     options = parser.parse_args(argv)
     runs, left_out = read_all(options.runs)
     for item in left_out:
         print(f"left out: {item}", file=sys.stderr)
-    scores = score(runs)
+    scores = score(runs, together=options.together)
     for text in scores.too_few:
         print(f"not judged: {text}", file=sys.stderr)
     if not scores.judged:
