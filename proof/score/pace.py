@@ -15,11 +15,12 @@ from pathlib import Path
 
 import numpy as np
 
-from common import output, pace
+from common import output
 from common.stored import mapping
 from proof.score.stored import injected, night, read_all
 from regression.judge.host_shift import host_bound, waiting
 from regression.judge.noise import Floats
+from regression.runs import pace
 from regression.runs.run import Benchmark, Run
 from regression.text import count
 

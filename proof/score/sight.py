@@ -284,14 +284,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _lines(scores: Scores, *, verbose: bool) -> Iterator[str]:
     titles = {metric.key: metric.title for metric in METRICS}
     width = max(len(f"{kind} {benchmark}") for kind, benchmark in scores.seen) + 2
-    yield f"{'injection':{width}}{'true size':>17}{'detectable':>17}{'reported':>11}{'named':>11}"
+    yield f"{'injection':{width}}{'true size':>20}{'detectable':>19}{'reported':>11}{'named':>11}"
     for (kind, benchmark), seen in sorted(scores.seen.items()):
         found = [one for one in seen if not one.undersized]
         smaller = len(seen) - len(found)
         named = [one.named for one in found if one.named is not None]
         sizes = _range([one.size for one in found]) if kind not in COUNTED else "one more"
         yield (
-            f"{f'{kind} {benchmark}':{width}}{sizes:>17}{_range([one.claimed for one in found]):>17}"
+            f"{f'{kind} {benchmark}':{width}}{sizes:>20}{_range([one.claimed for one in found]):>19}"
             f"{_of([one.reported for one in found]):>11}{_of(named) if named else '-':>11}"
             + ("" if enough(kind, found) else "  too few")
             + (f"  {count(smaller, 'other')} smaller than asked for" if smaller else "")

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from common.pace import REFERENCE_S, carried
 from regression.judge.host_shift import host_bound, waiting
 from regression.metrics import CALIBRATION, LATENCY
+from regression.runs.pace import REFERENCE_S, carried
 from regression.runs.run import Benchmark, Run
 from regression.text import count, percent
 
@@ -73,8 +73,7 @@ def _visits(
     found = at_pace.get(id_)
     if id_ not in paces or not found:
         return visited.get(id_, {})
-    latency_s = carried(np.array(found[LATENCY]), np.array(REFERENCE_S), paces[id_])
-    return {**found, LATENCY: float(latency_s)}
+    return {**found, LATENCY: carried(found[LATENCY], REFERENCE_S, paces[id_])}
 
 
 def _keys(id_: str, now: Benchmark, baselines: Sequence[Run]) -> frozenset[str]:

@@ -15,7 +15,6 @@ from typing import Any
 
 from common.columns import rows
 from common.identity import identity
-from common.pace import at_pace
 from common.schema import BY_NAME, QUESTIONS, RENAMED, SCHEMA, VISITS, version
 from common.stored import mapping
 from regression.metrics import CALIBRATION, LATENCY, METRICS, Kind, Metric, lookup, positive_number
@@ -23,6 +22,7 @@ from regression.runs.image_table import image_table
 from regression.runs.kernel_table import kernel_table
 from regression.runs.lists import Lists, counts_by_name, layer_names
 from regression.runs.operator_table import StoredOperator, operator_table, with_grids, with_times
+from regression.runs.pace import at_pace
 from regression.runs.run import Benchmark, Confirmation, Label, LeftOut, Run, UnusableRun
 from regression.text import escaped, why
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from common.pace import EXPONENT
 from regression import rerun
 from regression.judge.judge import judge
 from regression.judge.verdict import Judgement, Verdict
 from regression.judge.visited import by_visits
 from regression.metrics import METRICS
+from regression.runs.pace import EXPONENT
 from regression.runs.read import read
 from regression.runs.run import Run
 from tests.regression.recorder import IDS, Recorder

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from common.pace import EXPONENT, REFERENCE_S, at_pace, carried
+from regression.runs.pace import EXPONENT, QUANTILE, REFERENCE_S, at_pace, carried
 
 
 def test_a_visit_beside_the_reference_calibration_stays_as_it_was() -> None:
@@ -11,8 +11,14 @@ def test_a_visit_beside_the_reference_calibration_stays_as_it_was() -> None:
 
 
 def test_a_host_half_as_fast_is_carried_by_the_exponent() -> None:
-    (found,) = carried(np.array([0.004 * 2**EXPONENT]), np.array([2e-3]), 1e-3)
-    assert found == pytest.approx(0.004)
+    assert carried(0.004 * 2**EXPONENT, 2e-3, 1e-3) == pytest.approx(0.004)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 30])
+def test_the_quantile_is_numpys(count):
+    latencies = np.random.default_rng(count).uniform(1e-3, 2e-3, count).tolist()
+    found, _ = at_pace(latencies, [REFERENCE_S] * count)
+    assert found == pytest.approx(np.quantile(latencies, QUANTILE))
 
 
 def test_visits_of_a_host_that_changes_its_pace_agree() -> None:

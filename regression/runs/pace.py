@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
-
-import numpy as np
-import numpy.typing as npt
-
-Floats = npt.NDArray[np.float64]
 
 # By so much of the logarithm of a calibration the logarithm of a host-bound latency moves (docs/evidence.md).
 EXPONENT = 0.7
@@ -28,11 +24,19 @@ def at_pace(latency_s: Sequence[float], calibration_s: Sequence[float]) -> tuple
     Returns:
         Both in seconds; the second is the median.
     """
-    calibrations = np.asarray(calibration_s)
-    there = carried(np.asarray(latency_s), calibrations, REFERENCE_S)
-    return float(np.quantile(there, QUANTILE)), float(np.median(calibrations))
+    there = [carried(visit_s, pace_s, REFERENCE_S) for visit_s, pace_s in zip(latency_s, calibration_s, strict=True)]
+    return _quantile(there, QUANTILE), statistics.median(calibration_s)
 
 
-def carried(latency_s: Floats, calibration_s: Floats, to_s: float) -> Floats:
-    """What latencies measured beside calibrations are on a host whose calibration takes `to_s`."""
-    return np.asarray(latency_s * (to_s / calibration_s) ** EXPONENT)
+def carried(latency_s: float, calibration_s: float, to_s: float) -> float:
+    """What a latency measured beside a calibration is on a host whose calibration takes `to_s`."""
+    return float(latency_s * (to_s / calibration_s) ** EXPONENT)
+
+
+def _quantile(values: Sequence[float], part: float) -> float:
+    """Between the two nearest values, as NumPy takes it by default."""
+    ordered = sorted(values)
+    at = part * (len(ordered) - 1)
+    below = int(at)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (at - below) * (ordered[above] - ordered[below])
