@@ -8,7 +8,7 @@ from pathlib import Path
 
 from regression.explain import layers
 from regression.explain.kernels import Change, Explanation, explain
-from regression.explain.operators import OperatorChange, operator_changes
+from regression.explain.operators import RESTLESS, OperatorChange, operator_changes
 from regression.judge.verdict import Report, Verdict
 from regression.metrics import METRICS, ByOperator, Kind, Metric
 from regression.runs.kernel_table import StoredKernel, kernel_table
@@ -156,9 +156,15 @@ def worth_showing(explanation: Explanation, limit: int) -> tuple[list[Change], l
 
 
 def operators_worth_showing(explanation: Explanation, limit: int) -> list[OperatorChange]:
-    """The operators that account for the change: at most `limit`, each for 5 % of it or more."""
+    """The operators that account for the change: at most `limit`, each for 5 % of it or more.
+
+    What is restless has the last place, so that the parts add up.
+    """
     told = () if explanation.same else explanation.operators
-    return [one for one in told if abs(one.share) >= LEAST_SHARE and one.change_s][:limit]
+    large = [one for one in told if abs(one.share) >= LEAST_SHARE and one.change_s]
+    changed = [one for one in large if one.kind != RESTLESS]
+    restless = large[len(changed) : len(changed) + 1] if limit > 1 else []
+    return [*changed[: limit - len(restless)], *restless]
 
 
 def counts(change: Change) -> str:

@@ -271,3 +271,14 @@ def test_what_differs_from_run_to_run_is_told_apart_and_last():
     assert sum(one.change_s for one in found) == pytest.approx(47 * US)
     steady = operator_changes([engine(100)] * 5, engine(142, spin_us=5), 47 * US)
     assert [(one.operator, one.kind) for one in steady] == [("run", "slower"), ("outside every operator", "new")]
+
+
+def test_what_is_restless_has_a_place_among_few():
+    other = operator("blocks.3.0.conv_dw aten::conv2d", 9)
+    rows = [[*engine(us), other] for us in (100, 140, 100, 100, 141)]
+    quicker = dataclasses.replace(other, time_s=other.time_s / 2)
+    baselines = [run(f"{number}.json", of_run) for number, of_run in enumerate(rows)]
+    (told,) = explanations([ID], run("now.json", [*engine(142, spin_us=5), quicker], day=2), baselines)
+    assert [one.kind for one in operators_worth_showing(told, 2)] == ["new", "restless"]
+    assert [one.kind for one in operators_worth_showing(told, 1)] == ["new"]
+    assert [one.kind for one in operators_worth_showing(told, 5)] == ["new", "faster", "restless"]
