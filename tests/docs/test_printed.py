@@ -20,8 +20,8 @@ READERS = tuple(
     f"$ python -m {command}"
     for command in ("rehearsal --from", "proof.score.spreads", "proof.neighbours proof/runs/neighbours-h200.json")
 )
-# Judges 64 nights, in a minute and more.
-SLOW = ("for three in itertools.combinations(gpus, 3):",)
+# Judge 64 nights and 400, in a minute and more each.
+SLOW = ("for three in itertools.combinations(gpus, 3):", "for alike in (True, False):")
 BLOCKS = [(page, block) for page in PAGES for block in blocks(page)]
 PRINTED = [
     pytest.param(block, id=f"{page.relative_to(ROOT)}, {block.splitlines()[0].removeprefix(PROMPT)[:60]}")
