@@ -111,9 +111,10 @@ def operator_changes(
 
 
 def _steady_s(known: Known, choice: Choice, baselines: Sequence[Mapping[Place, StoredOperator]]) -> float:
-    """What the baseline's runs take for a choice without its restless kernels: the median."""
+    """What the baseline's runs take for a choice without its restless kernels: the median of those that tell."""
     rows = (rows[choice[0]] for rows in baselines if choice[0] in rows)
-    return statistics.median(known.steady(choice, row) for row in rows if known.choice(choice[0], row) == choice)
+    steady_s = [known.steady(choice, row) for row in rows if known.choice(choice[0], row) == choice]
+    return statistics.median(steady_s) if steady_s else known.steady_s[choice]
 
 
 def _said(change: OperatorChange, short: Mapping[str, str]) -> str:
