@@ -13,7 +13,7 @@ from regression.judge.host_shift import host_bound, waiting
 from regression.metrics import CALIBRATION, LATENCY
 from regression.runs.pace import REFERENCE_S, carried
 from regression.runs.run import Benchmark, Run
-from regression.text import count, percent
+from regression.text import count
 
 # From here on a host that is slower or faster than the baseline's is worth a sentence; as a logarithm.
 SAID = 0.1
@@ -140,7 +140,8 @@ def _carried(run: Run, paces: Mapping[str, float]) -> Iterable[str]:
     """Says how far the latencies were carried, where that is worth saying."""
     moved = [math.log(run.benchmarks[id_].at_pace[CALIBRATION] / pace_s) for id_, pace_s in paces.items()]
     if moved and abs(middle := statistics.median(moved)) > SAID:
+        much = f"{abs(math.expm1(middle)):.0%} {'longer' if middle > 0 else 'less'}"
         yield (
-            f"Beside the visits the host calibration took {percent(middle)} against the baseline's: the latency of "
+            f"Beside the visits the host calibration took {much} than in the baseline: the latency of "
             f"{count(len(moved), 'host-bound benchmark')} is compared at the pace of the baseline's host."
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import Any
 
 import numpy as np
@@ -199,7 +200,7 @@ def test_on_a_slow_host_latencies_are_compared_at_the_pace_of_the_baselines(reco
     assert not any(found[id_].verdict in (Verdict.SLOWER, Verdict.FASTER) for id_ in IDS)
     assert all((found[id_].detectable_ratio or 9) < 1.45 for id_ in IDS)
     (note,) = [note for note in judge(run, calm).notes if "pace" in note]
-    assert note.startswith("Beside the visits the host calibration took +")
+    assert re.match(r"Beside the visits the host calibration took (6[89]|7[012])% longer than in the baseline: ", note)
     assert note.endswith("the latency of 9 host-bound benchmarks is compared at the pace of the baseline's host.")
 
 
