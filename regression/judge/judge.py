@@ -21,7 +21,7 @@ from regression.judge.outputs import judge_outputs, outputs_not_compared
 from regression.judge.tail import tail_notes
 from regression.judge.together import together
 from regression.judge.verdict import Judgement, Reason, Report, Shown, Verdict
-from regression.judge.visited import by_visits
+from regression.judge.visited import by_visits, of_slower_hosts
 from regression.metrics import METRICS, Kind, Metric
 from regression.runs.environment import differences, refusal
 from regression.runs.run import LeftOut, Run
@@ -93,7 +93,7 @@ def judge(
             *not_compared(judged, run, usable, known),
             *outputs_not_compared(run, usable),
             *said,
-            *tail_notes(run, usable, _slower_calls(judgements)),
+            *tail_notes(run, usable, _slower_calls(judgements) | of_slower_hosts(run, usable)),
             *_notes_of(all_tests),
             *stale(accepted, used, set(ids), day, gpu),
         ),

@@ -24,7 +24,7 @@ MOST_LISTED = 4
 def tail_notes(run: Run, baselines: Sequence[Run], told: Collection[str] = ()) -> Iterable[str]:
     """A sentence that names the benchmarks whose 99 % quantile grew beyond its spread between the baseline's runs.
 
-    `told` are benchmarks of which it is no news, since their latency as a whole became slower.
+    `told` are benchmarks of which it is no news, since their latency as a whole became slower, or their host.
     The limit is that of Student's t for one more run of the same spread, with the family-wise error of a verdict over
     all benchmarks.
     """

@@ -47,6 +47,17 @@ def by_visits(run: Run, baselines: Sequence[Run]) -> tuple[Run, list[Run], list[
     return now, [_run(baseline, keys, paces) for baseline in baselines], [*notes, *_carried(run, paces)]
 
 
+def of_slower_hosts(run: Run, baselines: Sequence[Run]) -> set[str]:
+    """Benchmarks of `by_visits` whose host was slower than the baseline's by as much as is worth a sentence."""
+    found = set()
+    for id_, item in run.benchmarks.items():
+        before = [one for baseline in baselines if (one := baseline.benchmarks.get(id_)) and not one.disturbances]
+        paces_s = [one.values[CALIBRATION] for one in before if one.by_pace and CALIBRATION in one.values]
+        if item.by_pace and paces_s and math.log(item.values[CALIBRATION] / statistics.median(paces_s)) > SAID:
+            found.add(id_)
+    return found
+
+
 def _pace_s(id_: str, run: Run, baselines: Sequence[Run]) -> float | None:
     """What the host calibration beside a benchmark's visits takes in the middle of the baseline's undisturbed runs.
 

@@ -267,3 +267,16 @@ def test_malformed_visits_are_left_out_and_said(recorder, calm, visits):
     run = now(recorder, slow)
     assert run.benchmarks[ID].at_pace == {} and latencies(run, calm)[ID].now is not None
     assert any(f"{ID}: its visits are not as many latencies as calibrations" in str(one) for one in run.problems)
+
+
+@pytest.mark.parametrize("slowness, warned", [(1.0, True), (1.7, False)])
+def test_the_slowest_calls_of_a_slower_host_are_no_news(recorder, slowness, warned):
+    def tailed(document: dict[str, Any], factor: float) -> dict[str, Any]:
+        for number, record in enumerate(document["benchmarks"]):
+            times = [0.0006 * (number + 1)] * 99 + [0.0009 * (number + 1) * factor] * 2
+            record["extra_info"]["latency_quantiles_s"] = times
+        return document
+
+    baseline = [stored(recorder, tailed(on_a_host(recorder, recorder.document(), 1.0), 1.0)) for _ in range(5)]
+    run = now(recorder, tailed(on_a_host(recorder, recorder.document(day=2), slowness), 1.6))
+    assert any("the 99 % quantile of the latency grew" in note for note in judge(run, baseline).notes) == warned
