@@ -28,7 +28,9 @@ def test_it_says_how_it_is_called(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(sys, "argv", [command, argument])
-    monkeypatch.delitem(sys.modules, command, raising=False)
+    # the module that runs, and never a package: what is imported anew in its place would lack its modules
+    is_package = ROOT.joinpath(*command.split(".")).is_dir()
+    monkeypatch.delitem(sys.modules, f"{command}.__main__" if is_package else command, raising=False)
     with pytest.raises(SystemExit) as ended:
         runpy.run_module(command, run_name="__main__", alter_sys=True)
     told = capsys.readouterr()
