@@ -6,7 +6,6 @@ Visits of one GPU and night are compared, whatever process they are of.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import statistics
 import sys
 from collections.abc import Iterator, Sequence
@@ -20,6 +19,7 @@ from common.stored import mapping
 from proof.score.stored import injected, night, read_all
 from regression.judge.host_shift import host_bound, waiting
 from regression.judge.noise import Floats
+from regression.judge.visited import from_visits
 from regression.runs import pace
 from regression.runs.run import Benchmark, Run
 from regression.text import count
@@ -62,8 +62,7 @@ def visited(runs: Sequence[Run]) -> list[Visited]:
         for id_, item in run.benchmarks.items():
             slowed = any(entry.get("kind") == "host" for entry in (injected(run) or {}).get(id_, ()))
             if item.at_pace and "kernel_time" in item.values and not item.disturbances and not slowed:
-                timed = dataclasses.replace(item, values={**item.values, **item.visited})
-                found.setdefault((night(run), id_), []).append(timed)
+                found.setdefault((night(run), id_), []).append(from_visits(item))
     return [
         Visited(gpu, id_, tuple(map(_series, items)))
         for ((gpu, _), id_), items in found.items()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import math
 import statistics
 import sys
@@ -19,6 +18,7 @@ from regression.judge.choices import grids_of, vary
 from regression.judge.gpu_offset import alike
 from regression.judge.host_shift import host_bound, waiting
 from regression.judge.shared_shift import SharedShift
+from regression.judge.visited import from_visits
 from regression.metrics import METRICS, Spread
 from regression.runs.run import Benchmark, Run
 from regression.shared import HOST_BOUND
@@ -56,7 +56,7 @@ def strayed(runs: Sequence[Run]) -> list[Strayed]:
     known = [group for group in several if all(item.kernels is not None for item in group)]
     chosen = [group for group in known if vary(group)]
     same = [group for group in known if not vary(group)]
-    visited = [[_by_visits(item) for item in group if "latency" in item.visited] for group in several]
+    visited = [[from_visits(item) for item in group if "latency" in item.visited] for group in several]
     rows = [
         _strayed("kernel time, the same kernels", "%", same, "kernel_time", _percent),
         _strayed("kernel time, different kernels", "%", chosen, "kernel_time", _percent),
@@ -117,7 +117,7 @@ def _host_bound(runs: Sequence[Run]) -> list[Strayed]:
         ids = [id_ for id_ in group[0].benchmarks if all(_visited(run, id_) for run in group)]
         if len(group) < 2 or not ids:
             continue
-        items = [[_by_visits(run.benchmarks[id_]) for run in group] for id_ in ids]
+        items = [[from_visits(run.benchmarks[id_]) for run in group] for id_ in ids]
         logs = np.log([[item.values["latency"] for item in row] for row in items])
         variants = [row[0].params.get("variant", row[0].id) for row in items]
         (prior,) = [metric.host_bound for metric in METRICS if metric.host_bound]
@@ -156,10 +156,6 @@ def _offsets(runs: Sequence[Run]) -> Iterator[Strayed]:
 def _visited(run: Run, id_: str) -> bool:
     item = run.benchmarks.get(id_)
     return item is not None and "latency" in item.visited and "kernel_time" in item.values and not item.disturbances
-
-
-def _by_visits(item: Benchmark) -> Benchmark:
-    return dataclasses.replace(item, values={**item.values, **item.visited}, by_visits=True)
 
 
 def _units(runs: Sequence[Run]) -> Strayed:

@@ -93,7 +93,7 @@ def judge(
             *not_compared(judged, run, usable, known),
             *outputs_not_compared(run, usable),
             *said,
-            *tail_notes(run, usable, _slower_calls(judgements) | of_slower_hosts(run, usable)),
+            *tail_notes(run, usable, _slower_calls(judgements) | of_slower_hosts(run)),
             *_notes_of(all_tests),
             *stale(accepted, used, set(ids), day, gpu),
         ),

@@ -37,25 +37,28 @@ def by_visits(run: Run, baselines: Sequence[Run]) -> tuple[Run, list[Run], list[
         dataclasses.replace(
             item,
             values={
-                id_: _chosen(values, _visits(id_, item.visited, item.at_pace, paces), keys.get(id_, ()))
+                id_: _chosen(
+                    values,
+                    _visits(item.visited.get(id_, {}), item.at_pace.get(id_, {}), paces.get(id_)),
+                    keys.get(id_, ()),
+                )
                 for id_, values in item.values.items()
             },
         )
         for item in run.confirmations
     )
     now = dataclasses.replace(_run(run, keys, paces), confirmations=confirmations)
-    return now, [_run(baseline, keys, paces) for baseline in baselines], [*notes, *_carried(run, paces)]
+    return now, [_run(baseline, keys, paces) for baseline in baselines], [*notes, *_carried(now)]
 
 
-def of_slower_hosts(run: Run, baselines: Sequence[Run]) -> set[str]:
+def of_slower_hosts(run: Run) -> set[str]:
     """Benchmarks of `by_visits` whose host was slower than the baseline's by as much as is worth a sentence."""
-    found = set()
-    for id_, item in run.benchmarks.items():
-        before = [one for baseline in baselines if (one := baseline.benchmarks.get(id_)) and not one.disturbances]
-        paces_s = [one.values[CALIBRATION] for one in before if one.by_pace and CALIBRATION in one.values]
-        if item.by_pace and paces_s and math.log(item.values[CALIBRATION] / statistics.median(paces_s)) > SAID:
-            found.add(id_)
-    return found
+    return {id_ for id_, item in run.benchmarks.items() if (item.pace_moved or 0.0) > SAID}
+
+
+def from_visits(item: Benchmark) -> Benchmark:
+    """The benchmark with its values from visits in the place of the others, as far as it has any."""
+    return dataclasses.replace(item, values={**item.values, **item.visited}, by_visits=True)
 
 
 def _pace_s(id_: str, run: Run, baselines: Sequence[Run]) -> float | None:
@@ -65,7 +68,7 @@ def _pace_s(id_: str, run: Run, baselines: Sequence[Run]) -> float | None:
     """
     items = [item for baseline in baselines if (item := baseline.benchmarks.get(id_)) and LATENCY in item.visited]
     again = [item for item in run.confirmations if LATENCY in item.visited.get(id_, {})]
-    timed = [dataclasses.replace(item, values={**item.values, **item.visited}) for item in items]
+    timed = [from_visits(item) for item in items]
     if not any("kernel_time" in item.values for item in timed) or not host_bound(np.array([waiting(timed)]))[0]:
         return None
     if not all(item.at_pace for item in (run.benchmarks[id_], *items)) or not all(id_ in one.at_pace for one in again):
@@ -74,17 +77,11 @@ def _pace_s(id_: str, run: Run, baselines: Sequence[Run]) -> float | None:
     return statistics.median(calm)
 
 
-def _visits(
-    id_: str,
-    visited: Mapping[str, Mapping[str, float]],
-    at_pace: Mapping[str, Mapping[str, float]],
-    paces: Mapping[str, float],
-) -> Mapping[str, float]:
-    """A benchmark's values from visits, carried to the pace in `paces`, where it has one."""
-    found = at_pace.get(id_)
-    if id_ not in paces or not found:
-        return visited.get(id_, {})
-    return {**found, LATENCY: carried(found[LATENCY], REFERENCE_S, paces[id_])}
+def _visits(visited: Mapping[str, float], at_pace: Mapping[str, float], pace_s: float | None) -> Mapping[str, float]:
+    """A benchmark's values from visits, carried to a pace where it has one."""
+    if pace_s is None or not at_pace:
+        return visited
+    return {**at_pace, LATENCY: carried(at_pace[LATENCY], REFERENCE_S, pace_s)}
 
 
 def _keys(id_: str, now: Benchmark, baselines: Sequence[Run]) -> frozenset[str]:
@@ -95,20 +92,20 @@ def _keys(id_: str, now: Benchmark, baselines: Sequence[Run]) -> frozenset[str]:
 
 
 def _run(run: Run, keys: Mapping[str, frozenset[str]], paces: Mapping[str, float]) -> Run:
+    chosen = {
+        id_: _by_visits(item, keys[id_], paces.get(id_)) if id_ in keys else item
+        for id_, item in run.benchmarks.items()
+    }
+    return dataclasses.replace(run, benchmarks=chosen)
+
+
+def _by_visits(item: Benchmark, keys: Iterable[str], pace_s: float | None) -> Benchmark:
     return dataclasses.replace(
-        run,
-        benchmarks={
-            id_: dataclasses.replace(
-                item,
-                values=_chosen(item.values, _visits(id_, {id_: item.visited}, {id_: item.at_pace}, paces), keys[id_]),
-                round_spread=None,
-                by_visits=True,
-                by_pace=id_ in paces,
-            )
-            if id_ in keys
-            else item
-            for id_, item in run.benchmarks.items()
-        },
+        item,
+        values=_chosen(item.values, _visits(item.visited, item.at_pace, pace_s), keys),
+        round_spread=None,
+        by_visits=True,
+        pace_moved=math.log(item.at_pace[CALIBRATION] / pace_s) if pace_s is not None and item.at_pace else None,
     )
 
 
@@ -147,9 +144,9 @@ def _notes(run: Run, baselines: Sequence[Run], keys: Mapping[str, frozenset[str]
         yield f"In {count(without, 'run')} of the baseline latencies have no visits, and are not compared."
 
 
-def _carried(run: Run, paces: Mapping[str, float]) -> Iterable[str]:
+def _carried(run: Run) -> Iterable[str]:
     """Says how far the latencies were carried, where that is worth saying."""
-    moved = [math.log(run.benchmarks[id_].at_pace[CALIBRATION] / pace_s) for id_, pace_s in paces.items()]
+    moved = [item.pace_moved for item in run.benchmarks.values() if item.pace_moved is not None]
     if moved and abs(middle := statistics.median(moved)) > SAID:
         much = f"{abs(math.expm1(middle)):.0%} {'longer' if middle > 0 else 'less'}"
         yield (

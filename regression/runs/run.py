@@ -50,8 +50,9 @@ class Benchmark:
     """The latency of visits, carried to the reference pace of a host, and what the calibrations beside them took."""
     by_visits: bool = False
     """Whether `values` are those from visits, where there are two (`regression.judge.visited`)."""
-    by_pace: bool = False
-    """Whether these are carried to the pace of the baseline's host."""
+    pace_moved: float | None = None
+    """Of values that are carried to the pace of the baseline's host, how far this host's lies from it: the logarithm of
+    the calibrations' ratio."""
     absent: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Metric to the reason why there is no valid value."""
     parts: Mapping[str, Mapping[str, int]] = dataclasses.field(default_factory=dict, repr=False)
@@ -68,6 +69,11 @@ class Benchmark:
     is_question: bool = False
     """Whether it is an entry of `suite.questions`: no latency is measured of it."""
     extra_info: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
+
+    @property
+    def by_pace(self) -> bool:
+        """Whether the latency is carried to the pace of the baseline's host (`regression.judge.visited`)."""
+        return self.pace_moved is not None
 
 
 @dataclasses.dataclass(frozen=True)
