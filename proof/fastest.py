@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 
 from common import output
-from proof.score.stored import read_all
+from proof.score.stored import read_and_tell
 from regression.metrics import lookup
 from regression.runs.run import Benchmark, Run
 
@@ -109,9 +109,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m proof.fastest", description=__doc__)
     parser.add_argument("runs", type=Path, nargs="+", help="stored runs, folders and packed sessions of them")
     options = parser.parse_args(argv)
-    runs, left_out = read_all(options.runs)
-    for item in left_out:
-        print(f"left out: {item}", file=sys.stderr)
+    runs = read_and_tell(options.runs)
     found = rows(runs)
     if not found:
         print("python -m proof.fastest: no stored run here has a latency", file=sys.stderr)

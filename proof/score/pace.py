@@ -16,7 +16,7 @@ import numpy as np
 
 from common import output
 from common.stored import mapping
-from proof.score.stored import injected, night, read_all
+from proof.score.stored import injected, night, read_and_tell
 from regression.judge.host_shift import host_bound, waiting
 from regression.judge.noise import Floats
 from regression.judge.visited import from_visits
@@ -80,9 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m proof.score.pace", description=__doc__)
     parser.add_argument("runs", type=Path, nargs="+", help="stored runs, files, folders or archives")
     options = parser.parse_args(argv)
-    runs, left_out = read_all(options.runs)
-    for item in left_out:
-        print(f"left out: {item}", file=sys.stderr)
+    runs = read_and_tell(options.runs)
     found = visited(runs)
     if not found:
         print("No two runs of one GPU and night have visits of a host-bound benchmark; give more.", file=sys.stderr)

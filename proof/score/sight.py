@@ -11,7 +11,7 @@ from pathlib import Path
 
 from common import output
 from proof.inject.slowdown import COUNTED, SCORED, is_reference
-from proof.score.stored import injected, is_unchanged, night, read_all, spinning_operators
+from proof.score.stored import injected, is_unchanged, night, read_and_tell, spinning_operators
 from proof.sight import KERNEL_TIMES, RULES, Rule
 from proof.simulation import BASELINE_RUNS, judge_twice
 from regression.explain.explanation import explanations
@@ -267,9 +267,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--together", action="store_true", help="judge all benchmarks whose kernel time was made longer at once"
     )
     options = parser.parse_args(argv)
-    runs, left_out = read_all(options.runs)
-    for item in left_out:
-        print(f"left out: {item}", file=sys.stderr)
+    runs = read_and_tell(options.runs)
     scores = score(runs, together=options.together)
     for text in scores.too_few:
         print(f"not judged: {text}", file=sys.stderr)

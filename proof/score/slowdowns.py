@@ -15,7 +15,7 @@ from pathlib import Path
 
 from common import output
 from proof.inject.slowdown import SCORED, SPIN_KERNEL, UNCHANGED
-from proof.score.stored import injected, night, read_all
+from proof.score.stored import injected, night, read_and_tell
 from proof.simulation import BASELINE_RUNS, judge_again, judge_first
 from regression.explain.kernels import Change, explain
 from regression.judge.limits import CONFIRMATIONS
@@ -212,9 +212,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if options.draws < 0:
         parser.error("--draws must not be negative.")
-    runs, left_out = read_all(options.runs)
-    for item in left_out:
-        print(f"left out: {item}", file=sys.stderr)
+    runs = read_and_tell(options.runs)
     unfinished = [run for run in runs if injected(run) == {}]
     for run in unfinished:
         print(f"left out: {run.path}: nothing was slowed down in it.", file=sys.stderr)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from common import output
-from proof.score.stored import injected, night, read_all
+from proof.score.stored import injected, night, read_and_tell
 from regression.judge.choices import grids_of, vary
 from regression.judge.gpu_offset import alike
 from regression.judge.host_shift import host_bound, waiting
@@ -80,9 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m proof.score.spreads", description=__doc__)
     parser.add_argument("runs", type=Path, nargs="+", help="stored runs, files or folders; slowed ones do not count")
     options = parser.parse_args(argv)
-    found, left_out = read_all(options.runs)
-    for item in left_out:
-        print(f"left out: {item}", file=sys.stderr)
+    found = read_and_tell(options.runs)
     runs = [run for run in found if injected(run) is None]
     rows = strayed(runs)
     if not rows:

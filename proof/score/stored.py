@@ -7,6 +7,7 @@ import itertools
 import lzma
 import math
 import random
+import sys
 import tarfile
 import tempfile
 from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -38,6 +39,14 @@ class Choice:
     baseline: tuple[int, ...]
     run: int
     again: tuple[int, ...]
+
+
+def read_and_tell(paths: Sequence[Path]) -> list[Run]:
+    """The runs of `read_all`, for a command: what was left out is told on standard error."""
+    runs, left_out = read_all(paths)
+    for item in left_out:
+        print(f"left out: {item}", file=sys.stderr)
+    return runs
 
 
 def read_all(paths: Sequence[Path]) -> tuple[list[Run], list[LeftOut]]:

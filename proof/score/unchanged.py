@@ -21,7 +21,7 @@ from proof.score.stored import (
     is_unchanged,
     largest_share,
     night,
-    read_all,
+    read_and_tell,
     spinning_operators,
 )
 from proof.simulation import judge_again, judge_first
@@ -128,9 +128,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if options.choices < 1:
         parser.error("--choices must be at least 1.")
-    found, left_out = read_all(options.runs)
-    for item in left_out:
-        print(f"left out: {item}", file=sys.stderr)
+    found = read_and_tell(options.runs)
     runs = _of_one_code([run for run in found if is_unchanged(run)])
     if len(runs) < NEEDED:
         print(f"{count(len(runs), 'unchanged run')} given, too few: a judging takes {NEEDED}.", file=sys.stderr)
