@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 KERNEL_TIMES = ("same_kernels", "kernel_time", "selection")
 MODULE = "blocks.2.0.conv_dw"
@@ -67,39 +67,68 @@ class Injection:
         return f"{model}-{self.benchmark}:{self.kind}={f'{MODULE}+' if self.kind == 'operator' else ''}{amount}"
 
 
-# Each in another benchmark, so that one run carries all of them. Where the kernels never vary, as in TensorRT, launches
-# and API calls are compared exactly. A wait for the GPU leaves a large batch as fast as it was.
-PLAN = (
-    Injection("operator", "eager-fp32-b1", "same_kernels"),
-    Injection("operator", "eager-fp32-b128", "same_kernels"),
-    Injection("kernel", "tensorrt-fp16-b1", "same_kernels"),
-    Injection("kernel", "tensorrt-fp16-b128", "same_kernels"),
-    Injection("host", "eager-fp16-b1", "latency"),
-    Injection("launch", "tensorrt-fp32-b1"),
-    Injection("synchronisation", "tensorrt-fp32-b128"),
-    Injection("copy", "torchscript-fp32-b128"),
-    Injection("wrapper", "torchscript-fp16-b1"),
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """A night of these variants and batch sizes, and what is done to it: at most one thing to a benchmark."""
+
+    injections: tuple[Injection, ...]
+    variants: tuple[str, ...]
+    batch_sizes: tuple[int, ...] = (1, 128)
+
+    @property
+    def benchmarks(self) -> list[str]:
+        """Their ids without the model."""
+        return [f"{variant}-b{size}" for variant in self.variants for size in self.batch_sizes]
+
+
+# One run carries every injection. Where the kernels never vary, as in TensorRT, launches and API calls are compared
+# exactly. A wait for the GPU leaves a large batch as fast as it was.
+NIGHT = Plan(
+    (
+        Injection("operator", "eager-fp32-b1", "same_kernels"),
+        Injection("operator", "eager-fp32-b128", "same_kernels"),
+        Injection("kernel", "tensorrt-fp16-b1", "same_kernels"),
+        Injection("kernel", "tensorrt-fp16-b128", "same_kernels"),
+        Injection("host", "eager-fp16-b1", "latency"),
+        Injection("launch", "tensorrt-fp32-b1"),
+        Injection("synchronisation", "tensorrt-fp32-b128"),
+        Injection("copy", "torchscript-fp32-b128"),
+        Injection("wrapper", "torchscript-fp16-b1"),
+    ),
+    ("eager-fp32", "eager-fp16", "torchscript-fp32", "torchscript-fp16", "tensorrt-fp32", "tensorrt-fp16"),
 )
-VARIANTS = ("eager-fp32", "eager-fp16", "torchscript-fp32", "torchscript-fp16", "tensorrt-fp32", "tensorrt-fp16")
-BATCH_SIZES = (1, 128)
+# More operators in a run that compiles nothing and takes half the time.
+OPERATORS = Plan(
+    (
+        Injection("operator", "eager-fp32-b1", "same_kernels"),
+        Injection("operator", "eager-fp32-b128", "same_kernels"),
+        Injection("operator", "eager-fp16-b1", "same_kernels"),
+        Injection("operator", "eager-fp16-b128", "same_kernels"),
+        Injection("host", "torchscript-fp32-b1", "latency"),
+    ),
+    ("eager-fp32", "eager-fp16", "torchscript-fp32", "torchscript-fp16"),
+)
 # What a CPU can carry, in small.
-CPU_PLAN = (Injection("host", "eager-fp32-b1", "latency"), Injection("wrapper", "torchscript-fp32-b1"))
-CPU_VARIANTS = ("eager-fp32", "torchscript-fp32")
-CPU_BATCH_SIZES = (1,)
+ON_A_CPU = Plan(
+    (Injection("host", "eager-fp32-b1", "latency"), Injection("wrapper", "torchscript-fp32-b1")),
+    ("eager-fp32", "torchscript-fp32"),
+    (1,),
+)
+PLANS: Mapping[str, Plan] = {"night": NIGHT, "operators": OPERATORS}
 
 
-def references(model: str, plan: tuple[Injection, ...]) -> list[str]:
+def references(model: str, injections: Iterable[Injection]) -> list[str]:
     """The values of `--slow` of the runs to compare with: an operator has a spin kernel in every run."""
-    return [f"{model}-{one.benchmark}:operator={MODULE}" for one in plan if one.kind == "operator"]
+    return [f"{model}-{one.benchmark}:operator={MODULE}" for one in injections if one.kind == "operator"]
 
 
-def everything(model: str, plan: tuple[Injection, ...], benchmarks: list[str]) -> list[str]:
+def everything(model: str, plan: Plan) -> list[str]:
     """The values of `--slow` that make every kernel time longer by EVERYTHING; those of operators in their kernel."""
-    operators = {one.benchmark for one in plan if one.kind == "operator"}
+    operators = {one.benchmark for one in plan.injections if one.kind == "operator"}
     amount = f"{EVERYTHING * 100:g}%"
     return [
         f"{model}-{benchmark}:operator={MODULE}+{amount}"
         if benchmark in operators
         else f"{model}-{benchmark}:kernel={amount}"
-        for benchmark in benchmarks
+        for benchmark in plan.benchmarks
     ]

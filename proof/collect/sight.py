@@ -46,25 +46,12 @@ class Asked:
 
     wanted: dict[str, int]
     model: str
-    arguments: tuple[str, ...]
-    on_cpu: bool
-
-    @property
-    def plan(self) -> tuple[sight.Injection, ...]:
-        return sight.CPU_PLAN if self.on_cpu else sight.PLAN
-
-    @property
-    def benchmarks(self) -> list[str]:
-        """Ids without the model."""
-        variants, sizes = (
-            (sight.CPU_VARIANTS, sight.CPU_BATCH_SIZES) if self.on_cpu else (sight.VARIANTS, sight.BATCH_SIZES)
-        )
-        return [f"{variant}-b{size}" for variant in variants for size in sizes]
+    plan: sight.Plan
+    arguments: tuple[str, ...] = ()
 
     def command(self, kind: str, device: str, folder: Path, slow: Sequence[str]) -> list[str]:
         """The process that makes a run."""
-        variants = dict.fromkeys(benchmark.rpartition("-")[0] for benchmark in self.benchmarks)
-        sizes = dict.fromkeys(benchmark.rpartition("-b")[2] for benchmark in self.benchmarks)
+        variants, sizes = self.plan.variants, map(str, self.plan.batch_sizes)
         plugin = ["-p", "proof.inject.slowdown", *(f"--slow={one}" for one in slow)] if slow else []
         return [
             *(sys.executable, "-m", "pytest", "benchmarks/", f"--device={device}", f"--models={self.model}"),
@@ -137,9 +124,9 @@ class Worker(threading.Thread):
         """
         asked = self.asked
         if kind == KINDS[0]:
-            return sight.references(asked.model, asked.plan)
+            return sight.references(asked.model, asked.plan.injections)
         if kind == EVERYTHING:
-            return sight.everything(asked.model, asked.plan, asked.benchmarks)
+            return sight.everything(asked.model, asked.plan)
         found, left_out = sized(asked, [run for run in self.runs() if is_unchanged(run)][:BASELINE_RUNS])
         for sentence in left_out:
             self.say(sentence)
@@ -190,7 +177,7 @@ def sized(asked: Asked, baseline: Sequence[Run]) -> tuple[list[str], list[str]]:
     report = judge(typical(baseline), baseline) if baseline else None
     claims = {(item.benchmark, item.metric): item.detectable_ratio for item in (report.judgements if report else ())}
     found, left_out = [], []
-    for one in asked.plan:
+    for one in asked.plan.injections:
         claimed = claims.get((f"{asked.model}-{one.benchmark}", one.sized_by))
         if one.sized_by and claimed is None:
             raise CannotSize(
@@ -233,6 +220,7 @@ def main(argv: Sequence[str] | None = None, gpus: Callable[[Sequence[str]], list
     parser.add_argument("--budget", type=float, default=BUDGET_S, metavar="SECONDS", help=f"default: {BUDGET_S:g}")
     parser.add_argument("--run-seconds", type=float, default=RUN_S, metavar="SECONDS", help=f"assumed ({RUN_S:g})")
     parser.add_argument("--devices", metavar="cuda:N,...", help="default: every GPU")
+    parser.add_argument("--plan", choices=list(sight.PLANS), default="night", help="what is injected (default: night)")
     parser.add_argument("--model", default="efficientnet_b0", help="default: efficientnet_b0")
     given = list(sys.argv[1:] if argv is None else argv)
     cut = given.index("--") if "--" in given else len(given)
@@ -246,7 +234,8 @@ def main(argv: Sequence[str] | None = None, gpus: Callable[[Sequence[str]], list
     on_cpu = found[0].name == "cpu"
     numbers = (options.baseline, options.slowed, 0 if on_cpu else options.everything)
     wanted = {kind: number for kind, number in zip(KINDS, numbers, strict=True) if number > 0}
-    asked = Asked(wanted, options.model, tuple(given[cut + 1 :]), on_cpu)
+    plan = sight.ON_A_CPU if on_cpu else sight.PLANS[options.plan]
+    asked = Asked(wanted, options.model, plan, tuple(given[cut + 1 :]))
     folder = options.folder.resolve()
     workers = [Worker(gpu, asked, folder, options.earlier, began + options.budget) for gpu in found]
     missing = [sum(worker.missing().values()) for worker in workers]

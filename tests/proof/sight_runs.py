@@ -6,17 +6,18 @@ import json
 
 import numpy as np
 
-from proof.sight import BATCH_SIZES, MODULE, VARIANTS, WRAPPER
+from proof.sight import MODULE, NIGHT, WRAPPER
 from tests.proof.proof_runs import GEMM, SPIN
 
 MODEL = "efficientnet_b0"
-IDS = tuple(f"{MODEL}-{variant}-b{batch}" for variant in VARIANTS for batch in BATCH_SIZES)
+IDS = tuple(f"{MODEL}-{benchmark}" for benchmark in NIGHT.benchmarks)
 NAMES = [GEMM, SPIN, "void conv()"]
 CONV, HEAD, OUTSIDE = f"{MODULE} aten::conv2d", "classifier aten::linear", "outside every operator"
 RUN = "fixtures.pool.Inference.run"
 SHORTEST_S = 1e-6
 REFERENCES = {
-    f"{MODEL}-eager-fp32-b{batch}": [{"kind": "operator", "asked": MODULE, "size_s": None}] for batch in BATCH_SIZES
+    f"{MODEL}-eager-fp32-b{batch}": [{"kind": "operator", "asked": MODULE, "size_s": None}]
+    for batch in NIGHT.batch_sizes
 }
 
 

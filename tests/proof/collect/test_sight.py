@@ -48,7 +48,7 @@ def test_real_sessions_on_the_cpu_are_stored_slowed_and_not_made_again(tmp_path,
 
 
 def asked(**wanted):
-    return Asked({"baseline": 5, "slowed": 5, EVERYTHING: 3} | wanted, MODEL, (), on_cpu=False)
+    return Asked({"baseline": 5, "slowed": 5, EVERYTHING: 3} | wanted, MODEL, sight.NIGHT)
 
 
 def worker(folder, uuid="GPU-1"):
@@ -72,7 +72,7 @@ def test_injections_are_as_large_as_what_this_baseline_claims(tmp_path):
     values, left_out = sized(asked(), read_all([runs.path])[0])
     found = [parse(text) for text in values]
     assert not left_out
-    assert [one.pattern for one in found] == [f"{MODEL}-{one.benchmark}" for one in sight.PLAN]
+    assert [one.pattern for one in found] == [f"{MODEL}-{one.benchmark}" for one in sight.NIGHT.injections]
     shares = {one.pattern: one.share for one in found if one.share}
     assert 0.003 < shares[f"{MODEL}-tensorrt-fp16-b128"] < 0.01 and 0.06 < shares[f"{MODEL}-eager-fp16-b1"] < 0.3
     noisy = Runs(tmp_path / "noisy", noise=0.01).add(5)
@@ -93,7 +93,7 @@ def test_what_noise_would_make_thousands_of_times_as_long_is_left_out_and_said(t
                 benchmark["extra_info"]["visited_latency_s"] *= factor
         path.write_text(json.dumps(document))
     values, (sentence,) = sized(asked(), read_all([runs.path])[0])
-    assert [parse(text).kind for text in values] == [one.kind for one in sight.PLAN if one.kind != "host"]
+    assert [parse(text).kind for text in values] == [one.kind for one in sight.NIGHT.injections if one.kind != "host"]
     assert f"host in {host} is left out: by the baseline's noise no change in latency of less than" in sentence
     assert worker(tmp_path).slow("slowed") == values
     assert capsys.readouterr().out == f"cuda:0: {sentence}\n"
@@ -137,7 +137,7 @@ def test_half_a_run_is_not_counted(tmp_path):
 
 def test_every_run_carries_what_the_plugin_takes_once_for_each_benchmark(tmp_path):
     Runs(tmp_path).add(5)
-    for kind, number in (("baseline", 2), ("slowed", len(sight.PLAN)), (EVERYTHING, len(IDS))):
+    for kind, number in (("baseline", 2), ("slowed", len(sight.NIGHT.injections)), (EVERYTHING, len(IDS))):
         found = [parse(text) for text in worker(tmp_path).slow(kind)]
         assert len({one.pattern for one in found}) == len(found) == number, kind
         operators = {(one.pattern, one.module) for one in found if one.kind == "operator"}

@@ -9,7 +9,7 @@ import pytest
 from proof.score import unchanged
 from proof.score.sight import alone, enough, injections, main, only, score
 from proof.score.stored import read_all
-from proof.sight import PLAN, RULES
+from proof.sight import NIGHT, ON_A_CPU, PLANS, RULES
 from regression.shared import EVERY
 from tests.proof.sight_runs import IDS, MODEL, Runs, everything, slowed
 
@@ -25,11 +25,16 @@ def read(runs):
     return found
 
 
-def test_the_plan_injects_every_kind_each_in_a_benchmark_of_its_own():
-    benchmarks = [f"{MODEL}-{one.benchmark}" for one in PLAN]
-    assert len(set(benchmarks)) == len(benchmarks) and set(benchmarks) < set(IDS)
-    assert {one.kind for one in PLAN} == RULES.keys()
-    batches = {(one.kind, one.benchmark.rpartition("-")[2]) for one in PLAN}
+@pytest.mark.parametrize("plan", [*PLANS.values(), ON_A_CPU])
+def test_a_plan_injects_one_thing_into_a_benchmark_and_leaves_some_alone(plan):
+    benchmarks = [one.benchmark for one in plan.injections]
+    assert len(set(benchmarks)) == len(benchmarks) and set(benchmarks) <= set(plan.benchmarks)
+    assert {f"{MODEL}-{benchmark}" for benchmark in plan.benchmarks} <= set(IDS)
+
+
+def test_a_night_has_every_kind_of_injection():
+    assert {one.kind for one in NIGHT.injections} == RULES.keys()
+    batches = {(one.kind, one.benchmark.rpartition("-")[2]) for one in NIGHT.injections}
     assert {(kind, batch) for kind in ("operator", "kernel") for batch in ("b1", "b128")} < batches
 
 
@@ -37,7 +42,7 @@ def test_every_injection_is_reported_and_named_and_nothing_else(runs, capsys):
     runs.add(3, **slowed(), name="slowed")
     scores = score(read(runs))
     assert scores.judged == 3 and not scores.accused and not scores.listed and scores.others > 250
-    assert scores.seen.keys() == {(one.kind, one.benchmark) for one in PLAN}
+    assert scores.seen.keys() == {(one.kind, one.benchmark) for one in NIGHT.injections}
     for place, found in scores.seen.items():
         assert [one.reported for one in found] == [True] * 3, (place, found[0].said)
         assert all(one.named is (True if RULES[place[0]].named else None) for one in found), place
