@@ -23,6 +23,7 @@ from regression.text import count
 
 ROOT = Path(__file__).resolve().parents[1]
 UNCHANGED = "unchanged"
+TOGETHER = "+"
 # What is said of a change. UNSURE of a time says nothing; a count of which it is said has moved.
 ACCUSING = (Verdict.SLOWER, Verdict.FASTER, Verdict.CHANGED, Verdict.MISSING)
 COUNTS = frozenset(metric.key for metric in METRICS if metric.kind is Kind.COUNT)
@@ -52,10 +53,6 @@ class Injection:
     moves: tuple[str, ...] = ()
     pattern: str = "*"
 
-    @property
-    def expected(self) -> str:
-        return f"{self.metric} fails, of every benchmark with it, and nothing else is accused"
-
 
 GROWTH = Session("memory-growth", ("benchmarks/test_memory_growth.py",))
 STARTS = Session("first-request", ("benchmarks/test_cold_start.py",))
@@ -72,33 +69,56 @@ INJECTIONS = {
 
 @dataclasses.dataclass(frozen=True)
 class Wanted:
-    """So many runs of a kind, UNCHANGED or one of INJECTIONS, of one session."""
+    """So many runs of one session, each with all of these kinds of INJECTIONS, or with none."""
 
     session: Session
-    kind: str
+    kinds: tuple[str, ...]
     runs: int
+
+    @property
+    def name(self) -> str:
+        return TOGETHER.join(self.kinds) or UNCHANGED
 
     def command(self, stored: Path, arguments: Sequence[str]) -> list[str]:
         """Measures one of them."""
-        slow: list[str] = []
-        if self.kind != UNCHANGED:
-            one = INJECTIONS[self.kind]
-            slow = ["-p", "proof.inject.slowdown", f"--slow={one.pattern}:{self.kind}={one.amount}"]
+        slow = [f"--slow={INJECTIONS[kind].pattern}:{kind}={INJECTIONS[kind].amount}" for kind in self.kinds]
+        plugin = ["-p", "proof.inject.slowdown", *slow] if slow else []
         return [
-            *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *slow, *self.session.arguments),
+            *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *plugin, *self.session.arguments),
             *("--judge=off", f"--benchmark-json={stored.resolve()}", *arguments),
         ]
 
 
-def collect(folder: Path, wanted: Sequence[Wanted], budget_s: float, arguments: Sequence[str]) -> None:
+def wanted(kinds: str, unchanged: int, injected: int) -> list[Wanted]:
+    """What `--kinds` asks for, such as `first+context,leak`: the unchanged runs of each session first.
+
+    Raises:
+        ValueError: there is no such kind, or kinds to be injected together are of several sessions or into one variant.
+    """
+    groups = [tuple(dict.fromkeys(group.split(TOGETHER))) for group in kinds.split(",") if group]
+    for group in groups:
+        if unknown := [kind for kind in group if kind not in INJECTIONS]:
+            raise ValueError(f"there is no {unknown[0]!r}; kinds are {', '.join(INJECTIONS)}")
+        if len({INJECTIONS[kind].session for kind in group}) > 1:
+            raise ValueError(f"{TOGETHER.join(group)} are of several sessions; part them by a comma")
+        if len({INJECTIONS[kind].pattern for kind in group}) < len(group):
+            raise ValueError(f"{TOGETHER.join(group)} are injected into the same variants; part them by a comma")
+    sessions = dict.fromkeys(INJECTIONS[group[0]].session for group in groups)
+    return [
+        *(Wanted(session, (), unchanged) for session in sessions),
+        *(Wanted(INJECTIONS[group[0]].session, group, injected) for group in groups),
+    ]
+
+
+def collect(folder: Path, asked: Sequence[Wanted], budget_s: float, arguments: Sequence[str]) -> None:
     """Measure what is wanted in fresh processes, the kinds in turns; runs that are there are kept.
 
     None starts that would not end within the budget, as long as the longest one took.
     """
     ends, longest_s = time.monotonic() + budget_s, 0.0
-    for number in range(max((one.runs for one in wanted), default=0)):
-        for one in (one for one in wanted if number < one.runs):
-            file = folder / one.session.name / f"{one.kind}-{number:02}.json"
+    for number in range(max((one.runs for one in asked), default=0)):
+        for one in (one for one in asked if number < one.runs):
+            file = folder / one.session.name / f"{one.name}-{number:02}.json"
             if file.exists():
                 continue
             began = time.monotonic()
@@ -146,10 +166,10 @@ def _status(command: Sequence[str], log: Path, left_s: float) -> int | None:
             process.kill()  # does nothing where it has ended
 
 
-def kind_of(run: Run) -> str:
-    """What was injected into a run."""
+def kinds_of(run: Run) -> tuple[str, ...]:
+    """What was injected into a run, each kind once; none into an unchanged one."""
     entries = [entry for listed in (injected(run) or {}).values() for entry in listed]
-    return str(entries[0].get("kind")) if entries else UNCHANGED
+    return tuple(dict.fromkeys(str(entry.get("kind")) for entry in entries))
 
 
 def judged(runs: Sequence[Run], unchanged: Sequence[Run]) -> Iterator[tuple[Run, list[Judgement]]]:
@@ -183,28 +203,36 @@ def growth(runs: Sequence[Run]) -> Iterator[str]:
 
 def score(runs: Sequence[Run], verbose: bool = False) -> tuple[list[str], bool]:
     """What the judge says of every kind of run of one session, and whether it is right of all of them."""
-    kinds: dict[str, list[Run]] = {}
+    groups: dict[tuple[str, ...], list[Run]] = {}
     for run in runs:
-        kinds.setdefault(kind_of(run), []).append(run)
-    unchanged = kinds.get(UNCHANGED, [])
+        groups.setdefault(kinds_of(run), []).append(run)
+    unchanged = groups.get((), [])
     lines, right = list(growth(unchanged)), bool(unchanged)
-    for kind, found in kinds.items():
-        one = INJECTIONS.get(kind)
+    for kinds, found in groups.items():
         as_expected = 0
         for run, accusing in judged(found, unchanged):
-            wrong = _wrong(one, run, accusing)
+            wrong = _wrong(run, accusing)
             as_expected += not wrong
             lines += [f"{run.path.name}: {text}" for text in wrong if verbose]
-        name, says = (f"{kind}={one.amount}", one.expected) if one else (kind, "nothing is accused")
+        known = {kind: INJECTIONS.get(kind) for kind in kinds}
+        name = ", ".join(f"{kind}={one.amount}" if one else kind for kind, one in known.items()) or UNCHANGED
+        fails = [f"{one.metric} fails, of every benchmark with it" for one in known.values() if one]
+        says = ", ".join([*fails, "and nothing else is accused"]) if kinds else "nothing is accused"
         lines.append(f"{name}: {as_expected} of {count(len(found), 'run')} as it should be ({says})")
         right &= as_expected == len(found)
     return lines, right
 
 
-def _wrong(one: Injection | None, run: Run, accusing: Sequence[Judgement]) -> list[str]:
+def _wrong(run: Run, accusing: Sequence[Judgement]) -> list[str]:
     """What is said of a run and should not be, or should be and is not."""
-    must = {(id_, one.metric) for id_ in injected(run) or {}} if one else set()
-    may = {(id_, metric) for id_, _ in must for metric in (one.moves if one else ())}
+    done = [
+        (id_, INJECTIONS[entry["kind"]])
+        for id_, entries in (injected(run) or {}).items()
+        for entry in entries
+        if entry.get("kind") in INJECTIONS
+    ]
+    must = {(id_, one.metric) for id_, one in done}
+    may = {(id_, metric) for id_, one in done for metric in one.moves}
     failing = {(item.benchmark, item.metric) for item in accusing if item.failed}
     return [
         *(f"{metric} of {id_} does not fail" for id_, metric in sorted(must - failing)),
@@ -226,7 +254,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m proof.service", description=f"{__doc__} Arguments of pytest stand behind --."
     )
     parser.add_argument("folder", type=Path, help="where the runs are, or are stored")
-    parser.add_argument("--kinds", default="", metavar="K,...", help=f"of {', '.join(INJECTIONS)} (default: none)")
+    parser.add_argument(
+        "--kinds", default="", metavar="K,...", help=f"of {', '.join(INJECTIONS)}, K+K into one run (default: none)"
+    )
     parser.add_argument("--unchanged", type=int, default=5, metavar="N", help="unchanged runs a session (default: 5)")
     parser.add_argument("--injected", type=int, default=5, metavar="N", help="runs of each kind (default: 5)")
     parser.add_argument("--budget", type=float, default=3600, metavar="SECONDS", help="for measuring (default: 3600)")
@@ -234,13 +264,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     at = words.index("--") if "--" in words else len(words)
     asked = parser.parse_args(words[:at])
-    kinds = [kind for kind in asked.kinds.split(",") if kind]
-    if unknown := [kind for kind in kinds if kind not in INJECTIONS]:
-        parser.error(f"--kinds: there is no {unknown[0]!r}; kinds are {', '.join(INJECTIONS)}")
-    sessions = dict.fromkeys(INJECTIONS[kind].session for kind in kinds)
-    wanted = [Wanted(session, UNCHANGED, asked.unchanged) for session in sessions]
-    wanted += [Wanted(INJECTIONS[kind].session, kind, asked.injected) for kind in kinds]
-    collect(asked.folder, wanted, asked.budget, words[at + 1 :])
+    try:
+        asked_for = wanted(asked.kinds, asked.unchanged, asked.injected)
+    except ValueError as error:
+        parser.error(f"--kinds: {error}")
+    collect(asked.folder, asked_for, asked.budget, words[at + 1 :])
     all_right = True
     folders = sorted({file.parent for file in asked.folder.rglob("*.json")})
     if not folders:

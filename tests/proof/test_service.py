@@ -69,20 +69,20 @@ BOTH = {"gpu_memory_bytes": 2 * 10**9, "first_call_s": 1.4}
 
 @pytest.fixture
 def started(recorder, capsys):
-    """Scores eight unchanged runs of first requests, and three in which the first of them has other fields."""
+    """Scores eight unchanged runs of first requests, and three in which kinds were injected: id to kind and fields."""
 
-    def score(kind, **fields):
+    def score(injected):
         for number in range(11):
-            slowed = number >= 8
-            of = {STARTS[0]: fields if slowed else {}}
-            questions = [
-                {"param": id_, "params": {}, "extra_info": first_request(number) | of.get(id_, {})} for id_ in STARTS
-            ]
+            slowed = injected if number >= 8 else {}
+            fields = {id_: first_request(number) | (slowed[id_][1] if id_ in slowed else {}) for id_ in STARTS}
+            questions = [{"param": id_, "params": {}, "extra_info": found} for id_, found in fields.items()]
             stored = recorder.document(questions=questions, selected=list(STARTS), benchmarks=[])
             stored |= {"benchmarks": [], "datetime": f"2026-03-02T{number:02}:00:00+00:00"}
             if slowed:
-                stored["suite"]["injected"] = {STARTS[0]: [{"kind": kind, "asked": "1", "size_s": None}]}
-            recorder.store(stored, f"first-request/{kind if slowed else 'unchanged'}-{number}.json")
+                stored["suite"]["injected"] = {
+                    id_: [{"kind": kind, "asked": "1", "size_s": None}] for id_, (kind, _) in slowed.items()
+                }
+            recorder.store(stored, f"first-request/{number}.json")
         status = main([str(recorder.folder), "-v"])
         return status, capsys.readouterr().out
 
@@ -95,22 +95,27 @@ def first_request(number):
     return {"first_call_s": 0.4 * noise, "first_answer_s": 4.0 * noise} | memory
 
 
-@pytest.mark.parametrize("kind, fields", [
-    ("first", {"first_call_s": 1.4, "first_answer_s": 5.0}), ("first", {"first_call_s": 1.4}),
-    ("context", {"gpu_memory_bytes": 2 * 10**9}),
-])  # fmt: skip
-def test_a_first_request_that_is_slower_or_holds_more_is_seen_in_its_own_metric(started, kind, fields):
-    status, said = started(kind, **fields)
+LATE = "first", {"first_call_s": 1.4, "first_answer_s": 5.0}
+LARGE = "context", {"gpu_memory_bytes": 2 * 10**9}
+
+
+@pytest.mark.parametrize("injected", [
+    {STARTS[0]: LATE}, {STARTS[0]: ("first", {"first_call_s": 1.4})}, {STARTS[0]: LARGE},
+    {STARTS[0]: LATE, STARTS[1]: LARGE},
+], ids=["first", "first call alone", "context", "together"])  # fmt: skip
+def test_a_first_request_that_is_slower_or_holds_more_is_seen_in_its_own_metric(started, injected):
+    status, said = started(injected)
     assert status == 0, said
     assert said.startswith("first-request:\n") and "3 of 3 runs as it should be" in said
 
 
-@pytest.mark.parametrize("kind, fields, wrong", [
-    ("first", {}, f"first_call of {STARTS[0]} does not fail"),
-    ("context", BOTH, f"first_call of {STARTS[0]} is SLOWER (confirmed)"),
+@pytest.mark.parametrize("injected, wrong", [
+    ({STARTS[0]: ("first", {})}, f"first_call of {STARTS[0]} does not fail"),
+    ({STARTS[0]: ("context", BOTH)}, f"first_call of {STARTS[0]} is SLOWER (confirmed)"),
+    ({STARTS[0]: LATE, STARTS[1]: ("context", {})}, f"gpu_memory of {STARTS[1]} does not fail"),
 ])  # fmt: skip
-def test_what_is_missed_or_said_besides_is_wrong_and_named(started, kind, fields, wrong):
-    status, said = started(kind, **fields)
+def test_what_is_missed_or_said_besides_is_wrong_and_named(started, injected, wrong):
+    status, said = started(injected)
     assert status == 1 and wrong in said and "0 of 3 runs as it should be" in said
 
 
@@ -128,7 +133,7 @@ def test_runs_that_are_there_are_kept_and_none_begins_beyond_the_budget(tmp_path
 
     monkeypatch.setattr("proof.service.time.monotonic", lambda: clock[0])
     monkeypatch.setattr("proof.service._status", measure)
-    wanted = [service.Wanted(service.STARTS, "unchanged", 2), service.Wanted(service.STARTS, "first", 2)]
+    wanted = [service.Wanted(service.STARTS, (), 2), service.Wanted(service.STARTS, ("first",), 2)]
     service.collect(tmp_path, wanted, 100, ["--device=cpu"])
     made = [file.name for file in sorted((tmp_path / "first-request").iterdir())]
     assert made == ["first-00.json", "unchanged-00.json", "unchanged-01.json"]
@@ -139,7 +144,7 @@ def test_runs_that_are_there_are_kept_and_none_begins_beyond_the_budget(tmp_path
 
 
 def test_what_is_not_measured_leaves_nothing_and_says_why(tmp_path, capsys):
-    wanted = [service.Wanted(service.Session("none", ("--no-such-option",)), "unchanged", 1)]
+    wanted = [service.Wanted(service.Session("none", ("--no-such-option",)), (), 1)]
     service.collect(tmp_path, wanted, 100, [])
     assert "not measured" in (said := capsys.readouterr().out) and "--no-such-option" in said
     assert not list(tmp_path.rglob("*.*"))
@@ -149,7 +154,7 @@ def test_a_run_that_hangs_is_ended_and_its_log_says_where(tmp_path, monkeypatch,
     program = "import time\ndef hang(): time.sleep(600)\nhang()"
     command = [sys.executable, "-X", "faulthandler", "-c", program]
     monkeypatch.setattr(service.Wanted, "command", lambda *_: command)
-    service.collect(tmp_path, [service.Wanted(service.STARTS, "unchanged", 1)], 2, [])
+    service.collect(tmp_path, [service.Wanted(service.STARTS, (), 1)], 2, [])
     log = tmp_path / "first-request" / "unchanged-00.log"
     assert f"not measured: the budget is used up; {log} says where it was" in capsys.readouterr().out
     assert "Fatal Python error: Aborted" in log.read_text() and "in hang" in log.read_text()
@@ -169,10 +174,23 @@ def test_who_interrupts_it_leaves_no_run_behind_that_hangs(tmp_path, monkeypatch
     assert begun[0].wait(timeout=5) == -signal.SIGKILL
 
 
-def test_a_kind_that_is_none_is_said(tmp_path, capsys):
+@pytest.mark.parametrize("kinds, said", [
+    ("leaks", "there is no 'leaks'; kinds are leak, gpu-leak, first"),
+    ("first+leak", "first+leak are of several sessions; part them by a comma"),
+    ("leak+gpu-leak", "leak+gpu-leak are injected into the same variants; part them by a comma"),
+])  # fmt: skip
+def test_kinds_that_cannot_be_injected_so_are_said(tmp_path, capsys, kinds, said):
     with pytest.raises(SystemExit):
-        main([str(tmp_path), "--kinds=leaks"])
-    assert "there is no 'leaks'; kinds are leak, gpu-leak, first" in capsys.readouterr().err
+        main([str(tmp_path), f"--kinds={kinds}"])
+    assert f"--kinds: {said}" in capsys.readouterr().err
+
+
+def test_kinds_of_one_session_can_share_its_runs(tmp_path):
+    unchanged, _, together, leaking = service.wanted("first+context,leak", 5, 3)
+    assert (unchanged.name, unchanged.runs) == ("unchanged", 5) and together.name == "first+context"
+    command = together.command(tmp_path / "run.json", [])
+    assert {"--slow=eager-fp32:first=1s", "--slow=torchscript-fp32:context=1GiB"} < set(command)
+    assert leaking.name == "leak" and leaking.runs == 3
 
 
 def test_a_folder_without_runs_is_no_proof(tmp_path, capsys):
