@@ -174,6 +174,15 @@ def test_peak_memory_does_not_depend_on_what_ran_before(make_run, device, varian
     assert peak_memory_bytes(run, device) == before > 0
 
 
+def test_cublas_workspaces_are_nobodys(make_run, device):
+    """What a session holds is the same whether somebody has called cuBLAS or not, and the workspace is there again."""
+    run = make_run("eager-fp32", 1)
+    before = device.held_bytes()
+    run()
+    assert device.memory_bytes() > before
+    assert device.held_bytes() == before and peak_memory_bytes(run, device) > 0
+
+
 def test_a_profile_says_what_its_chrome_trace_says(make_run, device, tmp_path):
     """Kernels and copies, their names and durations."""
     run = make_run("eager-fp16", 1)
