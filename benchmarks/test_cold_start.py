@@ -1,4 +1,4 @@
-"""What does a service feel before its first answer? In every session: one fresh process per variant, as it starts."""
+"""What does a service feel before its first answer? On every GPU: one fresh process per variant, as it starts."""
 
 import pytest
 

@@ -1,26 +1,26 @@
-"""Modules in benchmarks/ that ask questions, each with the word in its ids that names it; most of them on request."""
+"""Modules in benchmarks/ that a session has only where they are named, each with the word in its ids that names it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
 
-IN_EVERY_SESSION: Mapping[str, str] = {"test_cold_start.py": "cold-start"}
-"""A session has them with their folder."""
-
 ON_REQUEST: Mapping[str, str] = {
+    "test_cold_start.py": "cold-start",
     "test_memory_growth.py": "growth",
     "test_batches.py": "batches",
     "test_throughput.py": "load",
 }
-"""A session has them only where they are named. The word is in the ids of a module's tests, so that `-k` with it names
-them, too."""
+"""The word is in the ids of the module's tests, so that `-k` with it names them, too."""
 
-MODULES: Mapping[str, str] = {**IN_EVERY_SESSION, **ON_REQUEST}
+ALWAYS_ON_A_GPU = frozenset({"test_cold_start.py"})
+"""A session on a GPU has them with their folder. Beside other work a first call takes a CPU twenty times as long."""
 
 
-def modules_of(ids: Collection[str], among: Mapping[str, str] = MODULES) -> list[str]:
+def modules_of(ids: Collection[str]) -> list[str]:
     """The modules that these ids of answers in stored runs come from, each once."""
     return [
-        module for module, word in among.items() if any(re.search(rf"-{word}(-[0-9]+)?$", id_, re.ASCII) for id_ in ids)
+        module
+        for module, word in ON_REQUEST.items()
+        if any(re.search(rf"-{word}(-[0-9]+)?$", id_, re.ASCII) for id_ in ids)
     ]

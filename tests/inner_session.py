@@ -10,19 +10,10 @@ from tests import quick
 ROOT = Path(__file__).resolve().parent.parent
 
 
-EVERYTHING = "."
-FIRST_REQUESTS = "test_cold_start.py"
-
-
 def suite_arguments(*arguments: str, tests: str = "") -> list[str]:
-    """The arguments of pytest that run benchmarks/ from whatever folder.
-
-    Args:
-        tests: one module of it, or EVERYTHING; by default all but first requests, whose processes start for seconds.
-    """
-    folder = ROOT / "benchmarks"
-    what = [str(folder / tests)] if tests else [str(folder), f"--ignore={folder / FIRST_REQUESTS}"]
-    return ["-c", str(ROOT / "pytest.ini"), f"--rootdir={ROOT}", *what, "-p", "no:cacheprovider", *arguments]
+    """The arguments of pytest that run benchmarks/ from whatever folder, or one module of it."""
+    what = str(ROOT / "benchmarks" / tests) if tests else str(ROOT / "benchmarks")
+    return ["-c", str(ROOT / "pytest.ini"), f"--rootdir={ROOT}", what, "-p", "no:cacheprovider", *arguments]
 
 
 def environment(**more: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Collection, Mapping, Sequence
 from fnmatch import fnmatchcase
 
-from common.on_request import MODULES, ON_REQUEST, modules_of
+from common.on_request import modules_of
 from regression.report.groups import Place
 from regression.text import WIDTH
 
@@ -32,13 +32,12 @@ def refresh(
     """The command that lets newer values of these benchmarks take the place of the baseline's; empty for none.
 
     A variant of which every known benchmark became faster is named by a pattern. What all benchmarks share, an id that
-    is not `known`, stands for all of them. `options` are those that the run was given. The modules of some `questions`
-    are measured only where they are named.
+    is not `known`, stands for all of them. `options` are those that the run was given. The modules of `questions` are
+    measured only where they are named.
     """
     if not faster:
         return ""
-    modules = modules_of(set(faster) & set(questions), ON_REQUEST)
-    options = [*(f"{TESTS}{module}" for module in modules), *options]
+    options = [*(f"{TESTS}{module}" for module in modules_of(set(faster) & set(questions))), *options]
     if not set(faster) <= set(known):
         return " ".join([REFRESH, shlex.quote(EVERYTHING), *_of_pytest(options)])
     of_variant: dict[tuple[str, str], list[str]] = {}
@@ -85,9 +84,8 @@ def command(
     pytest = f"pytest {tests}".rstrip()
     as_given = [*map(shlex.quote, given), compare]
     asked = set(benchmarks) & set(questions)
-    alone = asked == set(benchmarks)
-    modules = [f"{tests}{module}" for module in modules_of(asked, MODULES if alone else ON_REQUEST)] if tests else []
-    whole = " ".join(["pytest" if modules and alone else pytest, *modules, *as_given])
+    modules = [f"{tests}{module}" for module in modules_of(asked)] if tests else []
+    whole = " ".join(["pytest" if modules and asked == set(benchmarks) else pytest, *modules, *as_given])
     if not set(benchmarks) <= set(known):
         return whole
     # Brackets keep -b1 from being found in -b128.

@@ -67,7 +67,7 @@ def test_what_is_too_much_for_a_line_is_the_whole():
         (STARTS[:1], "benchmarks/ -k {} --models=m"),
         (STARTS, "benchmarks/test_cold_start.py --models=m"),
         ([*STARTS, *QUESTIONS[:2]], "benchmarks/test_cold_start.py benchmarks/test_memory_growth.py --models=m"),
-        ([*STARTS, *list(LONG)[:1]], "benchmarks/ --models=m"),
+        ([*STARTS, *list(LONG)[:1]], "benchmarks/ benchmarks/test_cold_start.py --models=m"),
     ],
 )
 def test_questions_are_asked_again(benchmarks, tests):
