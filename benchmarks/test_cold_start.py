@@ -1,4 +1,4 @@
-"""What does a service feel before its first answer? One fresh process per variant, as a service starts."""
+"""What does a service feel before its first answer? On every GPU: one fresh process per variant, as it starts."""
 
 import pytest
 

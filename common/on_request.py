@@ -13,6 +13,9 @@ ON_REQUEST: Mapping[str, str] = {
 }
 """The word is in the ids of the module's tests, so that `-k` with it names them, too."""
 
+ALWAYS_ON_A_GPU = frozenset({"test_cold_start.py"})
+"""A session on a GPU has them with their folder. Beside other work a first call takes a CPU twenty times as long."""
+
 
 def modules_of(ids: Collection[str]) -> list[str]:
     """The modules that these ids of answers in stored runs come from, each once."""

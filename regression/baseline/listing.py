@@ -64,8 +64,10 @@ def _span(baselines: Sequence[Run]) -> str:
     gpus_ = {run.gpu for run in baselines if run.gpu}
     when = f"{days[0]} to {days[-1]}" if len(days) > 1 else days[0] if days else "of an unknown day"
     on = f" on {count(len(gpus_), 'GPU')}" if gpus_ else ""
-    benchmarks = {id_ for run in baselines for id_ in run.benchmarks}
-    return f"{count(len(baselines), 'run')} of {count(len(benchmarks), 'benchmark')}, {when}{on}"
+    benchmarks = {id_ for run in baselines for id_ in run.measured}
+    asked = {id_ for run in baselines for id_ in run.benchmarks} - benchmarks
+    answers = f" and {count(len(asked), 'answer')}" if asked else ""
+    return f"{count(len(baselines), 'run')} of {count(len(benchmarks), 'benchmark')}{answers}, {when}{on}"
 
 
 def _environment(baselines: Sequence[Run]) -> Iterator[str]:

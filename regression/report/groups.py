@@ -14,6 +14,8 @@ from regression.shared import EVERY, is_shared, kind
 from regression.text import change, count
 
 OTHERS = "other benchmarks"
+ANSWERS = "questions"
+NOUNS = {EVERY: "shift", ANSWERS: "answer", OTHERS: "benchmark"}
 
 
 @dataclass(frozen=True, order=True)
@@ -32,7 +34,7 @@ class Group:
     title: str
     benchmarks: int
     noun: str
-    """What its benchmarks are: variants, or benchmarks where they have no place in the matrix; a shift of all."""
+    """What its benchmarks are: variants, or benchmarks or answers, which have no place in the matrix; shifts of all."""
     verdicts: tuple[tuple[str, int], ...]
     """How many rows have each verdict, worst first; not SAME alone."""
     detects: tuple[str, ...]
@@ -66,14 +68,14 @@ def places(run: Run, baselines: Iterable[Run] = ()) -> dict[str, Place]:
 def groups(rows: Sequence[Row], places: Mapping[str, Place], metrics: Sequence[Metric]) -> tuple[Group, ...]:
     """One group for each model and batch size, in the order of the names; last what has no place in the matrix.
 
-    What benchmarks share is a group of its own.
+    What benchmarks share is a group of its own, and so are the answers to questions.
     """
     found: dict[tuple[str, int], list[Row]] = {}
     order_of = {metric.key: number for number, metric in enumerate(metrics)}
     for row in sorted(rows, key=lambda row: order_of[row.metric.key]):
         place = places.get(row.benchmark)
-        outside = (EVERY if is_shared(row.benchmark) else OTHERS, 0)
-        found.setdefault((place.model, place.batch_size) if place else outside, []).append(row)
+        outside = EVERY if is_shared(row.benchmark) else ANSWERS if row.metric.of_questions else OTHERS
+        found.setdefault((place.model, place.batch_size) if place else (outside, 0), []).append(row)
     order = sorted(found, key=lambda key: (not key[1], key))
     return tuple(_group(key, found[key]) for key in order)
 
@@ -85,7 +87,7 @@ def _group(key: tuple[str, int], rows: Sequence[Row]) -> Group:
     return Group(
         title=f"{model} b{batch_size}" if batch_size else model,
         benchmarks=len({row.benchmark for row in rows}),
-        noun="variant" if batch_size else "shift" if model == EVERY else "benchmark",
+        noun="variant" if batch_size else NOUNS[model],
         verdicts=tuple((word, words[word]) for word in known if words[word]),
         detects=tuple(_detects(rows)),
     )

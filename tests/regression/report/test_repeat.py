@@ -22,6 +22,7 @@ QUESTIONS = [
     *(f"tf_efficientnet_lite0-tensorrt-{precision}-b1-growth" for precision in ("fp32", "fp16")),
     "tf_efficientnet_lite0-torchscript-fp32-batches-128",
 ]
+STARTS = [f"tf_efficientnet_lite0-tensorrt-{precision}-cold-start" for precision in ("fp32", "fp16")]
 
 
 @pytest.mark.parametrize(
@@ -63,11 +64,16 @@ def test_what_is_too_much_for_a_line_is_the_whole():
         (QUESTIONS, "benchmarks/test_memory_growth.py benchmarks/test_batches.py --models=m"),
         ([*QUESTIONS[:2], *list(LONG)[:1]], "benchmarks/ benchmarks/test_memory_growth.py --models=m"),
         (["all benchmarks", *QUESTIONS[:2]], "benchmarks/ benchmarks/test_memory_growth.py --models=m"),
+        (STARTS[:1], "benchmarks/ -k {} --models=m"),
+        (STARTS, "benchmarks/test_cold_start.py --models=m"),
+        ([*STARTS, *QUESTIONS[:2]], "benchmarks/test_cold_start.py benchmarks/test_memory_growth.py --models=m"),
+        ([*STARTS, *list(LONG)[:1]], "benchmarks/ benchmarks/test_cold_start.py --models=m"),
     ],
 )
-def test_questions_that_are_asked_on_request_are_asked(benchmarks, tests):
-    """By their ids, or where these do not fit on a line by their modules, which a folder alone does not collect."""
-    said = command(benchmarks, {*LONG, *QUESTIONS}, LONG, given=["--models=m"], questions=QUESTIONS)
+def test_questions_are_asked_again(benchmarks, tests):
+    """By their ids, or where these do not fit on a line by their modules, some of which a folder does not collect."""
+    questions = [*QUESTIONS, *STARTS]
+    said = command(benchmarks, {*LONG, *questions}, LONG, given=["--models=m"], questions=questions)
     assert said == f"pytest {tests.format(benchmarks[0])} --benchmark-compare"
 
 

@@ -364,10 +364,14 @@ def test_a_long_night_is_cut_and_says_so() -> None:
 
 
 def test_another_suites_benchmarks_have_no_model() -> None:
-    judgements = (same("test_sort"), same("test_sum", "latency"), same("all benchmarks"))
+    judgements = (
+        same("test_sort"), same("test_sum", "latency"), same("all benchmarks"), same("m-v-cold-start", "first_call"),
+    )  # fmt: skip
     told = dataclasses.replace(report(), judgements=judgements, labels=())
-    run = Run(path=told.run, benchmarks={id_: Benchmark(id=id_) for id_ in ("test_sort", "test_sum")})
+    ids = ("test_sort", "test_sum", "m-v-cold-start")
+    run = Run(path=told.run, benchmarks={id_: Benchmark(id=id_) for id_ in ids})
     lines = terminal.text(content(told, run)).splitlines()
+    assert "questions             1 answer SAME  detects first call 0.44 %" in lines
     assert "other benchmarks  2 benchmarks SAME  detects kernel time 0.44 %, latency 0.44 %" in lines
     assert "all benchmarks         1 shift SAME  detects kernel time 0.44 %" in lines
 
