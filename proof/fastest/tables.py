@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 from proof.fastest.merged import ENERGY, Merged
 from regression.metrics import lookup
-from regression.report.measured import LATENCY, REFERENCE, Yardstick, how_far
-from regression.runs.run import Benchmark
+from regression.report.measured import LATENCY, REFERENCE, how_far
 from regression.text import count, fit, listed, plain
 
 LONGEST_REASON = 200
@@ -22,10 +21,12 @@ class Row:
     """A variant at a batch size.
 
     Attributes:
+        id: of its benchmark.
         values: metric to value, in seconds, bytes and joules.
         kept: the photographs that keep their labels, of how many; None where no run says.
     """
 
+    id: str
     model: str
     variant: str
     batch_size: int
@@ -38,32 +39,34 @@ class Row:
 
 
 def rows(merged: Merged) -> list[Row]:
-    """By model, batch size and latency, the fastest first."""
-    found = [
-        Row(*place, benchmark.values, merged.kept.get(id_))
-        for id_, benchmark in merged.run.benchmarks.items()
-        if (place := _place(benchmark))
-    ]
+    """By model, batch size and latency, the fastest first; what has no batch size is left out."""
+    found = []
+    for id_, benchmark in merged.run.benchmarks.items():
+        model, variant, size = (benchmark.params.get(name, "") for name in ("model", "variant", "batch_size"))
+        if size.isdecimal() and int(size):
+            found.append(Row(id_, model, variant, int(size), benchmark.values, merged.kept.get(id_)))
     return sorted(found, key=lambda row: (merged.models.index(row.model), row.batch_size, row.latency_s))
 
 
 def text(merged: Merged, models: Sequence[str], best: int | None = None) -> list[str]:
-    """Lines of Markdown.
+    """Lines of Markdown: a table for each model and batch size, with what belongs to it.
 
     Args:
-        best: how many variants of each batch size; the reference stands beside them, and what was not measured is left
-            out.
+        best: how many variants of each batch size; they and the reference are in one table for each model, alone.
     """
-    every, yardsticks = rows(merged), merged.yardsticks()
     printed = [measured_with(merged), ""]
     for model in models:
-        for size in dict.fromkeys(row.batch_size for row in every if row.model == model):
-            group = [row for row in every if (row.model, row.batch_size) == (model, size)]
-            shown = [row for number, row in enumerate(group) if best is None or number < best or _is_reference(row)]
-            printed += [f"{model}, batch {size}:", "", *_table(shown, next(filter(_is_reference, group), None)), ""]
-            printed += _paragraph(_against(shown, one, merged, together) for one, together in yardsticks)
-        if best is None:
-            printed += _paragraph(_unmeasured(merged, model))
+        found = [row for row in rows(merged) if row.model == model]
+        sizes: dict[int, list[Row]] = {}
+        for row in found:
+            sizes.setdefault(row.batch_size, []).append(row)
+        if best is not None:
+            shown = [row for group in sizes.values() for row in group if row in group[:best] or _is_reference(row)]
+            printed += [f"{model}:", "", *_table(shown, found, with_size=True), ""]
+            continue
+        for size, group in sizes.items():
+            printed += [f"{model}, batch {size}:", "", *_table(group, group), "", *_list(_against(merged, group))]
+        printed += _list(_unmeasured(merged, model))
     return printed[:-1]
 
 
@@ -86,44 +89,49 @@ def _versions(merged: Merged, name: str) -> list[str]:
     return list(dict.fromkeys(f"{one.get(f'{name}_flavour') or SOFTWARE[name]} {one[name]}" for one in found))
 
 
-def _table(shown: Sequence[Row], reference: Row | None) -> list[str]:
-    """The table; a column without any value is left out."""
+def _table(shown: Sequence[Row], every: Sequence[Row], *, with_size: bool = False) -> list[str]:
+    """The table; a column without any value is left out.
+
+    Args:
+        every: also those that are not shown; the references are among them.
+    """
+    reference_s = {row.batch_size: row.latency_s for row in every if _is_reference(row)}
     columns: dict[str, Callable[[Row], str | None]] = {
+        "batch": lambda row: str(row.batch_size) if with_size else None,
+        "variant": lambda row: f"`{row.variant}`",
         "latency ms": lambda row: format(row.latency_s * 1e3, ",.3f"),
         "images per s": lambda row: format(row.batch_size / row.latency_s, ",.0f"),
-        "speed-up": lambda row: format(reference.latency_s / row.latency_s, ".2f") if reference else None,
-        "kernel time ms": lambda row: _written(row, "kernel_time", 1e3, ",.3f"),
-        "peak memory MiB": lambda row: _written(row, "peak_memory", 2**-20, ",.1f"),
-        "energy per image J": lambda row: _written(row, ENERGY, 1, ".3g"),
-        "relative error": lambda row: _written(row, "relative_error", 1, ".1e"),
+        "speed-up": lambda row: _written(reference_s.get(row.batch_size), 1 / row.latency_s, ".2f"),
+        "kernel time ms": lambda row: _written(row.values.get("kernel_time"), 1e3, ",.3f"),
+        "peak memory MiB": lambda row: _written(row.values.get("peak_memory"), 2**-20, ",.1f"),
+        "energy per image J": lambda row: _written(row.values.get(ENERGY), 1, ".3g"),
+        "relative error": lambda row: _written(row.values.get("relative_error"), 1, ".1e"),
         "labels kept": lambda row: f"{row.kept[0]:,} of {row.kept[1]:,}" if row.kept else None,
     }
     filled = {heading: cells for heading, cell in columns.items() if any(cells := [cell(row) for row in shown])}
     return [
-        _line(["variant", *filled]),
-        _line(["---"] + ["---:"] * len(filled)),
-        *(
-            _line([f"`{row.variant}`", *(cells[number] or "-" for cells in filled.values())])
-            for number, row in enumerate(shown)
-        ),
+        _line(filled),
+        _line("---" if heading == "variant" else "---:" for heading in filled),
+        *(_line(cell or "-" for cell in cells) for cells in zip(*filled.values(), strict=True)),
     ]
 
 
-def _written(row: Row, metric: str, factor: float, form: str) -> str | None:
-    return format(row.values[metric] * factor, form) if metric in row.values else None
+def _written(value: float | None, factor: float, form: str) -> str | None:
+    return None if value is None else format(value * factor, form)
 
 
-def _line(cells: Sequence[str]) -> str:
+def _line(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _against(shown: Sequence[Row], one: Yardstick, merged: Merged, together: bool) -> str:
-    """How far a variant that is shown is from its yardstick; empty for another."""
-    variant, other = (_place(merged.run.benchmarks[id_]) for id_ in (one.benchmark, one.other))
-    if variant not in [(row.model, row.variant, row.batch_size) for row in shown] or not variant or not other:
-        return ""
-    said = ", ".join(f"{how_far(ratio)} {title}" for title, ratio in one.ratios.items())
-    return f"yardstick: `{variant[1]}` {said} over `{other[1]}`{'' if together else ', in different runs'}"
+def _against(merged: Merged, group: Sequence[Row]) -> Iterable[str]:
+    """How far each variant of a model and batch size is from its yardstick."""
+    variants = {row.id: row.variant for row in group}
+    for one, together in merged.yardsticks():
+        if one.benchmark in variants:
+            said = ", ".join(f"{how_far(ratio)} {title}" for title, ratio in one.ratios.items())
+            where = "" if together else ", in different runs"
+            yield f"yardstick: `{variants[one.benchmark]}` {said} over `{variants[one.other]}`{where}"
 
 
 def _unmeasured(merged: Merged, model: str) -> Iterable[str]:
@@ -145,17 +153,11 @@ def shortened(reason: str) -> str:
     return fit(first or "no reason is stored", LONGEST_REASON) + "."
 
 
-def _paragraph(items: Iterable[str]) -> list[str]:
+def _list(items: Iterable[str]) -> list[str]:
     """A list with a line after it; nothing where it is empty."""
-    listed_ = [f"- {item}" for item in items if item]
-    return [*listed_, ""] if listed_ else []
+    found = [f"- {item}" for item in items]
+    return [*found, ""] if found else []
 
 
 def _is_reference(row: Row) -> bool:
     return row.variant == REFERENCE
-
-
-def _place(benchmark: Benchmark) -> tuple[str, str, int] | None:
-    """Model, variant and batch size; None where it has none."""
-    model, variant, size = (benchmark.params.get(name, "") for name in ("model", "variant", "batch_size"))
-    return (model, variant, int(size)) if size.isdecimal() and int(size) else None

@@ -43,12 +43,12 @@ def tables(printed: str) -> dict[str, list[dict[str, str]]]:
     title, heads = "", [""]
     for line in printed.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
-        if line.endswith(":") and ", batch " in line:
+        if re.fullmatch(r"\w+(?:, batch \d+)?:", line):
             title = line.rstrip(":")
             found[title] = []
-        elif line.startswith("| variant"):
+        elif "| variant |" in line:
             heads = cells
-        elif line.startswith("| `"):
+        elif line.startswith("|") and "---" not in line:
             found[title].append(dict(zip(heads, cells, strict=True)))
     return found
 
@@ -106,15 +106,23 @@ def test_runs_of_two_gpus_are_one_table_of_medians(tmp_path: Path, capsys: pytes
     }
 
 
-def test_the_best_stand_beside_the_reference(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    latencies_s = {"eager-fp32": 0.012, NATIVE: 0.005, "tensorrt-fp16": 0.0055, "eager-fp16": 0.01}
-    saved(tmp_path, 0, latencies_s, failed={ID.format("tensorrt-fp8", 128): "no"})
-    for best, names in ((1, [NATIVE, "eager-fp32"]), (3, [NATIVE, "tensorrt-fp16", "eager-fp16", "eager-fp32"])):
-        assert main([str(tmp_path), "--best", str(best)]) == 0
-        out = capsys.readouterr().out
-        (rows,) = tables(out).values()
-        assert [row["variant"].strip("`") for row in rows] == names
-        assert ("yardstick: `tensorrt-fp16`" in out) == ("tensorrt-fp16" in names) and "fp8" not in out
+def test_the_best_stand_beside_the_reference_in_one_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(stored_run()), "--best", "1", "--model", "tf_efficientnet_lite0"]) == 0
+    ((title, rows),) = tables(capsys.readouterr().out).items()
+    assert title == "tf_efficientnet_lite0"
+    assert [(row["batch"], row["variant"].strip("`")) for row in rows] == [
+        ("1", "tensorrt-fp32"),
+        ("1", "eager-fp32"),
+        ("128", "tensorrt-fp16"),
+        ("128", "eager-fp32"),
+    ]
+    assert [row["speed-up"] for row in rows[1::2]] == ["1.00", "1.00"]
+    saved(tmp_path, 0, {"eager-fp32": 0.012, NATIVE: 0.005, "tensorrt-fp16": 0.006}, failed={ID.format("x", 128): "no"})
+    assert main([str(tmp_path), "--best", "5"]) == 0
+    out = capsys.readouterr().out
+    ((_, rows),) = tables(out).items()
+    assert [row["variant"].strip("`") for row in rows] == [NATIVE, "tensorrt-fp16", "eager-fp32"]
+    assert "\n- " not in out
 
 
 def test_the_yardstick_is_of_the_runs_that_measured_both(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
