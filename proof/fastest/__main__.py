@@ -10,8 +10,9 @@ from pathlib import Path
 from common import option_types, output
 from proof.fastest.merged import COLOURS, merge
 from proof.fastest.tables import rows, text
-from proof.score.stored import read_and_tell
+from proof.score.stored import is_unchanged, read_and_tell
 from regression.report import figures
+from regression.runs.run import LeftOut
 
 PROG = "python -m proof.fastest"
 
@@ -19,7 +20,8 @@ PROG = "python -m proof.fastest"
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the tables; exit status 2 where no run has a latency, or there is no plot.
 
-    What may not be compared with the first run, as one of another GPU model, is left out and named.
+    What may not be compared with the first run, as one of another GPU model, is left out and named; so is what was
+    slowed down on purpose.
     """
     parser = argparse.ArgumentParser(prog=PROG, description=__doc__)
     parser.add_argument("runs", type=Path, nargs="+", help="stored runs, folders and packed sessions of them")
@@ -31,7 +33,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--plot", type=option_types.output_file, metavar="FILE.svg", help="also draw latency against throughput"
     )
     options = parser.parse_args(argv)
-    merged = merge(read_and_tell(options.runs))
+    runs = read_and_tell(options.runs)
+    for run in (run for run in runs if not is_unchanged(run)):
+        print(f"left out: {LeftOut(run.path, 'was slowed down on purpose.')}", file=sys.stderr)
+    merged = merge([run for run in runs if is_unchanged(run)])
     models = [name for name in merged.models if options.model in (None, name)]
     try:
         if not rows(merged):

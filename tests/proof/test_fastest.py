@@ -106,6 +106,16 @@ def test_runs_of_two_gpus_are_one_table_of_medians(tmp_path: Path, capsys: pytes
     }
 
 
+def test_what_was_slowed_down_on_purpose_is_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    saved(tmp_path, 0, {"eager-fp32": 0.012})
+    slowed = {ID.format("eager-fp32", 128): [{"kind": "kernel", "asked": "10%", "size_s": 1e-3}]}
+    saved(tmp_path, 1, {"eager-fp32": 0.020}, injected=slowed)
+    assert main([str(tmp_path)]) == 0
+    out, err = capsys.readouterr()
+    ((row,),) = tables(out).values()
+    assert row["latency ms"] == "12.000" and "1_run.json: was slowed down on purpose." in err
+
+
 def test_the_best_stand_beside_the_reference_in_one_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(stored_run()), "--best", "1", "--model", "tf_efficientnet_lite0"]) == 0
     ((title, rows),) = tables(capsys.readouterr().out).items()
