@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import io
 import math
 import warnings
@@ -21,7 +22,7 @@ from matplotlib.patches import Patch
 from regression.history.night import Night
 from regression.metrics import Kind
 from regression.report.content import Timeline
-from regression.report.measured import Served, SpeedUp
+from regression.report.measured import REFERENCE, Served, SpeedUp
 from regression.text import scale
 
 # Okabe and Ito's colours, which stay apart for every kind of colour blindness.
@@ -30,11 +31,15 @@ BLUE, ORANGE, VERMILLION, SKY = "#0072B2", "#E69F00", "#D55E00", "#56B4E9"
 USUAL = {"fp16": BLUE}
 ON_DARK = {BLUE: SKY}
 WIDTH_INCHES = 4.4
+WIDE_INCHES = 6.4
 # No text is smaller than 11 pixels where the width is 343 of them, as on a phone.
 FONT_POINTS = 10.5
 # More lines than these hide each other, and each is some kilobytes.
 MOST_LINES = 12
+# Of a batch size, where more variants were measured than that.
+MOST_LEADING = 2
 MOST_CHARACTERS_OF_HALF = 18
+GROUPS_IN_A_ROW = 3
 MARKERS = "osD^v<>Pp*Xh"
 # Their functions have no types.
 DATES: Any = matplotlib.dates
@@ -45,6 +50,7 @@ TICKER: Any = matplotlib.ticker
 class Theme:
     """Colours of a page that figures share."""
 
+    paper: str
     ink: str
     faint: str
     now: str
@@ -53,8 +59,10 @@ class Theme:
     """Colours that are hard to see on the theme's background, and what is drawn in their place."""
 
 
-LIGHT = Theme(ink="#1f2328", faint="#8c959f", now=BLUE, mark=VERMILLION, instead={})
-DARK = Theme(ink="#e6edf3", faint="#7d8590", now=SKY, mark=ORANGE, instead=ON_DARK)
+LIGHT = Theme(paper="none", ink="#1f2328", faint="#8c959f", now=BLUE, mark=VERMILLION, instead={})
+DARK = Theme(paper="none", ink="#e6edf3", faint="#7d8590", now=SKY, mark=ORANGE, instead=ON_DARK)
+# Of a file, which does not know the page that it stands on.
+ON_WHITE = dataclasses.replace(LIGHT, paper="white")
 
 
 @dataclass(frozen=True)
@@ -119,22 +127,47 @@ def speedups(title: str, bars: Sequence[SpeedUp], colours: Mapping[str, str]) ->
 
 
 def served(title: str, points: Sequence[Served], colours: Mapping[str, str]) -> Picture:
-    """Latency against throughput, a line for each variant through its batch sizes, on logarithmic scales."""
+    """Latency against throughput, a line for each variant through its batch sizes, on logarithmic scales.
+
+    Of more variants than can be told apart, the fastest at each batch size and the reference stand out.
+
+    Args:
+        colours: of the groups of `points`.
+    """
+    return _picture(*_served(title, points, colours))
+
+
+def served_file(title: str, points: Sequence[Served], colours: Mapping[str, str]) -> bytes:
+    """The same as an SVG file on white, wide enough for the middle of a page."""
+    draw, height_inches, _, _ = _served(title, points, colours)
+    return _svg(draw, height_inches + WIDE_INCHES - WIDTH_INCHES, ON_WHITE, WIDE_INCHES)
+
+
+def _served(
+    title: str, points: Sequence[Served], colours: Mapping[str, str]
+) -> tuple[Callable[[Axes, Theme], None], float, str, str]:
     lines: dict[str, list[Served]] = {}
     for point in sorted(points, key=lambda point: point.batch_size):
         lines.setdefault(point.variant, []).append(point)
     best = {name: max(point.images_per_s for point in line) for name, line in lines.items()}
-    shown = sorted(lines, key=lambda name: -best[name])[:MOST_LINES]
-    columns = 2 if max(map(len, shown)) <= MOST_CHARACTERS_OF_HALF else 1
+    ordered = sorted(lines, key=lambda name: -best[name])
+    named = ordered if len(lines) <= MOST_LINES else [name for name in ordered if name in _leading(points)]
+    columns = 2 if max(map(len, named)) <= MOST_CHARACTERS_OF_HALF else 1
+    groups = dict.fromkeys(line[0].group for line in lines.values()) if len(named) < len(lines) else {}
 
     def draw(axes: Axes, theme: Theme) -> None:
-        for number, name in enumerate(shown):
+        for name in (*(name for name in ordered if name not in named), *named):
             line = lines[name]
-            colour = _colour(line[0].precision, colours, theme)
+            style: dict[str, Any] = {"color": _colour(line[0].group, colours, theme)}
+            if name in named:
+                style |= {"marker": MARKERS[named.index(name) % len(MARKERS)], "linewidth": 1.2, "label": name}
+            else:
+                style |= {"marker": ".", "markersize": 3, "linewidth": 0.8, "alpha": 0.45}
             values = [1e3 * point.latency_s for point in line], [point.images_per_s for point in line]
-            axes.plot(*values, marker=MARKERS[number % len(MARKERS)], color=colour, label=name, linewidth=1.2)
-            for point, x, y in zip(line, *values, strict=True) if number == 0 else ():
-                axes.annotate(str(point.batch_size), (x, y), (-6, 3), textcoords="offset points", ha="right")
+            axes.plot(*values, **style)
+            for point, x, y in zip(line, *values, strict=True) if name == ordered[0] else ():
+                size = f"batch {point.batch_size}" if point is line[-1] else str(point.batch_size)
+                axes.annotate(size, (x, y), (-6, 3), textcoords="offset points", ha="right")
         for axis, set_scale in ((axes.xaxis, axes.set_xscale), (axes.yaxis, axes.set_yscale)):
             set_scale("log")
             axis.set_major_locator(TICKER.LogLocator(subs=(1, 2, 5)))
@@ -146,19 +179,37 @@ def served(title: str, points: Sequence[Served], colours: Mapping[str, str]) -> 
         axes.margins(x=0.1)
         whole: Any = axes.get_figure()
         whole.legend(loc="outside lower center", ncols=columns)
+        keys = [Patch(color=_colour(group, colours, theme), label=group) for group in groups]
+        if keys:
+            whole.legend(handles=keys, loc="outside upper center", ncols=GROUPS_IN_A_ROW, handlelength=1.2)
 
     said = "; ".join(
         f"{name} "
         + ", ".join(f"batch {p.batch_size}: {1e3 * p.latency_s:.3g} ms, {p.images_per_s:,.0f}/s" for p in lines[name])
-        for name in shown
+        for name in named
     )
-    return _picture(
+    unnamed = len(lines) - len(named)
+    more = (
+        f" Named are the {MOST_LEADING} fastest at each batch size and {REFERENCE}; {unnamed} others are pale."
+        if unnamed
+        else ""
+    )
+    return (
         draw,
-        3.0 + 0.21 * math.ceil(len(shown) / columns),
+        3.0 + 0.21 * (math.ceil(len(named) / columns) + math.ceil(len(groups) / GROUPS_IN_A_ROW)),
         f"{title}: latency and throughput of one caller by batch size; further up is more images per second, further "
-        "left a shorter wait. The numbers are the batch sizes of the first variant.",
-        f"Latency against throughput, {title}: {said}.",
+        f"left a shorter wait. The numbers are the batch sizes of the first variant.{more}",
+        f"Latency against throughput, {title}: {said}{f'; and {unnamed} others' if unnamed else ''}.",
     )
+
+
+def _leading(points: Sequence[Served]) -> set[str]:
+    """The fastest variants of each batch size, and the reference."""
+    leading = {REFERENCE}
+    for size in {point.batch_size for point in points}:
+        fastest = sorted((point for point in points if point.batch_size == size), key=lambda point: point.latency_s)
+        leading |= {point.variant for point in fastest[:MOST_LEADING]}
+    return leading
 
 
 def intervals(title: str, bars: Sequence[Interval], known: float) -> Picture:
@@ -295,10 +346,16 @@ def _colour(precision: str, colours: Mapping[str, str], theme: Theme) -> str:
 
 
 def _picture(draw: Callable[[Axes, Theme], None], height_inches: float, caption: str, alt: str) -> Picture:
-    return Picture(_svg(draw, height_inches, LIGHT), _svg(draw, height_inches, DARK), caption, alt)
+    light, dark = (
+        "data:image/svg+xml;base64," + base64.b64encode(_svg(draw, height_inches, theme)).decode("ascii")
+        for theme in (LIGHT, DARK)
+    )
+    return Picture(light, dark, caption, alt)
 
 
-def _svg(draw: Callable[[Axes, Theme], None], height_inches: float, theme: Theme) -> str:
+def _svg(
+    draw: Callable[[Axes, Theme], None], height_inches: float, theme: Theme, width_inches: float = WIDTH_INCHES
+) -> bytes:
     style: dict[Any, Any] = {
         "text.parse_math": False,
         "svg.hashsalt": "regression",
@@ -311,6 +368,7 @@ def _svg(draw: Callable[[Axes, Theme], None], height_inches: float, theme: Theme
         "text.color": theme.ink,
         "axes.labelcolor": theme.ink,
         "axes.edgecolor": theme.faint,
+        "axes.facecolor": "none",
         "xtick.color": theme.ink,
         "ytick.color": theme.ink,
         "axes.spines.top": False,
@@ -321,8 +379,8 @@ def _svg(draw: Callable[[Axes, Theme], None], height_inches: float, theme: Theme
     with mpl.rc_context(style), warnings.catch_warnings():
         # A name in a script that the font lacks is drawn as boxes; the caption has it as text.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        figure = Figure(figsize=(WIDTH_INCHES, height_inches), layout="constrained")
+        figure = Figure(figsize=(width_inches, height_inches), layout="constrained")
         draw(figure.add_subplot(), theme)
         buffer = io.BytesIO()
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+        figure.savefig(buffer, format="svg", facecolor=theme.paper, metadata={"Date": None, "Creator": None})
+    return buffer.getvalue()

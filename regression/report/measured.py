@@ -14,6 +14,8 @@ COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 QUANTILES = 101
 MOST_IMAGES = 10**9
 LATENCY = "latency"
+# The variant that speed-ups are over.
+REFERENCE = "eager-fp32"
 # By which a variant is held against its yardstick.
 COMPARED = (LATENCY, "kernel_time")
 
@@ -42,7 +44,7 @@ class Yardstick:
     """By title of the metric; above 1 the yardstick is the faster one."""
 
     def __str__(self) -> str:
-        said = ", ".join(f"{title} {(ratio - 1) * 100:+.2g} %" for title, ratio in self.ratios.items())
+        said = ", ".join(f"{title} {how_far(ratio)}" for title, ratio in self.ratios.items())
         return f"{self.benchmark} against {self.other}: {said}"
 
 
@@ -52,7 +54,8 @@ class Served:
 
     model: str
     variant: str
-    precision: str
+    group: str
+    """What the colour of its line stands for, as its precision."""
     batch_size: int
     latency_s: float
 
@@ -94,6 +97,12 @@ class Accuracy:
             f"reference {self.reference_right / self.images:.2%}; lost {self.lost:,}, won {self.won:,}, "
             f"p = {self.p_value:.2g}"
         )
+
+
+def how_far(ratio: float) -> str:
+    """A ratio to the yardstick as percent, such as `+4.2 %` and `+102 %`."""
+    percent = (ratio - 1) * 100
+    return f"{percent:+.0f} %" if abs(percent) >= 10 else f"{percent:+.2g} %"
 
 
 def speedups(run: Run, baselines: Sequence[Run]) -> tuple[SpeedUp, ...]:
@@ -157,7 +166,7 @@ def served(run: Run) -> tuple[Served, ...]:
                 Served(
                     model=params.get("model", ""),
                     variant=params.get("variant", ""),
-                    precision=str(benchmark.extra_info.get("precision", "")),
+                    group=str(benchmark.extra_info.get("precision", "")),
                     batch_size=int(batch),
                     latency_s=latency_s,
                 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import shlex
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 import pytest
 
 from regression.__main__ import main
-from tests.docs.pages import PAGES, ROOT, blocks
+from tests.docs.pages import PAGES, ROOT, blocks, text
 
 PROMPT = "$ python -m regression "
 SCRIPT = "$ python - <<'PY'\n"
@@ -20,6 +21,8 @@ READERS = tuple(
     f"$ python -m {command}"
     for command in ("rehearsal --from", "proof.score.spreads", "proof.neighbours proof/runs/neighbours-h200.json")
 )
+# Markdown that a command prints stands in the page as it is, between two comments.
+RENDERED = re.compile(r"^<!-- \$ python (-m .*) -->\n(.*?)^<!-- end -->", re.MULTILINE | re.DOTALL)
 # Judge 64 nights and 400, in a minute and more each.
 SLOW = ("for three in itertools.combinations(gpus, 3):", "for alike in (True, False):")
 BLOCKS = [(page, block) for page in PAGES for block in blocks(page)]
@@ -32,6 +35,11 @@ READ = [
     pytest.param(block, id=f"{page.relative_to(ROOT)}, {number}")
     for number, (page, block) in enumerate(BLOCKS)
     if block.startswith((SCRIPT, *READERS)) and not any(line in block for line in SLOW)
+]
+PASTED = [
+    pytest.param(command, shown, id=f"{page.relative_to(ROOT)}, {command[:60]}")
+    for page in PAGES
+    for command, shown in RENDERED.findall(text(page))
 ]
 
 
@@ -59,19 +67,32 @@ def test_a_block_is_what_its_script_prints(block):
     else:
         command, _, shown = block.partition("\n")
         script, words = "", [sys.executable, *shlex.split(command.removeprefix("$ python "))]
+    compare(shown.splitlines(), printed(words, script))
+
+
+@pytest.mark.parametrize(("command", "shown"), PASTED)
+def test_markdown_is_what_its_command_prints(command, shown):
+    assert shown.strip().splitlines() == printed([sys.executable, *shlex.split(command)])
+
+
+def test_no_page_waits_for_a_number():
+    assert not [str(page.relative_to(ROOT)) for page in PAGES if "TODO" in text(page)]
+
+
+def printed(words: Sequence[str], script: str = "") -> list[str]:
     done = subprocess.run(words, input=script, capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode in (0, 1), done.stderr
-    compare(shown.splitlines(), done.stdout.splitlines())
+    return done.stdout.splitlines()
 
 
-def compare(shown: Sequence[str], printed: Sequence[str]) -> None:
+def compare(shown: Sequence[str], said: Sequence[str]) -> None:
     """`...` stands for lines left out; what stands between two of them is printed without a gap."""
     at = 0
     for left_out, piece in itertools.groupby(shown, key="...".__eq__):
         if left_out:
             continue
         lines = list(piece)
-        starts = (start for start in range(at, len(printed)) if printed[start : start + len(lines)] == lines)
+        starts = (start for start in range(at, len(said)) if said[start : start + len(lines)] == lines)
         start = next(starts, None)
         assert start is not None, "not printed:\n" + "\n".join(lines)
         at = start + len(lines)

@@ -2,6 +2,7 @@
 
 import base64
 import dataclasses
+import itertools
 import re
 
 import matplotlib as mpl
@@ -10,7 +11,7 @@ import pytest
 from regression.metrics import METRICS
 from regression.report import figures, page
 from regression.report.content import Timeline
-from regression.report.measured import Served, SpeedUp, colours
+from regression.report.measured import REFERENCE, Served, SpeedUp, colours
 from tests.regression.report import reported
 
 
@@ -73,12 +74,34 @@ def texts(draw):
     return [(float(size) * 343 / width, words) for size, words in found]
 
 
+def crowd(variants, *groups):
+    """Variants `v0` (the fastest), `v1` and so on, and the reference, at two batch sizes."""
+    names = [f"v{number}" for number in range(variants - 1)] + [REFERENCE]
+    return [
+        Served(model="m", variant=name, group=group, batch_size=batch, latency_s=1e-3 * (1 + number) * batch**0.5)
+        for (number, name), group in zip(enumerate(names), itertools.cycle(groups), strict=False)
+        for batch in (1, 8)
+    ]
+
+
+def test_of_many_variants_the_fastest_and_the_reference_are_named():
+    """As many as can be told apart are all named."""
+    words = {words for _, words in texts(lambda: figures.served("m", crowd(20, "fp32", "fp16"), {}))}
+    assert {"v0", "v1", REFERENCE, "fp32", "fp16", "1", "batch 8"} <= words and "v2" not in words
+    drawn = figures.served("m", crowd(20, "fp32", "fp16"), {})
+    assert "17 others are pale" in drawn.caption and drawn.alt.endswith("; and 17 others.")
+    few = crowd(figures.MOST_LINES, "fp32")
+    words = {words for _, words in texts(lambda: figures.served("m", few, {}))}
+    assert {point.variant for point in few} <= words and "fp32" not in words
+    assert "others" not in figures.served("m", few, {}).caption
+
+
 def test_texts_of_figures_can_be_read_on_a_phone(case):
     _, _, (past,) = case
     name = "cudagraph-eager-fp16-channels-last"
     bars = [SpeedUp(model="m", variant=name, batch_size=1, precision="fp16", now=2.0, baseline=None)]
     points = [
-        Served(model="m", variant=name, precision="fp16", batch_size=batch, latency_s=0.001 * batch) for batch in (1, 8)
+        Served(model="m", variant=name, group="fp16", batch_size=batch, latency_s=0.001 * batch) for batch in (1, 8)
     ]
     quantiles = [0.001 * (1 + 0.01 * step) for step in range(101)]
     values = tuple((night, 0.001) for night in past.nights)
@@ -86,6 +109,7 @@ def test_texts_of_figures_can_be_read_on_a_phone(case):
     for draw in (
         lambda: figures.speedups("m", bars, {}),
         lambda: figures.served("m", points, {}),
+        lambda: figures.served("m", crowd(20, "fp32", "autocast-fp16"), {}),
         lambda: figures.latencies("m", quantiles, [quantiles]),
         lambda: figures.intervals("m", [figures.Interval(f"m-{name}-b1", 1.0, 0.5, 1.5)], 0.5),
         lambda: figures.timeline(series),

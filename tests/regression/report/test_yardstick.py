@@ -14,7 +14,7 @@ from proof.simulated_runs import benchmark, run, save
 from regression.judge.judge import judge
 from regression.report import content, figures, markdown, page, terminal
 from regression.report import json as json_form
-from regression.report.measured import served, yardsticks
+from regression.report.measured import how_far, served, yardsticks
 from regression.runs.read import read
 from regression.runs.run import Run
 
@@ -62,6 +62,11 @@ def test_latencies_that_took_turns_are_held_against_each_other(measured: Run) ->
     visited[NATIVE.format(128)] = measured.benchmarks[NATIVE.format(128)]
     (found,) = yardsticks(dataclasses.replace(measured, benchmarks=visited))
     assert found.ratios["latency"] == pytest.approx(1.1, abs=0.01)
+
+
+@pytest.mark.parametrize(("ratio", "said"), [(1.042, "+4.2 %"), (0.9, "-10 %"), (2.02, "+102 %"), (1.0, "+0 %")])
+def test_how_far_is_percent_without_an_exponent(ratio: float, said: str) -> None:
+    assert how_far(ratio) == said
 
 
 def test_what_a_stored_file_says_is_no_name_or_another_run_s(measured: Run) -> None:
