@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 
+from fixtures.instruments import kernel_time
 from fixtures.machine.device import resolve
 from fixtures.models import images, names, numerics, sensitivity
 from fixtures.models import model as models
@@ -100,6 +101,24 @@ def test_a_variant_in_two_steps_is_that_in_one_piece(name, reference):
         numerics.check_outputs(one.call(batch).float().cpu(), logits, bound)
     same = ("engines", "engine_layers", "left_to_pytorch", "may_leave_operators")
     assert [found.details.get(key) for key in same] == [whole.details.get(key) for key in same]
+
+
+def test_the_heuristic_does_not_run_what_was_searched_for_others(reference):
+    """The kernels after `eager-fp32` in one thread are those of a thread where nothing was searched."""
+    model, _, pictures, _, _ = reference
+    device = resolve("cuda")
+    batch = pictures.to(device.torch_device)
+
+    def kernels(name):
+        built = VARIANTS[name].build(BuildInputs(VARIANTS[name].prepare(model.module, device), batch, pictures))
+        found = kernel_time.measure_kernel_time(lambda: built.call(batch), device)
+        return sorted((kernel.name, kernel.launches) for kernel in found.kernels)
+
+    (alone,), errors = in_a_thread(lambda: kernels("eager-fp32-heuristic"))
+    assert not errors, errors
+    ((searched, after),), errors = in_a_thread(lambda: (kernels("eager-fp32"), kernels("eager-fp32-heuristic")))
+    assert not errors, errors
+    assert after == alone != searched
 
 
 def in_a_thread(work: Callable[[], Any]) -> tuple[list[Any], list[Exception]]:
