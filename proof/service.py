@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from common import output, processes
-from proof.score.stored import injected
+from proof.score.stored import ARCHIVE, injected, read_and_tell
 from proof.simulation import BASELINE_RUNS, judge_twice
 from regression.judge.limits import CONFIRMATIONS
 from regression.judge.verdict import Judgement, Verdict
 from regression.metrics import METRICS, Kind
-from regression.runs.read import read
 from regression.runs.run import Run
 from regression.text import count
 
@@ -253,7 +252,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m proof.service", description=f"{__doc__} Arguments of pytest stand behind --."
     )
-    parser.add_argument("folder", type=Path, help="where the runs are, or are stored")
+    parser.add_argument("folder", type=Path, help=f"where the runs are, or are stored; or a packed one ({ARCHIVE})")
     parser.add_argument(
         "--kinds", default="", metavar="K,...", help=f"of {', '.join(INJECTIONS)}, K+K into one run (default: none)"
     )
@@ -266,17 +265,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = parser.parse_args(words[:at])
     try:
         asked_for = wanted(asked.kinds, asked.unchanged, asked.injected)
+        if asked_for and asked.folder.name.endswith(ARCHIVE):
+            raise ValueError(f"{asked.folder} is packed; name a folder to measure into")
     except ValueError as error:
         parser.error(f"--kinds: {error}")
     collect(asked.folder, asked_for, asked.budget, words[at + 1 :])
-    all_right = True
-    folders = sorted({file.parent for file in asked.folder.rglob("*.json")})
-    if not folders:
+    sessions: dict[str, list[Run]] = {}
+    for run in read_and_tell([asked.folder] if asked.folder.exists() else []):
+        sessions.setdefault(run.path.parent.name, []).append(run)
+    if not sessions:
         print(f"python -m proof.service: {asked.folder} holds no run; measure some with --kinds", file=sys.stderr)
         return 2
-    for folder in folders:
-        lines, right = score([read(file) for file in sorted(folder.glob("*.json"))], asked.verbose)
-        print("\n".join([f"{folder.name}:", *lines]))
+    all_right = True
+    for name, runs in sorted(sessions.items()):
+        lines, right = score(runs, asked.verbose)
+        print("\n".join([f"{name}:", *lines]))
         all_right &= right
     return 0 if all_right else 1
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from proof import service
+from proof.collect.pack import packed
 from proof.service import main
 
 IDS = ("efficientnet_b0-eager-fp32-b1-growth", "efficientnet_b0-tensorrt-fp16-b1-growth")
@@ -107,6 +108,17 @@ def test_a_first_request_that_is_slower_or_holds_more_is_seen_in_its_own_metric(
     status, said = started(injected)
     assert status == 0, said
     assert said.startswith("first-request:\n") and "3 of 3 runs as it should be" in said
+
+
+def test_packed_runs_are_scored_alike(started, recorder, tmp_path, capsys):
+    status, said = started({STARTS[0]: LATE})
+    archive = tmp_path / "starts.tar.xz"
+    archive.write_bytes(packed(recorder.folder, "starts"))
+    assert main([str(archive), "-v"]) == status == 0
+    assert capsys.readouterr().out == said
+    with pytest.raises(SystemExit):
+        main([str(archive), "--kinds=first"])
+    assert f"{archive} is packed; name a folder to measure into" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("injected, wrong", [

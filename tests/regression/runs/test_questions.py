@@ -94,6 +94,27 @@ def test_a_question_is_judged_as_a_benchmark_is(now: Callable[..., Run], baselin
     assert moved(report) == {(FIRST, "first_call")} and report.failed
 
 
+@pytest.mark.parametrize("host, verdict", [
+    (1.0, (Verdict.SLOWER, Reason.CONFIRMED)), (1.7, (Verdict.UNSURE, Reason.DISTURBED)),
+], ids=["calm", "slower"])  # fmt: skip
+def test_a_first_call_on_a_slower_host_is_excused(recorder: Recorder, host: float, verdict: Any) -> None:
+    """The first calls of an H200 took half as long again where its host calibration did."""
+
+    def run(path: str, factor: float, calibration_s: float) -> Run:
+        document = asked(recorder, {FIRST: factor})
+        for question in document["suite"]["questions"]:
+            question["extra_info"]["host_calibration_s"] = calibration_s
+        if factor > 1:
+            measured = {id_: {"first_call_s": 0.5 * factor if id_ == FIRST else 0.5} for id_ in QUESTIONS}
+            measured = {id_: {**values, "host_calibration": calibration_s} for id_, values in measured.items()}
+            document["suite"]["confirmations"] = [{"controls": OTHERS, "benchmarks": measured}] * 2
+        return read(recorder.store(document, path))
+
+    baselines = [run(f"{number:04}_baseline.json", 1.0, 0.002) for number in range(1, 6)]
+    report = judge(run("now/0099_nightly.json", 2.5, 0.002 * host), baselines)
+    assert of(report, FIRST)["first_call"] == verdict
+
+
 def test_an_unchanged_question_changes_nothing(now: Callable[..., Run], baselines: list[Run]) -> None:
     report = judge(now(), baselines)
     assert not report.failed and not moved(report)
