@@ -19,7 +19,12 @@ SCRIPT = "$ python - <<'PY'\n"
 # Other commands that read stored files alone.
 READERS = tuple(
     f"$ python -m {command}"
-    for command in ("rehearsal --from", "proof.score.spreads", "proof.neighbours proof/runs/neighbours-h200.json")
+    for command in (
+        "rehearsal --from",
+        "proof.score.spreads",
+        "proof.neighbours proof/runs/neighbours-h200.json",
+        "proof.service proof/questions/",
+    )
 )
 # Markdown that a command prints stands in the page as it is, between two comments.
 RENDERED = re.compile(r"^<!-- \$ python (-m .*) -->\n(.*?)^<!-- end -->", re.MULTILINE | re.DOTALL)
