@@ -23,6 +23,7 @@ from regression import rerun
 from regression.runs import read as stored_run
 from tests import quick
 from tests.inner_session import quickly, suite_arguments
+from tests.quick import pytest_collection_finish as pytest_collection_finish
 from tests.regression.recorder import Recorder
 
 pytest_plugins = ["pytester"]
@@ -53,6 +54,13 @@ for library in Path(np.__file__).parents[1].glob("numpy.libs/libscipy_openblas64
 # A machine that is busy with something else is no defect.
 settings.register_profile("suite", settings(), deadline=None)
 settings.load_profile("suite")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """`make test` asks twice: for what is marked `alone`, no module need be imported that lacks the word."""
+    alone = config.option.markexpr == "alone" and collection_path.suffix == ".py"
+    return True if alone and "alone" not in collection_path.read_text() else None
+
 
 SMALL = (
     "--device=cpu", "--models=test_efficientnet", "--weights=seeded", "--batch-sizes=1",
