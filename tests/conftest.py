@@ -25,6 +25,7 @@ from tests import quick
 from tests.inner_session import quickly, suite_arguments
 from tests.quick import pytest_collection_finish as pytest_collection_finish
 from tests.regression.recorder import Recorder
+from tests.remembered import remember
 
 pytest_plugins = ["pytester"]
 
@@ -123,7 +124,13 @@ def fresh_processes(monkeypatch):
 
 
 @pytest.fixture
-def run_suite(pytester, monkeypatch, request):
+def remembered(monkeypatch):
+    """Loads a model with seeded weights, and learns how it amplifies rounding, as a session does, in less time."""
+    remember(monkeypatch.setattr)
+
+
+@pytest.fixture
+def run_suite(pytester, monkeypatch, request, remembered):
     """Runs `pytest benchmarks/` in this process, storing into `store/` of a folder of its own."""
 
     def refuse(*arguments):

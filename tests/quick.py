@@ -60,7 +60,7 @@ def measure_briefly(put: Callable[[object, str, object], None]) -> None:
     """
     latency = importlib.import_module("fixtures.instruments.latency")
     calibration = importlib.import_module("fixtures.machine.calibration")
-    put(latency, "warm_up", functools.partial(latency.warm_up, min_s=0.0, max_s=0.1))
+    put(latency, "warm_up", functools.partial(latency.warm_up, min_s=0.0, max_s=0.0, window_s=0.01))
     put(calibration, "PRODUCTS", 4)
 
 
