@@ -35,9 +35,11 @@ def get_cpu_info() -> dict[str, Any]:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_load_initial_conftests() -> None:
-    import_timm()
-    measure_briefly(setattr)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """PyTorch is imported in sessions of the suite; those of a test's own benchmarks need none."""
+    if (early_config.rootpath / "fixtures").is_dir():
+        import_timm()
+        measure_briefly(setattr)
 
 
 def import_timm() -> None:
