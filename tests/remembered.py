@@ -23,10 +23,10 @@ def remember(put: Callable[[object, str, object], None]) -> None:
 def calibrate_once(of: model.Model, photographs: images.ImageSet) -> None:
     key = _weights(of.module), repr(of.transform), photographs.folder, photographs.files
     if key in calibrated:
-        of.module.load_state_dict(calibrated[key])
+        of.module.load_state_dict(calibrated[key], strict=False)
     else:
         calibrate(of, photographs)
-        calibrated[key] = {name: tensor.clone() for name, tensor in of.module.state_dict().items()}
+        calibrated[key] = {name: buffer.clone() for name, buffer in of.module.named_buffers()}
 
 
 def amplification_once(module: torch.nn.Module, pictures: torch.Tensor, logits: torch.Tensor | None = None) -> float:
