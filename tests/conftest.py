@@ -23,7 +23,9 @@ from regression import rerun
 from regression.runs import read as stored_run
 from tests import quick
 from tests.inner_session import quickly, suite_arguments
+from tests.quick import pytest_collection_finish as pytest_collection_finish
 from tests.regression.recorder import Recorder
+from tests.remembered import remember
 
 pytest_plugins = ["pytester"]
 
@@ -53,6 +55,13 @@ for library in Path(np.__file__).parents[1].glob("numpy.libs/libscipy_openblas64
 # A machine that is busy with something else is no defect.
 settings.register_profile("suite", settings(), deadline=None)
 settings.load_profile("suite")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """`make test` asks twice: for what is marked `alone`, no module need be imported that lacks the word."""
+    alone = config.option.markexpr == "alone" and collection_path.suffix == ".py"
+    return True if alone and "alone" not in collection_path.read_text() else None
+
 
 SMALL = (
     "--device=cpu", "--models=test_efficientnet", "--weights=seeded", "--batch-sizes=1",
@@ -115,7 +124,13 @@ def fresh_processes(monkeypatch):
 
 
 @pytest.fixture
-def run_suite(pytester, monkeypatch, request):
+def remembered(monkeypatch):
+    """Loads a model with seeded weights, and learns how it amplifies rounding, as a session does, in less time."""
+    remember(monkeypatch.setattr)
+
+
+@pytest.fixture
+def run_suite(pytester, monkeypatch, request, remembered):
     """Runs `pytest benchmarks/` in this process, storing into `store/` of a folder of its own."""
 
     def refuse(*arguments):

@@ -19,6 +19,9 @@ from pytest_benchmark import plugin
 
 from common import harness
 
+# Imports make a million objects that stay: no collection looks at them, now or later (`pytest_collection_finish`).
+gc.disable()
+
 FOUND = "CPU_FOUND"
 look = plugin.get_cpu_info
 
@@ -32,9 +35,11 @@ def get_cpu_info() -> dict[str, Any]:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_load_initial_conftests() -> None:
-    import_timm()
-    measure_briefly(setattr)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """PyTorch is imported in sessions of the suite; those of a test's own benchmarks need none."""
+    if (early_config.rootpath / "fixtures").is_dir():
+        import_timm()
+        measure_briefly(setattr)
 
 
 def import_timm() -> None:
@@ -57,7 +62,7 @@ def measure_briefly(put: Callable[[object, str, object], None]) -> None:
     """
     latency = importlib.import_module("fixtures.instruments.latency")
     calibration = importlib.import_module("fixtures.machine.calibration")
-    put(latency, "warm_up", functools.partial(latency.warm_up, min_s=0.0, max_s=0.1))
+    put(latency, "warm_up", functools.partial(latency.warm_up, min_s=0.0, max_s=0.0, window_s=0.01))
     put(calibration, "PRODUCTS", 4)
 
 
@@ -66,6 +71,14 @@ def pytest_configure(config: pytest.Config) -> None:
     hypothesis = config.pluginmanager.get_plugin("hypothesispytest")
     if hypothesis:
         config.pluginmanager.unregister(hypothesis)
+
+
+def pytest_collection_finish() -> None:
+    """Tests have their garbage collected, and nothing that was imported is looked at with it, in inner sessions too."""
+    gc.freeze()
+    setattr(gc, "freeze", lambda: None)  # noqa: B010
+    setattr(gc, "unfreeze", lambda: None)  # noqa: B010
+    gc.enable()
 
 
 plugin.get_cpu_info = get_cpu_info

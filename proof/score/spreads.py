@@ -14,7 +14,7 @@ import numpy as np
 
 from common import output
 from proof.score.stored import injected, night, read_and_tell
-from regression.judge.choices import grids_of, vary
+from regression.judge.choices import vary
 from regression.judge.gpu_offset import alike
 from regression.judge.host_shift import host_bound, waiting
 from regression.judge.shared_shift import SharedShift
@@ -160,7 +160,7 @@ def _units(runs: Sequence[Run]) -> Strayed:
     """Of the means of three GPUs and more with the same benchmarks and kernels; their processes stray in them, too."""
     gpus: dict[Hashable, dict[str, list[float]]] = {}
     for run, id_, item in _profiled(runs):
-        chosen = item.kernels, grids_of(item)
+        chosen = item.kernels, item.launches_with_grids
         logs = gpus.setdefault((frozenset(run.benchmarks), id_, chosen), {}).setdefault(run.gpu, [])
         logs.append(math.log(item.values["kernel_time"]))
     means = [[statistics.mean(logs) for logs in found.values()] for found in gpus.values() if len(found) > 2]

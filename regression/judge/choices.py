@@ -19,7 +19,7 @@ from regression.judge.common_shift import middle
 from regression.judge.noise import Floats
 from regression.judge.restless import restless
 from regression.metrics import ByOperator
-from regression.runs.operator_table import Launch, StoredOperator
+from regression.runs.operator_table import Launch, StoredOperator, knows_grids
 from regression.runs.run import Benchmark, Confirmation
 
 Operators = Sequence[StoredOperator]
@@ -82,7 +82,7 @@ class Known:
         """The choice that an operator made: by its kernels' names alone where no run knows their grids there."""
         launches = operator.launches
         if operator.grids and self._without_grids:
-            bare = place, without_grids(launches)
+            bare = place, operator.without_grids.launches
             return bare if bare in self._without_grids else (place, launches)
         return place, launches
 
@@ -157,30 +157,16 @@ def alike_in_grids(
 ) -> tuple[Sequence[Operators], Sequence[Operators]]:
     """The operators of the baseline's runs and of the processes held against them; without grids if one of these has
     none."""
-    if all(_knows_grids(operators) for operators in now if operators):
+    if all(knows_grids(operators) for operators in now if operators):
         return baselines, now
-    without = [
-        [dataclasses.replace(row, grids=()) if row.grids else row for row in operators]
-        for operators in (*baselines, *now)
-    ]
+    without = [[row.without_grids for row in operators] for operators in (*baselines, *now)]
     return without[: len(baselines)], without[len(baselines) :]
 
 
 def vary(benchmarks: Iterable[Benchmark]) -> bool:
     """Whether some of these runs of one benchmark launch other kernels than others, or with other grids."""
-    told = [(benchmark.kernels, grids_of(benchmark)) for benchmark in benchmarks]
+    told = [(benchmark.kernels, benchmark.launches_with_grids) for benchmark in benchmarks]
     return any(len({one for one in of_each if one is not None}) > 1 for of_each in zip(*told, strict=True))
-
-
-def grids_of(benchmark: Benchmark) -> Hashable:
-    """Stands for which kernels one inference launches how often with which grids; None where grids are not known."""
-    if not _knows_grids(benchmark.operators):
-        return None
-    return frozenset(Counter(launch for row in benchmark.operators for launch in row.launches).items())
-
-
-def _knows_grids(operators: Operators) -> bool:
-    return any(operator.grids for operator in operators)
 
 
 def _knows_kernels(operators: Operators) -> bool:
@@ -316,7 +302,7 @@ def _times_s(
     told: dict[Choice, set[Launches]] = {}
     for place, operator in (item for run in rows for item in run.items()):
         if operator.grids:
-            told.setdefault((place, without_grids(operator.launches)), set()).add(operator.launches)
+            told.setdefault((place, operator.without_grids.launches), set()).add(operator.launches)
 
     def choice(place: Place, operator: StoredOperator) -> Choice:
         others = told.get((place, operator.launches), set())
@@ -460,7 +446,9 @@ def compare(
         [now.operators, *(confirmation.operators.get(id_, ()) for confirmation in confirmations)],
     )
     if not all(_knows_kernels(process) for process in (first_of, *again_of) if process):
-        operators = [[dataclasses.replace(row, times_s={}) for row in of_run] for of_run in operators]
+        operators = [
+            [dataclasses.replace(row, times_s={}) if row.times_s else row for row in of_run] for of_run in operators
+        ]
     known = learn(operators, places)
     first = match(known, first_of)
     again = [match(known, one) for one in again_of]

@@ -1,8 +1,11 @@
 """The operators of one inference, as a stored run lists them."""
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from common.repeated import API_CALLS, LAUNCHES, OPERATORS
@@ -28,7 +31,7 @@ class Launch(NamedTuple):
     grid: Grid | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StoredOperator:
     """One operator: its name, names of the kernels that it launches, their summed seconds, and its CUDA API calls.
 
@@ -43,9 +46,18 @@ class StoredOperator:
     grids: tuple[Grid | None, ...] = ()
     times_s: Mapping[str, float] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def launches(self) -> tuple[Launch, ...]:
         return tuple(map(Launch, self.kernels, self.grids)) if self.grids else tuple(map(Launch, self.kernels))
+
+    @cached_property
+    def without_grids(self) -> StoredOperator:
+        return replace(self, grids=()) if self.grids else self
+
+
+def knows_grids(operators: Sequence[StoredOperator]) -> bool:
+    """Whether the grids of their kernels are known."""
+    return any(operator.grids for operator in operators)
 
 
 def operator_table(stored: Any, lists: Lists) -> tuple[StoredOperator, ...]:

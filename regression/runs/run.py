@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections import Counter
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from common.schema import INTERRUPTED, SCHEMA, VOLATILE, version
 from common.stored import slug_of
 from regression.metrics import lookup
-from regression.runs.operator_table import StoredOperator
+from regression.runs.operator_table import StoredOperator, knows_grids
 from regression.text import escaped
 
 COMMIT, COMMIT_DIGITS = "commit", 12
@@ -69,6 +70,13 @@ class Benchmark:
     is_question: bool = False
     """Whether it is an entry of `suite.questions`: no latency is measured of it."""
     extra_info: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
+
+    @functools.cached_property
+    def launches_with_grids(self) -> Hashable:
+        """Stands for which kernels one inference launches how often with which grids; None where grids are unknown."""
+        if not knows_grids(self.operators):
+            return None
+        return frozenset(Counter(launch for row in self.operators for launch in row.launches).items())
 
     @property
     def by_pace(self) -> bool:

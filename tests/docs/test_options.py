@@ -14,6 +14,7 @@ import pytest
 from regression import __main__ as regression
 from rehearsal import __main__ as rehearsal
 from tests.docs.pages import ROOT, text
+from tests.inner_session import environment
 
 PAGE = text(ROOT / "docs" / "options.md")
 STORE = ("list", "deliver", "rebuild", "prune")
@@ -23,7 +24,8 @@ OPTION = re.compile(r"--[a-z][a-z-]*[a-z]")
 
 def options_of_pytest(*arguments: str) -> set[str]:
     command = [sys.executable, "-m", "pytest", *arguments, "--help"]
-    return options(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
+    told = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=True)
+    return options(told.stdout)
 
 
 def options_of_command(main: Callable[[Sequence[str]], int], *arguments: str) -> set[str]:

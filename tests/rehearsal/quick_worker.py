@@ -1,8 +1,9 @@
 """The worker of a checkout made for tests: speaks the protocol, sleeps instead of inferring, and breaks where told to.
 
 Its options, one each: `--sleep=SECONDS` a call, `--die=REQUEST`, `--hang=REQUEST`, `--refuse=REQUEST`, `--cuda=UUID`,
-`--only=BENCHMARK`, `--pids=FILE`, `--build=SECONDS` where nothing was kept, `--older=yes` that cannot keep,
-`--unloaded=REASON` of its first benchmark. `--after=N` lets it break only after so many requests to that benchmark.
+`--only=BENCHMARK`, `--pids=FILE` (beside which it makes `FILE-hang` where it hangs), `--build=SECONDS` where nothing
+was kept, `--older=yes` that cannot keep, `--unloaded=REASON` of its first benchmark. `--after=N` lets it break only
+after so many requests to that benchmark.
 """
 
 import os
@@ -32,6 +33,8 @@ def serve(channel):
         if options.get("die") == do and ours:
             os.kill(os.getpid(), signal.SIGKILL)
         if options.get("hang") == do and ours:
+            if "pids" in options:
+                Path(f"{options['pids']}-hang").touch()
             time.sleep(600)
         if options.get("refuse") == do and ours:
             channel.send({"error": f"it cannot {do}"})

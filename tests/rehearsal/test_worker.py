@@ -90,9 +90,10 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def built(monkeypatch, folder):
+def built(monkeypatch, folder, remembered):
     """Builds TorchScript in a side of its own that keeps parts in a folder, as each pair does; what it answers."""
     monkeypatch.setattr(worker, "warm_up", lambda call: call())
+    monkeypatch.setattr(worker, "_packages", dict)  # the metadata of hundreds of packages takes as long as a build
 
     def build(**steps):
         """`compile`, `load` and `build` take the place of the variant's own."""
