@@ -13,6 +13,9 @@ ON_REQUEST: Mapping[str, str] = {
 }
 """The word is in the ids of the module's tests, so that `-k` with it names them, too."""
 
+END_OF_ID = rf"-(?:{'|'.join(ON_REQUEST.values())})(?:-[0-9]+)?"
+"""As a pattern: what follows the variant, or the batch size, in the ids of these tests."""
+
 ALWAYS_ON_A_GPU = frozenset({"test_cold_start.py"})
 """A session on a GPU has them with their folder. Beside other work a first call takes a CPU twenty times as long."""
 

@@ -71,14 +71,17 @@ def text(merged: Merged, models: Sequence[str], best: int | None = None) -> list
 
 
 def measured_with(merged: Merged) -> str:
-    """A sentence: how many runs of which GPUs, with which software."""
+    """How many runs of which GPUs, with which software, and how many of them have a benchmark."""
     runs, times = merged.runs, [merged.times[id_] for id_ in merged.run.benchmarks]
     gpus, models = len({run.gpu for run in runs}), dict.fromkeys(run.gpu_model or run.slug for run in runs)
     software = [" or ".join(versions) for name in SOFTWARE if (versions := _versions(merged, name))]
-    each = f"{min(times)} to {max(times)}" if min(times) < max(times) else str(max(times))
+    least, most = min(times), max(times)
+    joined = "or" if most - least == 1 else "to"
+    each = f"{least} {joined} {most}" if least < most else str(most)
     return plain(
-        f"Medians of {count(len(runs), 'run')} on {count(gpus, listed(list(models)))}, {each} of each benchmark"
+        f"{count(len(runs), 'run')} on {count(gpus, listed(list(models)))}"
         + (f", with {listed(software)}." if software else ".")
+        + (f" Each benchmark was measured in {each} of them, and the median counts." if len(runs) > 1 else "")
     )
 
 
@@ -94,6 +97,7 @@ def _table(shown: Sequence[Row], every: Sequence[Row], *, with_size: bool = Fals
 
     Args:
         every: also those that are not shown; the references are among them.
+        with_size: batch sizes share the table. To keep it narrow, a column in which any row lacks a value is left out.
     """
     reference_s = {row.batch_size: row.latency_s for row in every if _is_reference(row)}
     columns: dict[str, Callable[[Row], str | None]] = {
@@ -108,7 +112,8 @@ def _table(shown: Sequence[Row], every: Sequence[Row], *, with_size: bool = Fals
         "relative error": lambda row: _written(row.values.get("relative_error"), 1, ".1e"),
         "labels kept": lambda row: f"{row.kept[0]:,} of {row.kept[1]:,}" if row.kept else None,
     }
-    filled = {heading: cells for heading, cell in columns.items() if any(cells := [cell(row) for row in shown])}
+    enough = all if with_size else any
+    filled = {heading: cells for heading, cell in columns.items() if enough(cells := [cell(row) for row in shown])}
     return [
         _line(filled),
         _line("---" if heading == "variant" else "---:" for heading in filled),

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from common.on_request import END_OF_ID
 from regression.shared import is_shared
 
-# `efficientnet_b0.ra_in1k-tensorrt-fp16-b128`: a model as timm names it, a variant, a batch size.
-SUITES = re.compile(r"(?P<model>[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)?)-(?P<rest>[a-z0-9]+(?:-[a-z0-9]+)*-b[0-9]+)", re.ASCII)
-REST = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*-b[0-9]+", re.ASCII)
+# `efficientnet_b0.ra_in1k-tensorrt-fp16-b128`: a model as timm names it, a variant, a batch size or a question.
+REST = re.compile(rf"[a-z0-9]+(?:-[a-z0-9]+)*(?:-b[0-9]+|{END_OF_ID})", re.ASCII)
+SUITES = re.compile(rf"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)?-{REST.pattern}", re.ASCII)
 LONGEST = 64
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from typing import Any
 from common import ci
 from common.identity import identity
 from common.marks import excluded
-from common.schema import INTERRUPTED, PERHAPS_BASELINE_FILE, RUN_FILE
+from common.schema import INTERRUPTED, PERHAPS_BASELINE_FILE, QUESTIONS, RUN_FILE
 from common.stored import UNKNOWN_DEVICE, mapping, moment, slug_of
 from regression.metrics import lookup
 from regression.runs.find import walk
@@ -61,9 +62,9 @@ def of(document: Mapping[str, Any], path: Path) -> Night:
     if when is None:
         raise UnusableRun(path, "`datetime` is not a date and time, so it is no night of a fleet.")
     slug = slug_of(machine) or UNKNOWN_DEVICE
-    records = document.get("benchmarks")
+    lists = (found for found in (document.get("benchmarks"), suite.get(QUESTIONS)) if isinstance(found, list))
     models: dict[str, str | None] = {}
-    for record in records if isinstance(records, list) else []:
+    for record in itertools.chain.from_iterable(lists):
         id_, model = lookup(record, ("param",)), lookup(record, ("params", "model"))
         if isinstance(id_, str):
             models[escaped(id_)] = model if isinstance(model, str) else None

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from common.on_request import END_OF_ID
 from regression.metrics import METRICS, Kind
 from regression.shared import is_shared
 
@@ -18,6 +19,7 @@ FIRST = (SESSION, UNMEASURED, LABELS, KERNEL_TIME)
 # What an open incident explains on the same benchmark, even if it fails later: slower kernels make slower calls.
 EXPLAINS = {KERNEL_TIME: frozenset({LATENCY})}
 
+REST_OF_ID = re.compile(rf"(?:-b[0-9]+)?(?:{END_OF_ID})?$")
 PRECISION = re.compile(r"-[a-z]{1,4}\d{1,2}[a-z0-9]*$")
 
 
@@ -91,7 +93,7 @@ def compiler(benchmark: str, variant: str | None = None) -> str:
     if is_shared(benchmark) or (variant is None and "-" not in benchmark):
         return ""
     if variant is None:
-        variant = re.sub(r"-b\d+$", "", benchmark.partition("-")[2])
+        variant = REST_OF_ID.sub("", benchmark.partition("-")[2], count=1)
     return PRECISION.sub("", variant)
 
 

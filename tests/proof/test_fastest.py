@@ -96,8 +96,9 @@ def test_runs_of_two_gpus_are_one_table_of_medians(tmp_path: Path, capsys: pytes
     assert main([str(tmp_path)]) == 0
     out, err = capsys.readouterr()
     assert not err
-    assert out.startswith("Medians of 3 runs on 2 NVIDIA H200s, 1 to 3 of each benchmark, with driver 580.95, ")
-    assert "TensorRT-RTX 1.4.0.76." in out
+    assert out.startswith("3 runs on 2 NVIDIA H200s, with driver 580.95, ")
+    said = "TensorRT-RTX 1.4.0.76. Each benchmark was measured in 1 to 3 of them, and the median counts.\n"
+    assert said in out
     (rows,) = tables(out).values()
     assert {row["variant"].strip("`"): row["latency ms"] for row in rows} == {
         "compile-fp32": "8.000",
@@ -132,7 +133,21 @@ def test_the_best_stand_beside_the_reference_in_one_table(tmp_path: Path, capsys
     out = capsys.readouterr().out
     ((_, rows),) = tables(out).items()
     assert [row["variant"].strip("`") for row in rows] == [NATIVE, "tensorrt-fp16", "eager-fp32"]
-    assert "\n- " not in out
+    assert "\n- " not in out and "median" not in out
+
+
+def test_a_column_in_which_some_of_the_best_have_no_value_is_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved(tmp_path, 0, {"eager-fp32": 0.012, "eager-fp16": 0.010})
+    (path,) = tmp_path.iterdir()
+    document = json.loads(path.read_text())
+    del document["benchmarks"][0]["extra_info"]["kernel_time_s"]
+    path.write_text(json.dumps(document))
+    for options, shown in (((), True), (("--best", "2"), False)):
+        assert main([str(tmp_path), *options]) == 0
+        (rows,) = tables(capsys.readouterr().out).values()
+        assert len(rows) == 2 and ("kernel time ms" in rows[0]) is shown and "latency ms" in rows[0]
 
 
 def test_the_yardstick_is_of_the_runs_that_measured_both(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

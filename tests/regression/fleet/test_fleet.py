@@ -156,6 +156,12 @@ def test_names_of_a_user_s_own_are_numbered():
             f"{hub}-eager-fp32-b1": hub,
             "efficientnet_b0.ra_in1k-eager-fp32-b1": "efficientnet_b0.ra_in1k",
             "tf_efficientnet_lite0-tensorrt-ts-fp16-b128": None,
+            f"{own}-eager-fp32-cold-start": own,
+            "efficientnet_b0-eager-fp32-cold-start": "efficientnet_b0",
+            "efficientnet_b0-eager-fp32-b8-cold-start": None,
+            "efficientnet_b0-eager-fp32-b1-growth": "efficientnet_b0",
+            "efficientnet_b0-eager-fp32-batches-8": "efficientnet_b0",
+            "efficientnet_b0-eager-fp32-b1-load": None,
             "/home/jane/test_own[x]": None,
             "efficientnet_b0-/home/jane-b1": "efficientnet_b0",
         }
@@ -165,9 +171,24 @@ def test_names_of_a_user_s_own_are_numbered():
         "own model 1-eager-fp32-b1",
         "efficientnet_b0.ra_in1k-eager-fp32-b1",
         "tf_efficientnet_lite0-tensorrt-ts-fp16-b128",
+        "own model 2-eager-fp32-cold-start",
+        "efficientnet_b0-eager-fp32-cold-start",
+        "efficientnet_b0-eager-fp32-b8-cold-start",
+        "efficientnet_b0-eager-fp32-b1-growth",
+        "efficientnet_b0-eager-fp32-batches-8",
+        "efficientnet_b0-eager-fp32-b1-load",
         "own benchmark 1",
         "own benchmark 2",
     ]
+
+
+def test_a_question_is_of_the_model_that_its_entry_names():
+    own = "local-dir:/home/jane/secret"
+    id_ = f"{own}-eager-fp32-cold-start"
+    asked = [{"param": id_, "params": {"model": own}}, "no entry"]
+    document = run(*H200, 0, {}, questions=asked) | {"benchmarks": []}
+    document["suite"]["verdicts"] = {id_: {"first_call": "SLOWER"}}
+    assert night.of(document, Path("run.json")).models == {id_: own}
 
 
 @pytest.mark.parametrize(

@@ -163,6 +163,8 @@ def test_metrics_have_families_by_their_entry_in_the_table():
         ("efficientnet_b0-tensorrt-ts-fp16-b128", None, "tensorrt-ts"), ("x-y-b1", "compiled-bf16", "compiled"),
         ("all benchmarks", None, ""), ("host-bound benchmarks", None, ""), ("engines at batch 128", None, ""),
         ("test_own", None, ""), ("a-eager-fp8e4m3-b1", None, "eager"),
+        ("a-tensorrt-fp16-cold-start", None, "tensorrt"), ("a-tensorrt-fp16-b8-cold-start", None, "tensorrt"),
+        ("a-eager-fp32-b1-growth", None, "eager"), ("a-eager-fp32-batches-8", None, "eager"),
     ],
 )  # fmt: skip
 def test_what_compiles_a_benchmark(id_, variant, expected):

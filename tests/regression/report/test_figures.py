@@ -96,6 +96,20 @@ def test_of_many_variants_the_fastest_and_the_reference_are_named():
     assert "others" not in figures.served("m", few, {}).caption
 
 
+def test_a_batch_size_stands_beside_the_variant_that_is_fastest_at_it():
+    """`a` is the faster one at batch 1 and `b` at batch 8: two markers each, 6 points right of the words."""
+    points = [
+        Served(model="m", variant=name, group="fp32", batch_size=batch, latency_s=latency_s)
+        for name, batch, latency_s in (("a", 1, 0.001), ("a", 8, 0.005), ("b", 1, 0.002), ("b", 8, 0.003))
+    ]
+    with mpl.rc_context({"svg.fonttype": "none"}):
+        svg = base64.b64decode(figures.served("m", points, {}).light.partition(",")[2]).decode()
+    words = re.findall(r'text-anchor: end;[^>]* x="([0-9.]+)"[^>]*>(1|batch 8)<', svg)
+    markers = sorted(float(x) for x in re.findall(r'<use [^>]* x="([0-9.]+)" [^>]*fill: #8c959f', svg))
+    assert {name: float(x) + 6 for x, name in words}.items() <= {"1": markers[0], "batch 8": markers[-2]}.items()
+    assert len(words) == 2
+
+
 def test_texts_of_figures_can_be_read_on_a_phone(case):
     _, _, (past,) = case
     name = "cudagraph-eager-fp16-channels-last"
