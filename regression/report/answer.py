@@ -144,6 +144,8 @@ def _unfailed(rows: Sequence[Row], covered: Coverage, places: Mapping[str, Place
         yield f"{len(covered.absent)} of the baseline's {count(covered.known, 'benchmark')} not measured"
     if covered.broken:
         yield f"{count(len(covered.broken), 'benchmark')} failed that the baseline does not have"
+    if covered.cut_short:
+        yield f"{count(len(covered.cut_short), 'benchmark')} failed after being measured"
     if covered.labels_checked:
         yield f"and right: labels agree in {covered.labels_checked} of {count(covered.benchmarks, 'benchmark')}"
     else:
