@@ -468,7 +468,7 @@ def test_what_benchmarks_share_is_one_line_and_what_is_their_own_has_rows() -> N
 
 @pytest.mark.parametrize("is_judged", [True, False], ids=["in the baseline", "new"])
 def test_what_was_not_measured_for_a_lost_gpu_is_one_line_beside_the_one_that_lost_it(is_judged: bool) -> None:
-    """Which a command would lose again: what repeats the others leaves it out, and its own row has one for it alone."""
+    """The command that repeats the others leaves it out, since it would lose the GPU again."""
     lost, ids = "model-bad-b1", [f"model-v{number}-b1" for number in range(6)]
     why = f"not measured: the GPU was lost by {lost} (an illegal memory access)"
     failed = dict.fromkeys(ids, why) | {lost: f"{lost} lost the GPU when it was built"}
