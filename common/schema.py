@@ -25,6 +25,10 @@ BASELINE = "baseline"
 INTERRUPTED = "interrupted"
 """The field of `suite` that says what ended a session early, and while doing what; absent where it ran to its end."""
 
+LOST_BY = "not measured: the GPU was lost by "
+"""How the sentence in `suite.failed` begins of a benchmark that came after the one that it names, and is not to blame;
+what happened follows in parentheses."""
+
 QUESTIONS = "questions"
 """The field of `suite` that lists what is asked of variants beside their latency, each as a benchmark without one."""
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from common.schema import INTERRUPTED
+from common.schema import INTERRUPTED, LOST_BY
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 # What a GPU model or CPU without a slug is called.
@@ -42,3 +42,8 @@ def interrupted(document: Mapping[str, Any]) -> str:
 def failures(document: Mapping[str, Any]) -> Mapping[str, Any]:
     """The benchmarks of a stored run that failed, by id."""
     return mapping(mapping(document.get("suite")).get("failed"))
+
+
+def lost_by(sentence: str) -> str:
+    """The benchmark that had lost the GPU where a sentence in `suite.failed` says that for another; else empty."""
+    return sentence.removeprefix(LOST_BY).partition(" (")[0] if sentence.startswith(LOST_BY) else ""

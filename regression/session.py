@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
+from common.stored import lost_by
 from regression import rerun
 from regression.judge.accepted import Accepted
 from regression.judge.judge import judge
@@ -210,6 +211,7 @@ class _Judging:
     def _repeat(self, run: Run, why: str, stage: str, asked: Set[bool]) -> dict[str, Any] | None:
         """A fresh process with every benchmark that did not fail, whatever is suspected.
 
+        What was measured before another benchmark lost the GPU of this process is measured, too.
         Where an engine lies in the GPU's memory moves its kernel time, and it lies where it did only after the same
         builds and calls (docs/measuring.md). Questions and benchmarks do without each other.
 
@@ -218,7 +220,8 @@ class _Judging:
         """
         if self.interrupted:
             return None
-        benchmarks = (run.selected or frozenset()) - run.failed.keys() - run.skipped.keys()
+        failed = {id_ for id_, why in run.failed.items() if not (lost_by(why) and id_ in run.benchmarks)}
+        benchmarks = (run.selected or frozenset()) - failed - run.skipped.keys()
         questions = {id_ for id_ in benchmarks if id_ in run.benchmarks and run.benchmarks[id_].is_question}
         if asked == {True}:
             benchmarks &= questions

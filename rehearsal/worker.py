@@ -68,7 +68,7 @@ def serve(channel: Channel, kind: type[Side] | None = None) -> None:
                 with torch.inference_mode(), torch.no_grad():
                     answer = getattr(side, f"answer_{name}")(**arguments)
         except Exception as error:  # whatever it is, the driving process says it
-            if side is not None and side.is_lost():
+            if side is not None and side.device.why_lost():
                 raise
             channel.send({"error": _sentence(error)})
             del error
@@ -138,16 +138,6 @@ class Side:
             "missing": self.missing,
             KEEPS_PARTS: True,
         }
-
-    def is_lost(self) -> bool:
-        """Whether the device answers nothing any more, as after an illegal access to a GPU's memory."""
-        if not self.device.is_cuda:
-            return False
-        try:
-            torch.cuda.synchronize()
-        except RuntimeError:
-            return True
-        return False
 
     def answer_keep(self, folder: str) -> None:
         """From now on leave what is compiled in a folder to later processes of this side, and load what earlier ones

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from common import given
-from common.stored import UNKNOWN_DEVICE
+from common.stored import UNKNOWN_DEVICE, lost_by
 from regression.incidents.cause import LABELS, SESSION, UNMEASURED, Failure, compiler
 from regression.metrics import METRICS, Kind, lookup
 from regression.report.groups import Place, places
@@ -285,6 +285,8 @@ def _change(metric: str, row: Mapping[str, Any]) -> str:
 
 
 def _compiler(run: Run, id_: str) -> str:
+    """What compiles a benchmark, or the one that lost the GPU before it: that is one cause."""
+    id_ = lost_by(run.failed.get(id_, "")) or id_
     benchmark = run.benchmarks.get(id_)
     return compiler(id_, benchmark.params.get("variant") if benchmark else None)
 

@@ -81,6 +81,8 @@ def _failed(report: Report, rows: Sequence[Row]) -> str:
     if slower:
         unconfirmed = all(row.reason is Reason.UNCONFIRMED for row in slower)
         said.append(_slower(slower) + (" (not confirmed yet)" if unconfirmed else ""))
+    lost = [row for row in missing if row.lost_by]
+    missing = [row for row in missing if not row.lost_by]
     if missing:
         said.append(_who(missing, "is", "missing"))
     if changed:
@@ -91,6 +93,7 @@ def _failed(report: Report, rows: Sequence[Row]) -> str:
         said += [_who(lost, "has", "lost labels")] if lost else []
     if report.labels:
         said.append(_named([name for name, _ in report.labels], "is", "wrong about what the photographs show"))
+    said += [_who([row for row in lost if row.detail == why], "is", why) for why in {row.detail: None for row in lost}]
     # "3 benchmarks are slower, 2 are missing": the noun once is enough.
     said[1:] = [text.replace(" benchmarks are ", " are ").replace(" benchmarks have ", " have ") for text in said[1:]]
     return f"{', '.join(said[:-1])}{' and ' if said[:-1] else ''}{said[-1]}" if said else ""
@@ -141,6 +144,8 @@ def _unfailed(rows: Sequence[Row], covered: Coverage, places: Mapping[str, Place
         yield f"{len(covered.absent)} of the baseline's {count(covered.known, 'benchmark')} not measured"
     if covered.broken:
         yield f"{count(len(covered.broken), 'benchmark')} failed that the baseline does not have"
+    if covered.cut_short:
+        yield f"{count(len(covered.cut_short), 'benchmark')} failed after being measured"
     if covered.labels_checked:
         yield f"and right: labels agree in {covered.labels_checked} of {count(covered.benchmarks, 'benchmark')}"
     else:

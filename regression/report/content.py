@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from common import given
+from common.stored import lost_by
 from regression.explain import explanation
 from regression.explain.kernels import Explanation
 from regression.judge.judge import ITSELF
@@ -290,7 +291,8 @@ def _refresh(report: Report, run: Run, baselines: Sequence[Run], at: Mapping[str
 
 
 def _repeat(report: Report, run: Run, baselines: Sequence[Run], at: Mapping[str, Place], compare: str) -> str:
-    failed = [item.benchmark for item in report.judgements if item.failed]
+    lost = {lost_by(why) for why in run.failed.values()}  # it would lose the GPU again
+    failed = [item.benchmark for item in report.judgements if item.failed and item.benchmark not in lost]
     failed += [id_ for id_, _ in report.labels]
     known = {*run.benchmarks, *run.failed, *run.labels, *(id_ for baseline in baselines for id_ in baseline.benchmarks)}
     # Only this suite's runs say which tests they are of.

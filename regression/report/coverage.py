@@ -40,6 +40,8 @@ class Coverage:
     """Benchmarks of the baseline that this run did not select, questions aside."""
     broken: tuple[str, ...]
     """Benchmarks that failed and are not MISSING, since the baseline does not have them."""
+    cut_short: tuple[str, ...]
+    """Benchmarks that failed and are not MISSING, since what the baseline must have of them was measured before."""
     benchmarks: int
     """Benchmarks of this run, questions aside."""
     labels_checked: int
@@ -81,7 +83,7 @@ class Coverage:
         """
         seen = self.measured > 0 and not self.mostly_blind and not self.mostly_blind_continuous
         enough = seen and 2 * len(self.absent) <= self.known
-        return enough and self.labels_checked > 0 and not self.broken
+        return enough and self.labels_checked > 0 and not self.broken and not self.cut_short
 
     def status(self, *, failed: bool) -> str:
         """One word for the run."""
@@ -98,6 +100,8 @@ def coverage(
     # A question that a run does not ask is left out by intention.
     known = {id_ for baseline in baselines for id_ in baseline.measured}
     unsure = [row for row in measured if row.verdict is Verdict.UNSURE]
+    in_baseline = {id_ for baseline in baselines for id_ in baseline.benchmarks}
+    failed = [id_ for id_ in run.failed if id_ not in missing]
     return Coverage(
         measured=len(measured),
         continuous=sum(row.metric.kind is Kind.CONTINUOUS for row in measured),
@@ -108,7 +112,8 @@ def coverage(
         shared=tuple(row for row in rows if is_shared(row.benchmark) and row.verdict is Verdict.UNSURE),
         known=len(known),
         absent=tuple(sorted(known - run.benchmarks.keys() - missing)),
-        broken=tuple(id_ for id_ in run.failed if id_ not in missing),
+        broken=tuple(id_ for id_ in failed if id_ not in in_baseline),
+        cut_short=tuple(id_ for id_ in failed if id_ in in_baseline),
         benchmarks=len(run.measured),
         labels_checked=len(run.labels),
         labels_wrong=len(wrong_labels),

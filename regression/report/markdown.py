@@ -98,6 +98,8 @@ def _rows(rows: Sequence[Row]) -> str:
     out = ["| verdict | benchmark | metric | baseline | now | change | detectable |"]
     out += ["| --- | --- | --- | ---: | ---: | ---: | ---: |"]
     told, shared = folded(rows)
+    if not told:
+        out = []
     for row in told[:MOST_ROWS]:
         amounts = [row.baseline_text, row.now_text, row.change_text, row.detectable_text]
         title = f"{row.title}: {fit(row.named, LONGEST_DETAIL)}" if row.named else row.title
@@ -105,7 +107,7 @@ def _rows(rows: Sequence[Row]) -> str:
         out.append(f"| {' | '.join(cells)} |")
     more = [f"{len(told) - MOST_ROWS} more not shown."] if len(told) > MOST_ROWS else []
     more += [f"{plain(said)}." for said in shared_sentences(shared)]
-    return "\n".join([*out, *([""] if more else []), *more])
+    return "\n".join([*out, *([""] if out and more else []), *more])
 
 
 def _groups(content: Content) -> str:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from common.stored import lost_by
 from regression.judge.verdict import Judgement, Reason, Verdict
 from regression.metrics import METRICS, Kind, Metric
 from regression.shared import EVERY, is_shared
@@ -58,6 +59,11 @@ class Row:
     def word(self) -> str:
         """The verdict, or that it was accepted."""
         return "accepted" if self.accepted else str(self.verdict)
+
+    @property
+    def lost_by(self) -> str:
+        """The benchmark that had lost the GPU, where it has no value for that; else empty."""
+        return lost_by(self.detail)
 
     @property
     def baseline_text(self) -> str:
@@ -158,10 +164,11 @@ def rows(judgements: Iterable[Judgement], metrics: Sequence[Metric] = METRICS) -
 
 
 def folded(ordered: Sequence[Row]) -> tuple[list[Row], list[Row]]:
-    """Rows that moved, without those that say nothing more; and those whose change all benchmarks share.
+    """Rows that moved, without those that say nothing more; and those whose change or whose want all benchmarks share.
 
     The row of a part of kernel time that changed as the whole did goes into the whole's remark. A change that lies
-    within its detectable change of what all benchmarks show together is no finding of its own.
+    within its detectable change of what all benchmarks show together is no finding of its own. Neither is what was not
+    measured since another benchmark had lost the GPU.
     """
     wholes = {(row.benchmark, row.metric.key): row for row in ordered}
     common = {(row.metric.key, row.verdict): row for row in ordered if row.benchmark == EVERY}
@@ -169,6 +176,9 @@ def folded(ordered: Sequence[Row]) -> tuple[list[Row], list[Row]]:
     told: list[Row] = []
     shared: list[Row] = []
     for row in ordered:
+        if row.lost_by:
+            shared.append(row)
+            continue
         whole = wholes.get((row.benchmark, row.metric.part_of))
         if whole and (whole.verdict, whole.reason) == (row.verdict, row.reason) and _alike(row, whole, ALIKE):
             parts.setdefault((row.benchmark, whole.metric.key), []).append(row.title)
@@ -191,14 +201,23 @@ def _with_parts(row: Row, titles: Sequence[str]) -> Row:
 
 
 def shared_sentences(shared: Iterable[Row]) -> Iterable[str]:
-    """For each metric and verdict how many benchmarks changed as all of them did together, and by how much."""
+    """For each metric and verdict how many benchmarks changed as all of them did together, and by how much.
+
+    Then how many were not measured since another benchmark had lost the GPU.
+    """
     found: dict[tuple[str, str], list[Row]] = {}
+    lost: dict[tuple[str, str], list[Row]] = {}
     for row in shared:
-        found.setdefault((row.title, row.word), []).append(row)
+        if row.lost_by:
+            lost.setdefault((row.word, row.detail), []).append(row)
+        else:
+            found.setdefault((row.title, row.word), []).append(row)
     for (title, word), alike in found.items():
         changes = [row.change_text for row in sorted(alike, key=lambda row: row.ratio or 1.0)]
         span = " to ".join(dict.fromkeys((changes[0], changes[-1])))
         yield f"{count(len(alike), 'benchmark')} {word} in {title} as all together are, by {span}"
+    for (word, why), alike in lost.items():
+        yield f"{count(len(alike), 'benchmark')} {word}, {why}"
 
 
 def _rank(item: Judgement) -> tuple[bool, int, bool, bool, float]:

@@ -112,7 +112,7 @@ def _what_failed(content: Content) -> list[str]:
 def _told(rows: Sequence[Row]) -> list[str]:
     """The first rows, and a line for what benchmarks share with all others."""
     told, shared = folded(rows)
-    out = [*_rows(told[:MOST_ROWS]), *_more(len(told) - MOST_ROWS, "row")]
+    out = [*(_rows(told[:MOST_ROWS]) if told else []), *_more(len(told) - MOST_ROWS, "row")]
     return [*out, *_lines(f"{said}; -v prints all" for said in shared_sentences(shared))]
 
 

@@ -8,11 +8,12 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
+import torch
 
 from fixtures.building.build import BuildTimeout
+from fixtures.machine.device import Device
 from fixtures.variants import torchscript
 from fixtures.variants.table import VARIANTS
 from fixtures.variants.variant import OtherBuild
@@ -52,8 +53,7 @@ def test_an_error_that_the_gpu_does_not_survive_ends_the_process(is_lost, monkey
 
     class OnGpu(worker.Side):
         def __init__(self, arguments):
-            device: Any = SimpleNamespace(is_cuda=True)
-            self.device = device
+            self.device = Device(torch.device("cuda", 0), "a GPU", "gpu")
 
         def describe(self):
             return {}
@@ -61,11 +61,12 @@ def test_an_error_that_the_gpu_does_not_survive_ends_the_process(is_lost, monkey
         def answer_turn(self, benchmark, calls):
             raise RuntimeError("CUDA error: an illegal memory access was encountered")
 
-    def synchronize():
+    def answer(device):
         if is_lost:
             raise RuntimeError("CUDA error: an illegal memory access was encountered")
 
-    monkeypatch.setattr("torch.cuda.synchronize", synchronize)
+    monkeypatch.setattr("torch.cuda.synchronize", answer)
+    monkeypatch.setattr("torch.cuda.mem_get_info", answer)
     channel = Channel({"do": "begin", "arguments": []}, *2 * [{"do": "turn", "benchmark": "", "calls": 1}])
     if is_lost:
         with pytest.raises(RuntimeError, match="illegal memory access"):

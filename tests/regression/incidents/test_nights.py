@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from common.schema import LOST_BY
 from regression.__main__ import main
 from regression.text import plain
-from tests.regression.incidents.nights import TENSORRT, TORCHSCRIPT, Fleet, slower
+from tests.regression.incidents.nights import IDS, TENSORRT, TORCHSCRIPT, Fleet, slower
 
 GH = f"""#!{sys.executable}
 import json, os, pathlib, sys
@@ -122,6 +123,20 @@ def test_one_issue_for_each_cause_with_the_rest_of_its_life(repository, capsys):
     issues = repository.after(6, h200={})
     assert titles(issues) == [] and len(issues[0]["comments"]) == 2
     assert "Nothing that stored runs record changed since 2026-03-05" in issues[0]["comments"][-1]
+
+
+def test_a_lost_gpu_is_one_issue_of_the_compiler_that_lost_it(repository):
+    lost = TENSORRT[0]
+
+    def lose(document):
+        others = [id_ for id_ in IDS if id_ != lost]
+        document["benchmarks"] = []
+        document["suite"]["failed"] = {lost: f"{lost} lost the GPU when it was called: CUDA error: ..."}
+        document["suite"]["failed"] |= dict.fromkeys(others, f"{LOST_BY}{lost} (an illegal memory access)")
+
+    (issue,) = repository.after(2, h200=({}, lose))
+    assert issue["title"] == f"tensorrt benchmarks not measured on nvidia-h200 since 2026-03-02: {len(IDS)} benchmarks"
+    assert repository.after(3, h200={})[0]["open"] is False
 
 
 def test_a_night_that_is_run_again_repeats_nothing_and_takes_what_it_adds(repository):

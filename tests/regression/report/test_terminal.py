@@ -466,6 +466,32 @@ def test_what_benchmarks_share_is_one_line_and_what_is_their_own_has_rows() -> N
     assert in_rows(terminal.every_row(said)) == ["all", "model-own-b1", *reversed(ids)]
 
 
+@pytest.mark.parametrize("is_judged", [True, False], ids=["in the baseline", "new"])
+def test_what_was_not_measured_for_a_lost_gpu_is_one_line_beside_the_one_that_lost_it(is_judged: bool) -> None:
+    """The command that repeats the others leaves it out, since it would lose the GPU again."""
+    lost, ids = "model-bad-b1", [f"model-v{number}-b1" for number in range(6)]
+    why = f"not measured: the GPU was lost by {lost} (an illegal memory access)"
+    failed = dict.fromkeys(ids, why) | {lost: f"{lost} lost the GPU when it was built"}
+    missing = [
+        same(id_, metric, verdict=Verdict.MISSING, reason=Reason.FAILED, detail=failed[id_], now=None, ratio=None)
+        for id_ in ([lost] if is_judged else []) + ids
+        for metric in ("latency", "kernel_time")
+    ]
+    told = dataclasses.replace(report(), judgements=tuple(missing), labels=())
+    run = dataclasses.replace(run_of(told), benchmarks={}, failed=failed, suite={"schema": 3})
+    said = content(told, run)
+    first, shared = (f"{lost} is missing and " if is_judged else ""), f"6 benchmarks MISSING, {why}"
+    nouns = "6 are" if is_judged else "6 benchmarks are"
+    assert said.answer == f"{first}{nouns} {why}."
+    assert said.repeat.startswith("pytest benchmarks/") and "bad" not in said.repeat
+    for text in (terminal.text(said), markdown.text(said), read_aloud(page.html(said))):
+        flat = " ".join(text.replace("\\", "").split())
+        assert flat.count(shared) == 1
+    rows_of = [line.split()[0] for line in terminal.text(said).splitlines()[:-1] if line.endswith(" MISSING")]
+    assert rows_of == ([lost] if is_judged else [])
+    assert sum(line.endswith(" MISSING") for line in terminal.every_row(said).splitlines()[:-1]) == 6 + is_judged
+
+
 def test_names_that_would_be_cut_to_the_same_stand_above_their_rows() -> None:
     ids = [f"tf_efficientnet_lite0-{kind}-fp32-b128" for kind in ("eager", "torchscript")]
     told = [same(id_, metric) for id_ in ids for metric in ("kernel_time", "left_to_pytorch")]

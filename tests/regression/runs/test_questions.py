@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from common.schema import LOST_BY
 from regression import rerun
 from regression.history import night
 from regression.judge.judge import judge
@@ -217,6 +218,20 @@ def test_only_questions_are_asked_again_for_a_question(
     outcome = judge_session(session, rules, Stored(tuple(baselines), (), ()), Additions())
     assert session.repeated == [repeated] * CONFIRMATIONS
     assert outcome.failed and {id_ for id_, _ in moved(outcome.report)} == {*slower, *first_call}
+
+
+def test_what_was_measured_before_the_gpu_was_lost_is_confirmed_without_what_lost_it(
+    recorder: Recorder, baselines: list[Run]
+) -> None:
+    document = recorder.document({IDS[0]: 1.1}, day=2, selected=[*IDS, *QUESTIONS], questions=[])
+    unmeasured = {*QUESTIONS, IDS[-2]}
+    document["benchmarks"] = [one for one in document["benchmarks"] if one["param"] not in unmeasured]
+    innocent = dict.fromkeys([IDS[0], IDS[1], *unmeasured], f"{LOST_BY}{IDS[-1]} (an illegal memory access)")
+    document["suite"]["failed"] = {IDS[-1]: "it lost the GPU", IDS[2]: "wrong outputs"} | innocent
+    session, rules = Session(document), Rules("fail", METRICS, (), (), 5)
+    outcome = judge_session(session, rules, Stored(tuple(baselines), (), ()), Additions())
+    assert session.repeated == [{*IDS} - {IDS[-1], IDS[-2], IDS[2]}] * CONFIRMATIONS
+    assert (IDS[0], "SLOWER") in {(one.benchmark, str(one.verdict)) for one in outcome.report.judgements}
 
 
 def test_a_disturbed_question_is_asked_again(recorder: Recorder, baselines: list[Run]) -> None:
