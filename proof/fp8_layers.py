@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import copy
 import sys
+from collections.abc import Sequence
 
 import torch
 from torch import nn
 
+from common import output
 from fixtures.machine.device import resolve
 from fixtures.variants import quantization
 from fixtures.variants.variant import BuildInputs
@@ -50,8 +53,9 @@ def _error(found: torch.Tensor, right: torch.Tensor) -> float:
     return float((found.float().cpu() - right).abs().max() / right.abs().max())
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Print a Markdown table; exit status 2 where FP8 cannot run."""
+    argparse.ArgumentParser(prog="python -m proof.fp8_layers", description=__doc__).parse_args(argv)
     device = resolve("auto")
     needed = (quantization.FP8_ARITHMETIC, quantization.MODEL_OPTIMIZER)
     if reason := next(filter(None, (one.missing(device) for one in needed)), ""):
@@ -67,4 +71,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with output.reader_may_leave():
+        sys.exit(main())

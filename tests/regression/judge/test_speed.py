@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from regression.judge.judge import judge
 from regression.metrics import METRICS, Kind
@@ -71,6 +72,7 @@ def test_a_thousand_benchmarks_against_fifty_runs_take_a_few_seconds() -> None:
     assert seconds(1000, 50, enough=most) < most
 
 
+@pytest.mark.alone
 def test_the_time_grows_linearly_with_benchmarks_and_with_runs() -> None:
     # Four times as much takes 16 times as long where something is quadratic.
     for quarter, whole in (((400, 10), (1600, 10)), ((100, 40), (100, 160))):
