@@ -13,7 +13,12 @@ ON_REQUEST: Mapping[str, str] = {
 }
 """The word is in the ids of the module's tests, so that `-k` with it names them, too."""
 
-END_OF_ID = rf"-(?:{'|'.join(ON_REQUEST.values())})(?:-[0-9]+)?"
+
+def _end_of_id(*words: str) -> str:
+    return rf"-(?:{'|'.join(words)})(?:-[0-9]+)?"
+
+
+END_OF_ID = _end_of_id(*ON_REQUEST.values())
 """As a pattern: what follows the variant, or the batch size, in the ids of these tests."""
 
 ALWAYS_ON_A_GPU = frozenset({"test_cold_start.py"})
@@ -25,5 +30,5 @@ def modules_of(ids: Collection[str]) -> list[str]:
     return [
         module
         for module, word in ON_REQUEST.items()
-        if any(re.search(rf"-{word}(-[0-9]+)?$", id_, re.ASCII) for id_ in ids)
+        if any(re.search(f"{_end_of_id(word)}$", id_, re.ASCII) for id_ in ids)
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -42,11 +43,12 @@ class Merged:
     kept: Mapping[str, tuple[int, int]]
     times: Mapping[str, int]
 
-    @property
+    @functools.cached_property
     def models(self) -> list[str]:
         """Of all benchmarks, in the runs' order."""
         return list(dict.fromkeys(one.params.get("model", "") for one in self.run.benchmarks.values()))
 
+    @functools.cached_property
     def yardsticks(self) -> list[tuple[Yardstick, bool]]:
         """How far variants are from their yardsticks, and whether some runs measured both: then their median, else by
         the medians of different runs."""

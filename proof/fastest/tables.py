@@ -132,7 +132,7 @@ def _line(cells: Iterable[str]) -> str:
 def _against(merged: Merged, group: Sequence[Row]) -> Iterable[str]:
     """How far each variant of a model and batch size is from its yardstick."""
     variants = {row.id: row.variant for row in group}
-    for one, together in merged.yardsticks():
+    for one, together in merged.yardsticks:
         if one.benchmark in variants:
             said = ", ".join(f"{how_far(ratio)} {title}" for title, ratio in one.ratios.items())
             where = "" if together else ", in different runs"
