@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import pytest
 import torch
 
+from common.errors import UsageError
 from fixtures.collection import benchmark_key
 from fixtures.instruments.profiles import InvalidProfile
 from fixtures.key import Key
@@ -104,6 +105,21 @@ class Slowdown:
             for asked in self.asked
             if asked.pattern == key.variant or fnmatch.fnmatchcase(str(key), asked.pattern)
         ]
+
+    def check(self, key: Key) -> None:
+        """Refuse what cannot be done to the benchmark.
+
+        Raises:
+            UsageError: an operator or a layout of a variant that calls no modules, or two things that act at once.
+        """
+        wanted = self.of(key)
+        for kind in ("layout", "operator"):
+            if not key.variant.startswith("eager-") and any(asked.kind == kind for asked in wanted):
+                article = "an" if kind == "operator" else "a"
+                raise UsageError(f"--slow: {article} {kind} is for eager variants, and {key} is none")
+        acts_in = Counter(asked.acts_in for asked in wanted)
+        if acts_in and max(acts_in.values()) > 1:
+            raise UsageError(f"--slow: {key} is to be slowed down twice, by {' and '.join(map(str, wanted))}")
 
     def wrap(self, variant: Variant) -> Variant:
         """The variant with a `build` that lays out the model, where that was asked for."""
@@ -212,20 +228,16 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if slowdown is None:
         return
     keys = [key for key in map(benchmark_key, session.items) if key is not None]
-    found = {key: slowdown.of(key) for key in keys}
     # a fresh process that measures again is given its tests by their ids
     named = any("::" in argument for argument in session.config.args)
     for asked in slowdown.asked:
-        if not named and not any(asked in wanted for wanted in found.values()):
+        if not named and not any(asked in slowdown.of(key) for key in keys):
             raise pytest.UsageError(f"--slow={asked}: no benchmark of this session is called so")
-    for key, wanted in found.items():
-        for kind in ("layout", "operator"):
-            if not key.variant.startswith("eager-") and any(asked.kind == kind for asked in wanted):
-                article = "an" if kind == "operator" else "a"
-                raise pytest.UsageError(f"--slow: {article} {kind} is for eager variants, and {key} is none")
-        acts_in = Counter(asked.acts_in for asked in wanted)
-        if acts_in and max(acts_in.values()) > 1:
-            raise pytest.UsageError(f"--slow: {key} is to be slowed down twice, by {' and '.join(map(str, wanted))}")
+    try:
+        for key in keys:
+            slowdown.check(key)
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -11,6 +11,7 @@ import pytest
 
 from regression.metrics import WrongChange, parse_change
 
+OPTION = "--slow="
 # Which metric an injection is scored by: an extra kernel adds a launch too, and a layout may add memory.
 SCORED = {
     "kernel": "kernel_time",

@@ -16,7 +16,7 @@ from regression.judge.by_operator import same_where_kernels_are
 from regression.metrics import METRICS
 from regression.runs.read import parse
 from regression.runs.run import Run
-from rehearsal.judge import test_count
+from rehearsal.judge import COUNTED, test_count
 from rehearsal.paired import (
     KERNEL_TIME,
     LATENCY,
@@ -28,7 +28,7 @@ from rehearsal.paired import (
 )
 from rehearsal.protocol import NEW, OLD
 from rehearsal.record import Record, Turns
-from rehearsal.rows import Row, continuous_row, is_settled
+from rehearsal.rows import Row, continuous_row, count_rows, is_settled
 from rehearsal.sequential import LEAST_PAIRS, MOST_PAIRS, interval
 from rehearsal.session import LEAST_TURNS_S, MOST_TURNS_S
 from rehearsal.turns import LEAST_ROUNDS
@@ -49,11 +49,13 @@ class Plan:
 
 @dataclass(frozen=True)
 class Looks:
-    """What a drawn rehearsal sees after LEAST_PAIRS pairs, and after each further one; the same for its kernels."""
+    """What a drawn rehearsal sees after LEAST_PAIRS pairs, and after each further one; the same for its kernels, and
+    what it says of counts."""
 
     latency: Sequence[Sequence[Found]]
     kernels: Sequence[Sequence[Found]]
     tests: int
+    counts: Sequence[Row] = ()
 
 
 class Arena:
@@ -100,6 +102,7 @@ class Arena:
             [list(self._latencies(pairs[:number], rounds)) for number in numbers],
             [list(self._kernels(pairs[:number])) for number in numbers] if self.record.is_cuda else [],
             self.tests,
+            self._counts(pairs[:COUNTED]),
         )
 
     def _latencies(self, pairs: Sequence[ProcessPair], rounds: int | None) -> Iterable[Found]:
@@ -120,14 +123,20 @@ class Arena:
             if all(KERNEL_TIME in one.values for pair in both for one in pair):
                 yield from kernel_differences(name, both)
 
+    def _counts(self, pairs: Sequence[ProcessPair]) -> list[Row]:
+        olds = [self._runs[number, old] for number, old, _ in pairs]
+        news = [self._runs[number, new] for number, _, new in pairs]
+        return list(count_rows(self.record, {OLD: olds, NEW: news}))
+
 
 def judged(looks: Looks, slower: float = 0.0) -> list[Row]:
-    """The rows of a rehearsal whose new side is slower by a fraction in everything, as it ends for each benchmark."""
+    """The rows of a rehearsal whose new side takes longer by a fraction, as it ends for each benchmark."""
     latency = _ended(looks.latency, slower, looks.tests)
     kernels = _ended(looks.kernels, slower, looks.tests)
     rows = [*latency, *kernels]
     said = same_where_kernels_are([row.judgement for row in rows], METRICS)
-    return [replace(row, judgement=judgement) for row, judgement in zip(rows, said, strict=True)]
+    timed = [replace(row, judgement=judgement) for row, judgement in zip(rows, said, strict=True)]
+    return [*timed, *looks.counts]
 
 
 def _ended(looks: Sequence[Sequence[Found]], slower: float, tests: int) -> list[Row]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from common import output
 from common.numbers import significant
+from proof.inject.slowdown import is_reference
 from rehearsal.record import LARGEST_FILE_BYTES, Turns, UnusableRecord
 
 SCHEMA = 1
@@ -34,6 +35,16 @@ class Process:
     lists: dict[str, Any] = field(default_factory=dict)
     slowed: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def injected(self) -> list[tuple[str, Mapping[str, Any]]]:
+        """Benchmarks with what slows them, without what is only there to be compared with."""
+        return [
+            (benchmark, entry)
+            for benchmark, entries in self.slowed.items()
+            for entry in entries
+            if not is_reference(str(entry["kind"]), str(entry["asked"]))
+        ]
+
 
 @dataclass
 class Batch:
@@ -52,13 +63,13 @@ class Batch:
 
     @property
     def unchanged(self) -> list[str]:
-        """The names of the processes that nothing was injected into."""
-        return [name for name, process in self.processes.items() if not process.slowed]
+        """The names of the processes that nothing was injected into, or only what is there to be compared with."""
+        return [name for name, process in self.processes.items() if not process.injected]
 
     @property
     def slowed(self) -> list[str]:
         """The names of the others."""
-        return [name for name, process in self.processes.items() if process.slowed]
+        return [name for name, process in self.processes.items() if process.injected]
 
 
 @dataclass

@@ -27,8 +27,10 @@ from scipy import stats
 
 from common import output
 from common.errors import UsageError
+from proof.inject.slowdown import COUNTED
 from proof.rehearsals.arena import Arena, Found, Looks, Plan, disjoint, judged, slowed_pairs, unchanged_pairs
 from proof.rehearsals.batches import Recording, read
+from proof.sight import RULES
 from regression.judge.verdict import Verdict
 from rehearsal.paired import LATENCY, SAME_KERNELS
 from rehearsal.rows import Row
@@ -85,7 +87,7 @@ def _alone(looks: Looks, benchmark: str) -> Looks:
     def only(some: Sequence[Sequence[Found]]) -> list[list[Found]]:
         return [[found for found in look if found[1] == benchmark] for look in some]
 
-    return Looks(only(looks.latency), only(looks.kernels), looks.tests)
+    return Looks(only(looks.latency), only(looks.kernels), looks.tests)  # a factor moves no count
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -212,28 +214,52 @@ def _injected(arena: Arena, times: int, draw: random.Random) -> Iterable[str]:
     """What became of the processes that were really slowed, against unchanged ones of their batch."""
     if len(slowed_pairs(arena.batches, draw)) < LEAST_PAIRS:
         return
-    sizes: dict[tuple[str, str], list[float]] = {}
+    sizes_s: dict[tuple[str, str, str], list[float]] = {}
     for batch in arena.batches:
         for name in batch.slowed:
-            for benchmark, entries in batch.processes[name].slowed.items():
-                for entry in entries:
-                    sizes.setdefault((benchmark, f"{entry['kind']}={entry['asked']}"), []).append(entry["size_s"] or 0)
-    rows: dict[tuple[str, str], list[Row]] = {}
-    for _ in range(times):
-        for row in judged(arena.looks(slowed_pairs(arena.batches, draw)[:MOST_PAIRS])):
-            rows.setdefault((row.judgement.benchmark, row.judgement.metric), []).append(row)
+            for benchmark, entry in batch.processes[name].injected:
+                if benchmark in arena.benchmarks:
+                    sizes_s.setdefault((benchmark, entry["kind"], entry["asked"]), []).append(entry["size_s"] or 0)
+    drawn = [judged(arena.looks(slowed_pairs(arena.batches, draw)[:MOST_PAIRS])) for _ in range(times)]
     yield ""
-    yield "| really slowed | by | size, median | metric | SLOWER | change, median |"
+    yield "| really slowed | by | size, median | metric | found | change, median |"
     yield "| --- | --- | --- | --- | --- | --- |"
-    for (benchmark, by), sizes_s in sizes.items():
-        for (name, key), said in rows.items():
-            if name == benchmark:
-                slower = sum(row.judgement.verdict is Verdict.SLOWER for row in said)
-                change = statistics.median(row.judgement.ratio or 1.0 for row in said) - 1
-                yield (
-                    f"| {benchmark} | {by} | {statistics.median(sizes_s) * 1e6:.3g} us | {key.replace('_', ' ')} | "
-                    f"{slower} of {len(said)} | {change:+.2%} |"
-                )
+    for (benchmark, kind, asked), some_s in sizes_s.items():
+        size = f"{statistics.median(some_s) * 1e6:.3g} us" if any(some_s) else "-"
+        for key in RULES[kind].seen_in:
+            said = [row for rows in drawn if (row := _row(rows, benchmark, key)) is not None]
+            if said:
+                found = sum(_is_found(rows, benchmark, kind, key) for rows in drawn)
+                cells = (benchmark, f"{kind}={asked}", size, key.replace("_", " "), f"{found} of {len(drawn)}")
+                yield f"| {' | '.join(cells)} | {_change(said, kind)} |"
+    touched = {(benchmark, key) for benchmark, kind, _ in sizes_s for key in RULES[kind].may_change}
+    others = _wrong(
+        [row for row in rows if (row.judgement.benchmark, row.judgement.metric) not in touched] for rows in drawn
+    )
+    yield ""
+    yield from map("- {}".format, others or ["Of all else nothing is said but SAME and UNSURE."])
+
+
+def _row(rows: Iterable[Row], benchmark: str, key: str) -> Row | None:
+    return next((row for row in rows if (row.judgement.benchmark, row.judgement.metric) == (benchmark, key)), None)
+
+
+def _is_found(rows: Sequence[Row], benchmark: str, kind: str, key: str) -> bool:
+    """Whether a rehearsal says what was done: a time is SLOWER, a count CHANGED and named."""
+    row = _row(rows, benchmark, key)
+    if row is None:
+        return False
+    if kind not in COUNTED:
+        return row.judgement.verdict is Verdict.SLOWER
+    naming = _row(rows, benchmark, RULES[kind].named_in)
+    named = naming is not None and RULES[kind].named in naming.judgement.detail
+    return named and row.judgement.verdict is Verdict.CHANGED
+
+
+def _change(said: Sequence[Row], kind: str) -> str:
+    if kind in COUNTED:
+        return f"{statistics.median((row.judgement.now or 0) - (row.judgement.baseline or 0) for row in said):+g}"
+    return f"{statistics.median(row.judgement.ratio or 1.0 for row in said) - 1:+.2%}"
 
 
 if __name__ == "__main__":

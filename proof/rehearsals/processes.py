@@ -25,7 +25,7 @@ from typing import Any
 from common import option_types, output
 from common.errors import UsageError
 from common.signals import interrupting
-from proof.inject.slowdown import COUNTED, Asked, parse
+from proof.inject.slowdown import COUNTED, OPTION, Asked, is_reference, parse
 from proof.rehearsals.batches import Batch, Process, Recording
 from regression.text import count
 from rehearsal import turns
@@ -35,8 +35,8 @@ from rehearsal.record import Turns
 from rehearsal.side import NotAnswered, Place, Side, SideEnded, UnusableSide, end_all
 
 SLOWED_WORKER = "proof.rehearsals.slowed_worker"
-# Kinds that slow down what a rehearsal measures, and that are compared with a process in which nothing is injected.
-KINDS = ("host", "kernel", *COUNTED)
+# Kinds that slow down what a rehearsal measures.
+KINDS = ("host", "kernel", "operator", *COUNTED)
 LEAST_PROCESSES = 2
 
 
@@ -117,7 +117,7 @@ class Batches:
         self._side_by_side(start, self._places)
         self._sides = {place.name: self._sides[place.name] for place in self._places if place.name in self._sides}
         self._check()
-        if any(place.worker == SLOWED_WORKER for place in self._places) and not self._slowed():
+        if any(map(_is_slowed, self._places)) and not any(_is_slowed(side.place) for side in self._sides.values()):
             raise NoProcess(f"no process can be slowed: {' '.join(dict.fromkeys(self._left_out))}")
 
     def _measure(self, number: int, benchmarks: Sequence[str]) -> None:
@@ -134,7 +134,7 @@ class Batches:
         for name in turns.order(names, self._draw) if others else ():
             self._shown(f"batch {number}: building {count(len(others), 'benchmark')} in {name}")
             self._each(name, others, self._build)
-        for name in self._slowed():
+        for name in self._injected():
             self._shown(f"batch {number}: slowing {name}")
             self._each(name, benchmarks, self._slow)
         for name in list(self._sides):
@@ -151,7 +151,7 @@ class Batches:
                 self._shown(f"batch {number}: kernel time of {benchmark}")
                 for name in turns.order(self._sides, self._draw):
                     self._each(name, [benchmark], self._kept("profile", "profiling"))
-        for name in self._slowed():
+        for name in self._injected():
             self._each(name, [""], self._say_slowed)
         self._check()
         self._batch.seconds = self._medians()
@@ -196,7 +196,8 @@ class Batches:
 
         return ask
 
-    def _slowed(self) -> list[str]:
+    def _injected(self) -> list[str]:
+        """The processes into which something is injected, if only what a slowed operator is compared with."""
         return [name for name, side in self._sides.items() if side.place.worker == SLOWED_WORKER]
 
     def _slow(self, name: str, benchmark: str) -> None:
@@ -283,13 +284,27 @@ def _is_engine(variant: str) -> bool:
     return "tensorrt" in variant
 
 
+def _is_slowed(place: Place) -> bool:
+    asked = [parse(word.removeprefix(OPTION)) for word in place.arguments if word.startswith(OPTION)]
+    return any(not is_reference(one.kind, one.text) for one in asked)
+
+
 def places(processes: int, arguments: Sequence[str], slow: Sequence[Asked], slowed: int) -> list[Place]:
-    """Where the processes of a batch run; the last `slowed` of them are slowed down."""
-    here = Path(sys.executable)
-    found = [Place(f"process-{number + 1}", here, ROOT, tuple(arguments)) for number in range(processes - slowed)]
-    injected = (*arguments, *(f"--slow={one}" for one in slow))
-    found += [Place(f"slowed-{number + 1}", here, ROOT, injected, SLOWED_WORKER) for number in range(slowed)]
-    return found
+    """Where the processes of a batch run; the last `slowed` of them are slowed down.
+
+    The others have the shortest kernel in an operator that is slowed down in those.
+    """
+
+    def place(name: str, injected: Sequence[str]) -> Place:
+        words = (*arguments, *(f"{OPTION}{one}" for one in injected))
+        there = (Path(sys.executable), ROOT, words)
+        return Place(name, *there, SLOWED_WORKER) if injected else Place(name, *there)
+
+    alike = [f"{one.pattern}:{one.kind}={one.module}" for one in slow if one.kind == "operator"]
+    return [
+        *(place(f"process-{number + 1}", alike) for number in range(processes - slowed)),
+        *(place(f"slowed-{number + 1}", [str(one) for one in slow]) for number in range(slowed)),
+    ]
 
 
 def _parser() -> argparse.ArgumentParser:

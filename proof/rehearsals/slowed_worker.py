@@ -8,12 +8,10 @@ from typing import Any
 from common.errors import UsageError
 from fixtures.instruments.latency import synchronised
 from proof.inject.injection import Slowdown
-from proof.inject.slowdown import NEEDS_CUDA, parse
+from proof.inject.slowdown import NEEDS_CUDA, OPTION, parse
 from rehearsal import worker
 from rehearsal.worker import VERSION as VERSION
 from rehearsal.worker import Channel
-
-OPTION = "--slow="
 
 
 def serve(channel: Channel) -> None:
@@ -40,6 +38,8 @@ class Side(worker.Side):
                 raise UsageError(f"{OPTION}{one}: no benchmark is called so; those are {', '.join(self.keys)}")
             if one.kind in NEEDS_CUDA and not self.device.is_cuda:
                 raise UsageError(f"{OPTION}{one}: the kind {one.kind} needs a CUDA GPU; on a CPU slow the host down")
+        for key in self.keys.values():
+            self.slowdown.check(key)
 
     def answer_slow(self, benchmark: str) -> None:
         """Calibrate what slows the latency of a built benchmark, and slow it from now on."""

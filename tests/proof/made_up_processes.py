@@ -21,7 +21,7 @@ SECONDS: dict[str, Any] = {
 }
 
 
-def measured(draw: random.Random, spread: float, slower: float = 0.0) -> dict[str, Any]:
+def measured(draw: random.Random, spread: float, slower: float = 0.0, waits: int = 1) -> dict[str, Any]:
     """What a process has of a benchmark beside its latency."""
     times_ns = [round(time_ns * (1 + slower) * math.exp(draw.gauss(0, spread))) for time_ns in (8e6, 2e6)]
     return {
@@ -29,6 +29,8 @@ def measured(draw: random.Random, spread: float, slower: float = 0.0) -> dict[st
         "kernel_time_s": sum(times_ns) * 1e-9,
         "kernel_time_repeats_s": [0.01] * 10,
         "launches": 2,
+        "synchronisations": waits,
+        "api_calls": {"cudaLaunchKernel": 2, "cudaDeviceSynchronize": waits},
         "kernels": {"kernel": [0, 1], "launches": [1, 1], "time_s": [time_ns * 1e-9 for time_ns in times_ns]},
         "operators": {"operator": [0, 1], "kernels": [[0], [1]], "time_ns": times_ns, "api_calls": [0, 0]},
     }
@@ -40,17 +42,21 @@ def batch(
     slowed: int = 0,
     *,
     slower: float = 0.0,
+    waits: int = 0,
     process: float = 0.003,
     turn: float = 0.01,
     rounds: int = 30,
 ) -> Batch:
-    """Processes of which the last ones are slower, latency and kernels; spreads are of the logarithm."""
+    """Processes of which the last ones are slower, latency and kernels, and wait for the GPU so often more; spreads are
+    of the logarithm."""
     found = Batch(seconds=SECONDS, took_s=60.0)
     for number in range(processes + slowed):
         is_slowed = number >= processes
         entry = [{"kind": "host", "asked": f"{slower:%}", "size_s": 0.02 * slower}]
+        if waits:
+            entry.append({"kind": "synchronisation", "asked": str(waits), "size_s": None})
         found.processes[f"process-{number + 1}"] = Process(
-            {name: measured(draw, 0.0005, slower * is_slowed) for name in NAMES},
+            {name: measured(draw, 0.0005, slower * is_slowed, 1 + waits * is_slowed) for name in NAMES},
             LISTS,
             dict.fromkeys(NAMES, entry) if is_slowed else {},
         )

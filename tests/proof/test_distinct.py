@@ -13,6 +13,7 @@ from rehearsal.judge import judge
 from rehearsal.paired import KERNEL_TIME, LATENCY, SAME_KERNELS
 from rehearsal.protocol import NEW, OLD
 from rehearsal.record import Pair, Record, Turns
+from rehearsal.rows import OUTPUTS
 from rehearsal.sequential import LEAST_PAIRS, MOST_PAIRS
 from tests.proof.made_up_processes import NAMES, recording
 
@@ -72,7 +73,10 @@ def test_a_rehearsal_is_judged_as_its_record_would_be(slower):
             }
         record.pairs.append(pair)
     expected = [row for row in judge(record).rows if row.judgement.metric in CONTINUOUS]
-    said = judged(arena.looks(pairs, rounds), slower)
+    rows = judged(arena.looks(pairs, rounds), slower)
+    counts = [row for row in judge(record).rows if row.judgement.metric not in (*CONTINUOUS, OUTPUTS)]
+    assert [row for row in rows if row.judgement.metric not in CONTINUOUS] == counts != []
+    said = [row for row in rows if row.judgement.metric in CONTINUOUS]
     assert len(said) == len(expected) == 3 * len(NAMES)
     by_name = {(row.judgement.benchmark, row.judgement.metric): row for row in said}
     for row in expected:
@@ -89,7 +93,7 @@ def test_what_is_decided_needs_no_further_pair():
     found = recording()
     pairs = unchanged_pairs(found.batches, random.Random(1))[:MOST_PAIRS]
     rows = judged(Arena(found, NAMES).looks(pairs), 0.5)
-    assert {row.pairs for row in rows} == {LEAST_PAIRS}
+    assert {row.pairs for row in rows if row.judgement.metric in CONTINUOUS} == {LEAST_PAIRS}
     assert {row.judgement.verdict for row in rows if row.judgement.metric == LATENCY} == {Verdict.SLOWER}
 
 
@@ -130,14 +134,37 @@ def test_more_pairs_find_smaller_slowdowns():
 def test_the_command_prints_what_became_of_unchanged_and_of_really_slowed_processes(tmp_path, capsys):
     files = [tmp_path / "first.json.xz", tmp_path / "second.json"]
     for seed, file in enumerate(files):
-        recording(batches=1, processes=12, slowed=3, slower=0.3, seed=seed).write(file)
+        recording(batches=1, processes=12, slowed=3, slower=0.3, waits=1, seed=seed).write(file)
     assert distinct.main([*map(str, files), "--times=5", "--budget", "1", "10", "--benchmarks=*-eager-*"]) == 0
     said = capsys.readouterr().out
     assert "a GPU: 24 unchanged processes in batches of 12, 132 distinct pairs" in said
     assert "| 10 min | 8 | 30 | 5 | 0 | 5 of 5 | 5 of 5 |" in said
     assert "share no process: 4, of which 0 say anything but SAME and UNSURE" in said
     assert f"| {NAMES[0]} | host=30.000000% | 6e+03 us | latency | 5 of 5 | +" in said
+    assert f"| {NAMES[0]} | synchronisation=1 | - | synchronisations | 5 of 5 | +1 |" in said
+    # the made-up waits lengthen the kernels as well, which is of what a synchronisation may move
+    assert "- Of all else nothing is said but SAME and UNSURE." in said
     assert NAMES[1] not in said
+
+
+def test_what_was_not_done_and_is_said_of_slowed_processes_is_listed(tmp_path, capsys):
+    found = recording(batches=1, processes=6, slowed=3, slower=0.3)
+    for name in found.batches[0].slowed:
+        found.batches[0].processes[name].measured[NAMES[0]]["synchronisations"] = 2
+    found.write(file := tmp_path / "found.json")
+    assert distinct.main([str(file), "--times=5", "--budget", "10"]) == 0
+    said = capsys.readouterr().out
+    assert f"- {NAMES[0]}, synchronisations: 5 x CHANGED" in said
+    assert f"- {NAMES[0]}, same kernels: 5 x SLOWER" in said
+
+
+def test_a_rehearsal_of_one_environment_that_says_a_count_changed_is_wrong():
+    found = recording(batches=1, processes=6)
+    pairs = unchanged_pairs(found.batches, random.Random(1))
+    assert not distinct.is_wrong(judged(Arena(found, NAMES).looks(pairs)))
+    for _, _, new in pairs:
+        found.batches[0].processes[new].measured[NAMES[0]]["launches"] = 3
+    assert distinct.is_wrong(judged(Arena(found, NAMES).looks(pairs)))
 
 
 def test_too_few_processes_are_refused_with_a_sentence(tmp_path, capsys):

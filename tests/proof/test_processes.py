@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from proof.inject.slowdown import parse
 from proof.rehearsals import processes, slowed_worker
-from proof.rehearsals.batches import LEFT_OUT, read
-from proof.rehearsals.processes import Batches, NoProcess, main
+from proof.rehearsals.batches import LEFT_OUT, Batch, Process, read
+from proof.rehearsals.processes import SLOWED_WORKER, Batches, NoProcess, main
 from rehearsal.record import UnusableRecord
 from rehearsal.side import Place
 from rehearsal.turns import LEAST_ROUNDS
@@ -130,7 +131,7 @@ def test_no_batch_begins_that_would_not_end_within_the_budget(quick, tmp_path, m
         (["--slowed-processes=2"], "go together"),
         (["--processes=1"], "a batch needs 2 processes"),
         (["--slow=eager-fp32:leak=1KB", "--slowed-processes=2"], "this kind is not for rehearsals"),
-        (["--slow=eager-fp32:operator=blocks.0+1%", "--slowed-processes=2"], "this kind is not for rehearsals"),
+        (["--slow=eager-fp32:layout=blocks.0", "--slowed-processes=2"], "this kind is not for rehearsals"),
         (["--slow=eager-fp32:nonsense"], "is not PATTERN:KIND=AMOUNT"),
     ],
 )
@@ -146,11 +147,14 @@ def test_options_that_make_no_batch_are_refused(options, sentence, tmp_path, cap
     [
         ("tensorrt-fp16:host=5%", "no benchmark is called so"),
         ("eager-fp32:kernel=1%", "the kind kernel needs a CUDA GPU"),
+        ("eager-fp32:operator=blocks.0.0.conv+1%", "the kind operator needs a CUDA GPU"),
+        ("eager-fp32:host=5% *:host=7%", "is to be slowed down twice, by eager-fp32:host=5% and *:host=7%"),
     ],
 )
 def test_what_cannot_be_slowed_is_said(slow, sentence):
     sent = []
-    arguments = ["--device=cpu", "--models=test_efficientnet", "--variants=eager-fp32", f"--slow={slow}"]
+    slowed = [f"--slow={one}" for one in slow.split()]
+    arguments = ["--device=cpu", "--models=test_efficientnet", "--variants=eager-fp32", *slowed]
 
     class Channel:
         def __iter__(self):
@@ -164,8 +168,25 @@ def test_what_cannot_be_slowed_is_said(slow, sentence):
     assert sentence in answer["error"] and "Error" not in answer["error"]
 
 
+def test_an_operator_has_the_shortest_kernel_in_processes_that_are_not_slowed():
+    slow = [parse(text) for text in ("eager-fp32:operator=blocks.0+1%", "eager-fp32:host=5%")]
+    plain, slowed = processes.places(2, ("--device=cuda:0",), slow, 1)
+    assert (plain.worker, slowed.worker) == (SLOWED_WORKER, SLOWED_WORKER)
+    assert plain.arguments == ("--device=cuda:0", "--slow=eager-fp32:operator=blocks.0")
+    assert slowed.arguments[1:] == ("--slow=eager-fp32:operator=blocks.0+1%", "--slow=eager-fp32:host=5%")
+    found = Batch(
+        processes={
+            "process-1": Process(slowed={EAGER: [{"kind": "operator", "asked": "blocks.0", "size_s": None}]}),
+            "slowed-1": Process(slowed={EAGER: [{"kind": "operator", "asked": "blocks.0+1%", "size_s": 1e-6}]}),
+            "process-2": Process(),
+        }
+    )
+    assert (found.unchanged, found.slowed) == (["process-1", "process-2"], ["slowed-1"])
+
+
 def test_a_batch_without_a_slowed_process_that_was_asked_for_is_not_measured(quick, tmp_path):
-    places = [*quick("", ""), replace(quick("")[0], name="slowed-1", worker=processes.SLOWED_WORKER)]
+    slowed = replace(quick("--slow=eager-fp32:host=5%")[0], name="slowed-1", worker=SLOWED_WORKER)
+    places = [*quick("", ""), slowed]
     with pytest.raises(NoProcess, match="no process can be slowed: the slowed-1 side"):
         Batches(places, 0.1, 5.0, lambda text: None).run(1, tmp_path / "found.json", None)
     assert not (tmp_path / "found.json").exists()
