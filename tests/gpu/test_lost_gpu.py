@@ -35,7 +35,7 @@ def test_a_session_that_loses_its_gpu(tests: str, tmp_path: Path) -> None:
         *("-k", f"{tests} or eager and cold-start", f"--benchmark-json={run}", f"--benchmark-storage={tmp_path}"),
         "--benchmark-compare",
     ]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
     ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600)
     said = ended.stdout + ended.stderr
     assert ended.returncode == 1, said
