@@ -15,7 +15,8 @@ from common import output
 from regression.history.noise import Floats, penalty
 from regression.history.search import changes, search
 from regression.history.series import FALSE_ALARM, noise_floor
-from regression.metrics import METRICS, OF_THE_MACHINE, Kind
+from regression.metric import Kind
+from regression.metrics import METRICS, OF_THE_MACHINE
 
 NOISE = 0.001
 BENCHMARKS = 50

@@ -16,7 +16,8 @@ from proof.score.stored import ARCHIVE, injected, read_and_tell
 from proof.simulation import BASELINE_RUNS, judge_twice
 from regression.judge.limits import CONFIRMATIONS
 from regression.judge.verdict import Judgement, Verdict
-from regression.metrics import METRICS, Kind
+from regression.metric import Kind
+from regression.metrics import METRICS
 from regression.runs.run import Run
 from regression.text import count
 

@@ -21,11 +21,13 @@ from regression.judge.limits import CONFIRMATIONS, FAMILY_WISE_ERROR, Limits, in
 from regression.judge.noise import Floats, Layout, estimate
 from regression.judge.shared_shift import SharedShift
 from regression.judge.verdict import Report, suspects
-from regression.metrics import METRICS, Kind, Metric, Spread
+from regression.metric import Kind, Metric
+from regression.metrics import METRICS
 from regression.runs.find import is_folder, walk
 from regression.runs.read import read
 from regression.runs.run import Confirmation, LeftOut, Run, UnusableRun
 from regression.shared import HOST_BOUND, needs_all
+from regression.spread import Spread
 from regression.text import count
 
 BASELINE_RUNS = 5

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from common import output
 from common.errors import UsageError
+from regression.changes import WrongChange, with_min_changes
 from regression.history.night import once
 from regression.history.reader import Reader
 from regression.judge import two_speeds
 from regression.judge.accepted import ACCEPTED_FILE, Accepted, WrongAccepted, read_accepted
 from regression.judge.judge import comparable, judge
 from regression.judge.patience import recent, sentences, unwatched
-from regression.metrics import METRICS, WrongChange, with_min_changes
+from regression.metrics import METRICS
 from regression.options import add_judging_options
 from regression.project import accepted_file
 from regression.report import json, markdown, terminal, verdict_file

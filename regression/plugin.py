@@ -17,10 +17,12 @@ from common import harness, output
 from common.saving import Saving, measured_in, saving_of
 from common.stored import interrupted
 from regression import hookspec, rerun
+from regression.changes import WrongChange, with_min_changes
 from regression.history.reader import Reader
 from regression.judge import two_speeds
 from regression.judge.accepted import ACCEPTED_FILE, WrongAccepted, read_accepted
-from regression.metrics import METRICS, Metric, WrongChange, with_min_changes
+from regression.metric import Metric
+from regression.metrics import METRICS
 from regression.options import add_judging_options
 from regression.report import terminal, verdict_file
 from regression.report.content import Content, content

@@ -16,10 +16,11 @@ from common import processes
 from common.repeated import KERNELS, OPERATORS, Repeated
 from common.schema import BY_NAME, OWN_PROCESSES, QUESTIONS, STORE, VISITS
 from common.stored import interrupted, mapping
-from regression.metrics import Metric, lookup
+from regression.metric import Metric
 from regression.runs.lists import Lists, in_full
 from regression.runs.operator_table import MOST_BESIDE_AN_ENGINE
 from regression.text import why
+from regression.values import lookup
 
 
 class NotMeasured(Exception):

@@ -15,7 +15,7 @@ from regression.judge.judge import judge
 from regression.judge.limits import CONFIRMATIONS
 from regression.judge.patience import recent, sentences, unwatched
 from regression.judge.verdict import Report, Verdict, failures, suspects, verdicts
-from regression.metrics import Metric
+from regression.metric import Metric
 from regression.report import terminal
 from regression.report.content import content
 from regression.report.repeat import COMPARE

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from regression.judge.verdict import Reason, Verdict
-from regression.metrics import Kind
+from regression.metric import Kind
 from regression.text import change, count, escaped, measure
 from rehearsal.judge import Judged
 from rehearsal.paired import BY_KEY

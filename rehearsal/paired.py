@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from regression.judge import choices
-from regression.metrics import METRICS, Metric
+from regression.metric import Metric
+from regression.metrics import METRICS
 from regression.runs.run import Benchmark, Run
 from rehearsal.protocol import NEW, OLD, SIDES
 from rehearsal.record import Record, Turns

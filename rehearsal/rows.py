@@ -11,7 +11,8 @@ from regression.judge.algorithms import learn_algorithms
 from regression.judge.by_operator import same_where_kernels_are
 from regression.judge.counts import judge_counts
 from regression.judge.verdict import Judgement, Reason, Verdict
-from regression.metrics import METRICS, Kind
+from regression.metric import Kind
+from regression.metrics import METRICS
 from regression.runs.run import Confirmation, Run
 from regression.text import count
 from rehearsal.paired import KERNEL_TIME, LATENCY, SAME_KERNELS, Differences, continuous

@@ -9,7 +9,8 @@ from typing import Any
 from fixtures.instruments import table
 from fixtures.instruments.instrument import Instrument
 from regression import metrics
-from regression.metrics import Fails, Kind, Metric, Spread
+from regression.metric import Fails, Kind, Metric
+from regression.spread import Spread
 
 COPIES = Metric(
     key="copies",

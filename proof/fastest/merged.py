@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
-from regression.metrics import METRICS, lookup
+from regression.metrics import METRICS
 from regression.report.measured import LATENCY, Served, Yardstick, served, yardsticks
 from regression.runs.run import Benchmark, Run
+from regression.values import lookup
 
 ENERGY, LOADED = "load_1_energy", "-load"
 # What stands for a variant in a picture, by a part of its name: the first that fits; others are PyTorch itself.

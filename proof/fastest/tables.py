@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from proof.fastest.merged import ENERGY, Merged
-from regression.metrics import lookup
 from regression.report.measured import LATENCY, REFERENCE, how_far
 from regression.text import count, fit, listed, plain
+from regression.values import lookup
 
 LONGEST_REASON = 200
 OWN_EXCEPTION, LINE_BREAK, SENTENCE_END = map(re.compile, (r"^fixtures\.[\w.]+: ", r"\n|\\n", r"(?<=[.!?]) "))

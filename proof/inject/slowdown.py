@@ -9,7 +9,7 @@ import re
 
 import pytest
 
-from regression.metrics import WrongChange, parse_change
+from regression.changes import WrongChange, parse_change
 
 OPTION = "--slow="
 # Which metric an injection is scored by: an extra kernel adds a launch too, and a layout may add memory.

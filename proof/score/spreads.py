@@ -1,4 +1,4 @@
-"""How far stored runs of unchanged code stray between processes: what the priors of `regression.metrics` rest on."""
+"""How far stored runs of unchanged code stray between processes: what the priors of `regression.priors` rest on."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ from regression.judge.gpu_offset import alike
 from regression.judge.host_shift import host_bound, waiting
 from regression.judge.shared_shift import SharedShift
 from regression.judge.visited import from_visits
-from regression.metrics import METRICS, Spread
+from regression.metrics import METRICS
 from regression.runs.run import Benchmark, Run
 from regression.shared import HOST_BOUND
+from regression.spread import Spread
 from regression.text import count
 
 # One benchmark in the processes of one GPU and day.

@@ -19,7 +19,8 @@ from scipy import special
 from proof.inject.slowdown import is_reference
 from proof.simulation import BASELINE_RUNS, stored_runs
 from regression.judge.limits import CONFIRMATIONS
-from regression.metrics import METRICS, Metric
+from regression.metric import Metric
+from regression.metrics import METRICS
 from regression.runs.environment import refusal
 from regression.runs.run import LeftOut, Run
 

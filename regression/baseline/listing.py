@@ -12,7 +12,8 @@ from regression.judge import two_speeds
 from regression.judge.judge import judge
 from regression.judge.power import typical
 from regression.judge.verdict import Report
-from regression.metrics import METRICS, Kind, lookup
+from regression.metric import Kind
+from regression.metrics import METRICS
 from regression.project import baselines_folder
 from regression.report.detectable import table
 from regression.runs import environment
@@ -20,6 +21,7 @@ from regression.runs.marks import entry_of
 from regression.runs.run import COMMIT, Run
 from regression.shared import is_shared
 from regression.text import WIDTH, change, count, escaped, wrapped
+from regression.values import lookup
 
 # What says most about why two baselines differ.
 SOFTWARE = ("driver", "cuda", "cudnn", "torch", "tensorrt", "torch_tensorrt")

@@ -12,7 +12,6 @@ from common import marks
 from common.errors import UsageError
 from common.marks import Mark, Standing
 from common.schema import RUN_FILE
-from regression.metrics import lookup
 from regression.runs.find import walk
 from regression.runs.marks import entry_of, limit, read_marks
 from regression.runs.read import read
@@ -22,6 +21,7 @@ from regression.store.objects import StoreAway
 from regression.store.opening import named, opened
 from regression.store.store import Store
 from regression.text import escaped
+from regression.values import lookup
 
 Kind = tuple[str, str, str]
 """Slug, MIG profile and precision policy: only runs that share them are one baseline."""

@@ -10,7 +10,8 @@ from regression.explain import layers
 from regression.explain.kernels import Change, Explanation, explain
 from regression.explain.operators import RESTLESS, OperatorChange, operator_changes
 from regression.judge.verdict import Report, Verdict
-from regression.metrics import METRICS, ByOperator, Kind, Metric
+from regression.metric import ByOperator, Kind, Metric
+from regression.metrics import METRICS
 from regression.runs.kernel_table import StoredKernel, kernel_table
 from regression.runs.run import Run
 from regression.shared import is_shared

@@ -11,7 +11,8 @@ from enum import StrEnum
 from regression.fleet import names
 from regression.fleet.night import NIGHTS, Night
 from regression.judge.verdict import FAILING, Verdict
-from regression.metrics import METRICS, Kind
+from regression.metric import Kind
+from regression.metrics import METRICS
 from regression.shared import is_shared
 
 GENERATIONS: Mapping[str, str] = {

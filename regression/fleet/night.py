@@ -15,12 +15,12 @@ from common.identity import identity
 from common.marks import excluded
 from common.schema import INTERRUPTED, PERHAPS_BASELINE_FILE, QUESTIONS, RUN_FILE
 from common.stored import UNKNOWN_DEVICE, mapping, moment, slug_of
-from regression.metrics import lookup
 from regression.runs.find import walk
 from regression.runs.marks import read_marks
 from regression.runs.read import load
 from regression.runs.run import LeftOut, UnusableRun
 from regression.text import count, escaped, fit, flattened
+from regression.values import lookup
 
 NIGHTS = 30
 """So many days are shown, the last one included."""

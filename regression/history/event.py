@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from regression.history.changepoints import DRIFT, STEP
 from regression.history.night import Night
 from regression.history.noise import FEWEST
-from regression.metrics import METRICS, Metric
+from regression.metric import Metric
+from regression.metrics import METRICS
 from regression.text import change
 
 SWAP = "swap"

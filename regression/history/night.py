@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from common.stored import UNKNOWN_DEVICE, moment
-from regression.metrics import METRICS, Kind, Metric, lookup
+from regression.metric import Kind, Metric
+from regression.metrics import METRICS
 from regression.runs import environment
 from regression.runs import run as runs
 from regression.text import escaped
+from regression.values import lookup
 
 # How a value from visits was measured.
 VISITS = ("visits",)

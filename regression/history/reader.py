@@ -10,7 +10,8 @@ from pathlib import Path
 
 from regression.history import night as nights
 from regression.history.night import Night
-from regression.metrics import METRICS, Metric
+from regression.metric import Metric
+from regression.metrics import METRICS
 from regression.runs import read
 from regression.runs.run import Run, UnusableRun
 

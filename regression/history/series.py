@@ -16,7 +16,8 @@ from regression.history.night import Night
 from regression.history.noise import FEWEST
 from regression.history.reader import Reader
 from regression.history.search import Found, search
-from regression.metrics import METRICS, OF_THE_MACHINE, Kind, Metric
+from regression.metric import Kind, Metric
+from regression.metrics import METRICS, OF_THE_MACHINE
 from regression.runs import run as runs
 from regression.runs.find import walk
 from regression.runs.marks import left_out_by, read_marks

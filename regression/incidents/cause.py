@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from common.on_request import END_OF_ID
-from regression.metrics import METRICS, Kind
+from regression.metric import Kind
+from regression.metrics import METRICS
 from regression.shared import is_shared
 
 # Kinds of failure. What fails together on one benchmark has one cause: the first of these that is among them, then

@@ -13,11 +13,13 @@ from typing import Any
 from common import given
 from common.stored import UNKNOWN_DEVICE, lost_by
 from regression.incidents.cause import LABELS, SESSION, UNMEASURED, Failure, compiler
-from regression.metrics import METRICS, Kind, lookup
+from regression.metric import Kind
+from regression.metrics import METRICS
 from regression.report.groups import Place, places
 from regression.runs.read import read
 from regression.runs.run import Run, UnusableRun
 from regression.text import change, escaped, fit, flattened, measure, why
+from regression.values import lookup
 
 RUN, VERDICT, INDEX = "run.json", "verdict.json", "index"
 LARGEST_VERDICT_BYTES = 2**20

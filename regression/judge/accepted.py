@@ -11,7 +11,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from regression.metrics import METRICS, Metric, WrongChange, parse_change
+from regression.changes import WrongChange, parse_change
+from regression.metric import Metric
+from regression.metrics import METRICS
 from regression.text import escaped
 
 ACCEPTED_FILE = "baselines/accepted.toml"

@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence, Set
 
 from regression.judge.choices import Operators, Place, all_placed, paired, vary
-from regression.metrics import lookup
 from regression.runs.operator_table import StoredOperator
 from regression.runs.run import Benchmark, Run
+from regression.values import lookup
 
 SOFTWARE = (("software",), ("python_version",))
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from regression.judge.choices import LEAST_MATCHED, Compared, OtherChoice
 from regression.judge.exchanged import exchanged
 from regression.judge.verdict import Judgement, Reason, Verdict
-from regression.metrics import ByOperator, Metric
+from regression.metric import ByOperator, Metric
 from regression.runs.run import Run
 from regression.text import count, escaped, fit, flattened, microseconds
 

@@ -18,7 +18,7 @@ import numpy as np
 from regression.judge.common_shift import middle
 from regression.judge.noise import Floats
 from regression.judge.restless import restless
-from regression.metrics import ByOperator
+from regression.metric import ByOperator
 from regression.runs.operator_table import Launch, StoredOperator, knows_grids
 from regression.runs.run import Benchmark, Confirmation
 

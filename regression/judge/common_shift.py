@@ -13,7 +13,7 @@ import numpy.typing as npt
 from scipy import special
 
 from regression.judge.noise import Floats, Layout, Noise
-from regression.metrics import Spread
+from regression.spread import Spread
 
 # Fewer benchmarks have nothing in common that one of them would not say by itself.
 FEWEST = 4

@@ -10,9 +10,10 @@ from regression.judge.known import Known
 from regression.judge.limits import CONFIRMATIONS
 from regression.judge.operator_calls import other_calls
 from regression.judge.verdict import Judgement, Reason, Verdict
-from regression.metrics import Exact, Fails, Kind, Metric, lookup
+from regression.metric import Exact, Fails, Kind, Metric
 from regression.runs.run import Benchmark, Run
 from regression.text import count, escaped, fit, listed, measure
+from regression.values import lookup
 
 # More values or names than these are not listed.
 MOST_LISTED = 6

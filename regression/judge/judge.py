@@ -22,7 +22,8 @@ from regression.judge.tail import tail_notes
 from regression.judge.together import together
 from regression.judge.verdict import Judgement, Reason, Report, Shown, Verdict
 from regression.judge.visited import by_visits, of_slower_hosts
-from regression.metrics import METRICS, Kind, Metric
+from regression.metric import Kind, Metric
+from regression.metrics import METRICS
 from regression.runs.environment import differences, refusal
 from regression.runs.run import LeftOut, Run
 from regression.shared import EVERY, HOST_BOUND, is_shared

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from regression.metrics import Metric
+from regression.metric import Metric
 from regression.runs.run import Run
 
 

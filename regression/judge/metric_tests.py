@@ -20,10 +20,12 @@ from regression.judge.limits import CONFIRMATIONS, Limits, limits, settled, two_
 from regression.judge.noise import Floats, Layout, Noise, estimate
 from regression.judge.shared_shift import Bools, SharedShift
 from regression.judge.verdict import Judgement, Reason, Verdict
-from regression.metrics import LARGEST_VALUE, ByOperator, Metric, Shared, Spread
+from regression.metric import ByOperator, Metric
 from regression.runs.run import Benchmark, Confirmation, Run
 from regression.shared import HOST_BOUND, is_shared
+from regression.spread import Shared, Spread
 from regression.text import count, escaped, percent
+from regression.values import LARGEST_VALUE
 
 # Noise without any bound makes every change undetectable; a number stays one that JSON can hold.
 LARGEST_LOG = math.log(LARGEST_VALUE)

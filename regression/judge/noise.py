@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from regression.metrics import Spread
+from regression.spread import Spread
 
 Floats = npt.NDArray[np.float64]
 

@@ -11,9 +11,10 @@ import numpy as np
 from regression.judge.limits import FAMILY_WISE_ERROR, POWER, quantile
 from regression.judge.noise import Layout, estimate
 from regression.judge.verdict import Judgement, Reason, Verdict
-from regression.metrics import Kind, Metric, lookup
+from regression.metric import Kind, Metric
 from regression.runs.run import ImageLabel, Run
 from regression.text import count, escaped
+from regression.values import lookup
 
 LABELS, RELATIVE_ERROR, LABEL_ERROR = "labels", "relative_error", "label_error"
 # What rounding to FP32 makes; smaller errors count as this one, and none at all has a logarithm.

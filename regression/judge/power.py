@@ -7,7 +7,8 @@ import statistics
 from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 
-from regression.metrics import METRICS, OF_THE_MACHINE, Kind, Metric
+from regression.metric import Kind, Metric
+from regression.metrics import METRICS, OF_THE_MACHINE
 from regression.runs.run import Benchmark, Run
 
 TYPICAL = Path("a run like the baseline")

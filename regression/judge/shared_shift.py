@@ -14,7 +14,7 @@ import numpy.typing as npt
 from regression.judge.calibration import unexplained
 from regression.judge.common_shift import FEWEST, median, shared_by, weights
 from regression.judge.noise import Floats
-from regression.metrics import Shared
+from regression.spread import Shared
 
 Bools = npt.NDArray[np.bool_]
 

@@ -12,9 +12,11 @@ import numpy.typing as npt
 from common.marks import kind_of
 from regression.judge.limits import quantile
 from regression.judge.noise import Floats
-from regression.metrics import METRICS, Kind, Metric, Spread
+from regression.metric import Kind, Metric
+from regression.metrics import METRICS
 from regression.runs import environment
 from regression.runs.run import COMMIT, Run
+from regression.spread import Spread
 from regression.text import count, escaped, percent
 
 # Of all that is compared of one baseline, whatever it is.

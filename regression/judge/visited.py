@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from regression.judge.host_shift import host_bound, waiting
-from regression.metrics import CALIBRATION, LATENCY
+from regression.metric import CALIBRATION, LATENCY
 from regression.runs.pace import REFERENCE_S, carried
 from regression.runs.run import Benchmark, Run
 from regression.text import count

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from regression.explain.kernels import Explanation
 from regression.explain.operators import SELECTED, OperatorChange
 from regression.judge.verdict import Reason, Report, Verdict
-from regression.metrics import ByOperator
+from regression.metric import ByOperator
 from regression.report.coverage import Coverage, where
 from regression.report.groups import Place
 from regression.report.rows import ORDER, Row

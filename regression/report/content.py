@@ -15,7 +15,8 @@ from regression.explain import explanation
 from regression.explain.kernels import Explanation
 from regression.judge.judge import ITSELF
 from regression.judge.verdict import Reason, Report, Verdict
-from regression.metrics import METRICS, Metric, lookup
+from regression.metric import Metric
+from regression.metrics import METRICS
 from regression.report.answer import answer, look_first, summary
 from regression.report.coverage import Coverage, coverage
 from regression.report.groups import Group, Place, groups, places
@@ -39,6 +40,7 @@ from regression.runs import environment
 from regression.runs.environment import Difference
 from regression.runs.run import Label, LeftOut, Run
 from regression.text import measure
+from regression.values import lookup
 
 if TYPE_CHECKING:
     # What finds change points takes a while to import, and most judging does not need it.

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from regression.judge.verdict import Reason, Verdict
-from regression.metrics import Kind
+from regression.metric import Kind
 from regression.report.groups import Place
 from regression.report.rows import Row
 from regression.runs.run import Run

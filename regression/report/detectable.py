@@ -11,7 +11,8 @@ from regression.judge import two_speeds
 from regression.judge.judge import judge
 from regression.judge.power import typical
 from regression.judge.verdict import Report
-from regression.metrics import METRICS, Kind, Metric
+from regression.metric import Kind, Metric
+from regression.metrics import METRICS
 from regression.runs.dates import from_the_future
 from regression.runs.find import collect
 from regression.store import opening, reading

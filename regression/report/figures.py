@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from regression.history.night import Night
-from regression.metrics import Kind
+from regression.metric import Kind
 from regression.report.content import Timeline
 from regression.report.measured import REFERENCE, Served, SpeedUp
 from regression.text import scale

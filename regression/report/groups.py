@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from regression.judge.verdict import Verdict
-from regression.metrics import Kind, Metric
+from regression.metric import Kind, Metric
 from regression.report.rows import ORDER, Row
 from regression.runs.run import Run
 from regression.shared import EVERY, is_shared, kind

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from regression.metrics import METRICS, lookup
+from regression.metrics import METRICS
 from regression.runs.run import Benchmark, Run
+from regression.values import lookup
 
 COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 QUANTILES = 101

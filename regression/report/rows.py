@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 
 from common.stored import lost_by
 from regression.judge.verdict import Judgement, Reason, Verdict
-from regression.metrics import METRICS, Kind, Metric
+from regression.metric import Kind, Metric
+from regression.metrics import METRICS
 from regression.shared import EVERY, is_shared
 from regression.text import change, count, difference, listed, measure
 

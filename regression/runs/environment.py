@@ -6,9 +6,9 @@ import dataclasses
 import re
 from collections.abc import Iterable, Mapping
 
-from regression.metrics import lookup
 from regression.runs.run import COMMIT, Run, one_line
 from regression.text import escaped, scale
+from regression.values import lookup
 
 NOT_RECORDED = "not recorded"
 # py-cpuinfo says the size of a cache as a number of bytes, or as the system says it, such as `1.5 MiB`.

@@ -7,9 +7,9 @@ from typing import Any
 
 from common.columns import rows
 from common.stored import mapping
-from regression.metrics import positive_number
 from regression.runs.run import ImageLabel
 from regression.text import escaped
+from regression.values import positive_number
 
 # Of a label: its class in any data set.
 LARGEST_CLASS = 10**9

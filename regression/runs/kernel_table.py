@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from regression.metrics import LARGEST_VALUE
+from regression.values import LARGEST_VALUE
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from common.repeated import (
     SEQUENCES,
 )
 from common.schema import BY_NAME
-from regression.metrics import is_count
+from regression.values import is_count
 
 
 @dataclass(frozen=True)

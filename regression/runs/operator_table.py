@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 from common.repeated import API_CALLS, LAUNCHES, OPERATORS
 from common.stored import mapping
-from regression.metrics import LARGEST_VALUE
 from regression.runs.kernel_table import StoredKernel
 from regression.runs.lists import Lists, at, launched, sequence
+from regression.values import LARGEST_VALUE
 
 # A benchmark with an engine has few operators besides; a confirmation keeps the kernels of such a benchmark alone.
 MOST_BESIDE_AN_ENGINE = 4

@@ -17,7 +17,8 @@ from common.columns import rows
 from common.identity import identity
 from common.schema import BY_NAME, QUESTIONS, RENAMED, SCHEMA, VISITS, version
 from common.stored import mapping
-from regression.metrics import CALIBRATION, LATENCY, METRICS, Kind, Metric, lookup, positive_number
+from regression.metric import CALIBRATION, LATENCY, Kind, Metric
+from regression.metrics import METRICS
 from regression.runs.image_table import image_table
 from regression.runs.kernel_table import kernel_table
 from regression.runs.lists import Lists, counts_by_name, layer_names
@@ -25,6 +26,7 @@ from regression.runs.operator_table import StoredOperator, operator_table, with_
 from regression.runs.pace import at_pace
 from regression.runs.run import Benchmark, Confirmation, Label, LeftOut, Run, UnusableRun
 from regression.text import escaped, why
+from regression.values import lookup, positive_number
 
 # A stored run takes 0.3 MB; one of 100 MB was saved with every round of every benchmark, which judging never reads.
 LARGEST_FILE_BYTES = 32 * 2**20

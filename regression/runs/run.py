@@ -11,9 +11,9 @@ from typing import Any
 
 from common.schema import INTERRUPTED, SCHEMA, VOLATILE, version
 from common.stored import slug_of
-from regression.metrics import lookup
 from regression.runs.operator_table import StoredOperator, knows_grids
 from regression.text import escaped
+from regression.values import lookup
 
 COMMIT, COMMIT_DIGITS = "commit", 12
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from proof import mangled
-from regression.metrics import Metric
+from regression.metric import Metric
 from regression.runs.read import read
 
 RUNS = 200

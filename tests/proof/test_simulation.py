@@ -7,9 +7,9 @@ import pytest
 
 from proof import simulation
 from proof.simulation import WORLDS, Calibration, World, resample, simulate
+from regression.changes import with_min_changes
 from regression.judge.limits import FAMILY_WISE_ERROR, SCREEN_ERROR
 from regression.judge.verdict import Report
-from regression.metrics import with_min_changes
 from regression.runs.read import read
 from regression.runs.run import Run
 from tests.regression.recorder import IDS, Recorder

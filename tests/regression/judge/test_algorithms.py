@@ -19,7 +19,8 @@ from regression.judge.counts import judge_counts
 from regression.judge.judge import judge
 from regression.judge.operator_calls import other_calls
 from regression.judge.verdict import Judgement, Verdict
-from regression.metrics import METRICS, Kind
+from regression.metric import Kind
+from regression.metrics import METRICS
 from regression.runs.operator_table import Grid, StoredOperator
 from regression.runs.read import read
 from regression.runs.run import Benchmark, Run

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from regression.changes import with_min_changes
 from regression.explain.operators import operator_changes
 from regression.judge.algorithms import learn_algorithms
 from regression.judge.choices import OtherChoice, learn, match, other_choices, vary
@@ -16,7 +17,6 @@ from regression.judge.exchanged import exchanged
 from regression.judge.judge import judge
 from regression.judge.operator_calls import other_calls
 from regression.judge.verdict import Judgement, Reason, Report, Verdict
-from regression.metrics import with_min_changes
 from regression.runs.operator_table import Launch, StoredOperator
 from regression.runs.run import Benchmark, Run
 from tests.regression.judge.machine import CONVOLUTIONS, ID, OTHERS, US, Machine, of, operator, sums

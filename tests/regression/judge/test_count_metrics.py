@@ -12,7 +12,8 @@ from regression import rerun
 from regression.baseline.migrating import migrated
 from regression.judge.judge import judge
 from regression.judge.verdict import Judgement, Reason, Report, Verdict, suspects
-from regression.metrics import METRICS, OF_THE_MACHINE, Fails, Kind
+from regression.metric import Fails, Kind
+from regression.metrics import METRICS, OF_THE_MACHINE
 from regression.runs.read import read
 from tests.regression.recorder import IDS, Recorder
 

@@ -17,7 +17,8 @@ from regression.judge.counts import judge_counts
 from regression.judge.judge import judge
 from regression.judge.power import typical
 from regression.judge.verdict import Judgement, Reason, Report, Verdict, suspects
-from regression.metrics import METRICS, Fails, Kind, Metric
+from regression.metric import Fails, Kind, Metric
+from regression.metrics import METRICS
 from regression.runs.read import read
 from regression.runs.run import Benchmark, Run
 from tests.regression.recorder import IDS, Recorder

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from regression.changes import with_min_changes
 from regression.judge.accepted import Accepted
 from regression.judge.judge import judge
 from regression.judge.metric_tests import metric_tests
 from regression.judge.verdict import Judgement, Reason, Report, Verdict, suspects, verdicts
-from regression.metrics import METRICS, with_min_changes
+from regression.metrics import METRICS
 from regression.runs.read import read
 from regression.runs.run import Label, Run
 from regression.shared import EVERY

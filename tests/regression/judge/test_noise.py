@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from regression.judge.limits import limits
 from regression.judge.noise import Layout, estimate
-from regression.metrics import METRICS, Spread
+from regression.metrics import METRICS
+from regression.spread import Spread
 
 SPREAD = Spread(process=0.001, process_df=8, unseen=0.02, day=0.0003, gpu=0.002)
 FIVE = np.log([5.2386, 5.2390, 5.2410, 5.2393, 5.2432])

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from regression.judge.judge import judge
-from regression.metrics import METRICS, Kind
+from regression.metric import Kind
+from regression.metrics import METRICS
 from regression.runs.run import Benchmark, Run
 
 # What benchmarks have; questions are entries of their own.

@@ -10,8 +10,9 @@ from scipy import stats
 
 from regression.judge.metric_tests import metric_tests
 from regression.judge.verdict import Reason, Verdict
-from regression.metrics import METRICS, Spread
+from regression.metrics import METRICS
 from regression.runs.run import Benchmark, Confirmation, Run
+from regression.spread import Spread
 
 PAGE = (Path(__file__).parents[3] / "docs" / "method.md").read_text()
 BASELINE = (5.2386, 5.2390, 5.2410, 5.2393, 5.2432)

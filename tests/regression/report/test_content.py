@@ -11,7 +11,8 @@ import pytest
 
 from regression import report as room
 from regression.judge.verdict import Judgement, Reason, Shown, Verdict
-from regression.metrics import METRICS, Kind, Metric
+from regression.metric import Kind, Metric
+from regression.metrics import METRICS
 from regression.report import json as json_form
 from regression.report import markdown, page, terminal
 from regression.report.content import Content, past_of

@@ -1,0 +1,52 @@
+"""What the prior spreads of a metric are made of."""
+
+from __future__ import annotations
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Spread:
+    """Prior spreads of a metric: standard deviations of the natural logarithm (0.001 is 0.1 %)."""
+
+    process: float
+    """Between fresh processes."""
+    process_df: float
+    """How many degrees of freedom the prior of `process` is worth."""
+    rounds: float = 0.0
+    """How much of the spread of a process's rounds to expect between processes as well (0: the rounds say nothing)."""
+    choice_s: float = 0.0
+    """Where the baseline's processes launched different kernels or grids: what that adds to `process`, in seconds a
+    launch, and to `day`, as far as the GPU waits for the host (for the same kernels to `process` alone)."""
+    unseen: float
+    """Between fresh processes, for a benchmark with fewer than three baseline runs."""
+    day: float
+    """Between days, on one GPU."""
+    visits: float = 0.0
+    """Between fresh processes besides `process`, of a value from visits, as far as the GPU waits for the host."""
+    visits_day: float = 0.0
+    """Between days besides `day`, likewise."""
+    gpu: float
+    """Between GPUs of one model."""
+    engine: float = 0.0
+    """Between GPUs besides `gpu`, of a TensorRT engine, as far as the GPU waits for the host."""
+    host: float = 0.0
+    """Between GPUs besides `gpu`, as far as the GPU waits for the host: another GPU has another one, as a rule."""
+    loading: float = 0.0
+    """Besides `gpu`, of a TensorRT engine between runs whose suites loaded engines in different ways."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Shared:
+    """Prior spreads of what several benchmarks share, less which each of them is judged."""
+
+    shift: Spread
+    """Of what they share."""
+    besides: Spread
+    """Of what each strays besides."""
+    worth_knowing: float
+    """A shift that must be seen for what they share to be called SAME, as a fraction."""
+    fewest_variants: int
+    """Of fewer variants a shift is not what they share."""
+    of_the_gpu: bool = False
+    """Whether every process of a night has the same."""
