@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common import option_types, output
-from proof.fastest.merged import COLOURS, merge
+from proof.fastest.merged import COLOURS, merge, without
 from proof.fastest.tables import rows, text
 from proof.score.stored import is_unchanged, read_and_tell
 from regression.report import figures
@@ -30,13 +30,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--best", type=option_types.count, metavar="N", help="the N fastest variants of each batch size, and eager FP32"
     )
     parser.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="leave out benchmarks of such ids; may be repeated",
+    )
+    parser.add_argument(
         "--plot", type=option_types.output_file, metavar="FILE.svg", help="also draw latency against throughput"
     )
     options = parser.parse_args(argv)
     runs = read_and_tell(options.runs)
     for run in (run for run in runs if not is_unchanged(run)):
         print(f"left out: {LeftOut(run.path, 'was slowed down on purpose.')}", file=sys.stderr)
-    merged = merge([run for run in runs if is_unchanged(run)])
+    merged = merge([without(run, options.without) for run in runs if is_unchanged(run)])
     models = [name for name in merged.models if options.model in (None, name)]
     try:
         if not rows(merged):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import fnmatch
 import functools
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -68,6 +69,21 @@ class Merged:
             for one in served(self.run)
             if one.model == model
         ]
+
+
+def without(run: Run, patterns: Sequence[str]) -> Run:
+    """The run as if it had not been asked for what these patterns of ids name, such as `*-eager-bf16-*`."""
+
+    def kept(id_: str) -> bool:
+        return not any(fnmatch.fnmatchcase(id_, pattern) for pattern in patterns)
+
+    return dataclasses.replace(
+        run,
+        **{
+            name: {id_: one for id_, one in getattr(run, name).items() if kept(id_)}
+            for name in ("benchmarks", "labels", "skipped", "failed")
+        },
+    )
 
 
 def merge(runs: Sequence[Run]) -> Merged:

@@ -27,7 +27,7 @@ READERS = tuple(
     )
 )
 # Markdown that a command prints stands in the page as it is, between two comments.
-RENDERED = re.compile(r"^<!-- \$ python (-m .*) -->\n(.*?)^<!-- end -->", re.MULTILINE | re.DOTALL)
+RENDERED = re.compile(r"^<!-- \$ python (-m [^\n]*) -->\n(.*?)^<!-- end -->", re.MULTILINE | re.DOTALL)
 # Judge 64 nights and 400, in a minute and more each.
 SLOW = ("for three in itertools.combinations(gpus, 3):", "for alike in (True, False):")
 BLOCKS = [(page, block) for page in PAGES for block in blocks(page)]

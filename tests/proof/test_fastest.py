@@ -195,6 +195,19 @@ def test_a_reason_is_a_sentence(reason: str, sentence: str) -> None:
     assert shortened(reason).endswith(sentence) and len(shortened(reason)) < 210
 
 
+def test_what_is_left_out_is_neither_a_row_nor_a_failure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    failed = {ID.format(NATIVE, 128): "its outputs are wrong."}
+    saved(tmp_path, 1.0, {"eager-fp32": 0.01, "eager-fp32-heuristic": 0.009, "tensorrt-fp16": 0.005}, failed=failed)
+    assert main([str(tmp_path)]) == 0
+    whole = capsys.readouterr().out
+    assert "`eager-fp32-heuristic`" in whole and f"`{NATIVE}` failed" in whole
+    assert main([str(tmp_path), "--without", "*-eager-fp32-heuristic-*", "--without", f"*-{NATIVE}-*"]) == 0
+    said = capsys.readouterr().out
+    rows = tables(said)["efficientnet_b0, batch 128"]
+    assert [row["variant"] for row in rows] == ["`tensorrt-fp16`", "`eager-fp32`"]
+    assert NATIVE not in said
+
+
 def test_the_plot_names_the_fastest_and_the_reference(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     saved(tmp_path, 0, {f"compile-{number}": 0.005 + 0.001 * number for number in range(14)} | {"eager-fp32": 0.015})
     picture = tmp_path / "images" / "fastest.svg"
