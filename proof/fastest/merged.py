@@ -9,11 +9,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
+from typing import TypeVar
 
 from regression.metrics import METRICS
 from regression.report.measured import LATENCY, Served, Yardstick, served, yardsticks
 from regression.runs.run import Benchmark, Run
 from regression.values import lookup
+
+Kept = TypeVar("Kept")
 
 ENERGY, LOADED = "load_1_energy", "-load"
 # What stands for a variant in a picture, by a part of its name: the first that fits; others are PyTorch itself.
@@ -74,15 +77,17 @@ class Merged:
 def without(run: Run, patterns: Sequence[str]) -> Run:
     """The run as if it had not been asked for what these patterns of ids name, such as `*-eager-bf16-*`."""
 
-    def kept(id_: str) -> bool:
-        return not any(fnmatch.fnmatchcase(id_, pattern) for pattern in patterns)
+    def kept(found: Mapping[str, Kept]) -> dict[str, Kept]:
+        return {
+            id_: one for id_, one in found.items() if not any(fnmatch.fnmatchcase(id_, pattern) for pattern in patterns)
+        }
 
     return dataclasses.replace(
         run,
-        **{
-            name: {id_: one for id_, one in getattr(run, name).items() if kept(id_)}
-            for name in ("benchmarks", "labels", "skipped", "failed")
-        },
+        benchmarks=kept(run.benchmarks),
+        labels=kept(run.labels),
+        skipped=kept(run.skipped),
+        failed=kept(run.failed),
     )
 
 
