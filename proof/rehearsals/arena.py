@@ -79,16 +79,24 @@ class Arena:
         }
 
     def plan(self, budget_s: float, most_pairs: int = MOST_PAIRS) -> Plan | None:
-        """As many pairs as a rehearsal of these benchmarks finds room for; None where they decide nothing."""
-        apart_s = self._start_s() + sum(map(self._both_s, ("build", "count", "profile")))
+        """As many pairs as a rehearsal of these benchmarks finds room for; None where they decide nothing.
+
+        The first pair compiles, and later ones load what it left.
+        """
+        models = {self.record.sides[OLD]["benchmarks"][name]["model"] for name in self.benchmarks}
+        apart_s = self._twice_s("start") + len(models) * self._twice_s("reference")
+        apart_s += sum(map(self._both_s, ("build", "count", "profile")))
+        spared_s = self._both_s("spared")
         for pairs in range(min(MOST_PAIRS, most_pairs), LEAST_PAIRS - 1, -1):
-            seconds = min(budget_s / pairs - apart_s, MOST_TURNS_S * len(self.benchmarks))
+            left_s = budget_s + (pairs - 1) * spared_s
+            seconds = min(left_s / pairs - apart_s, MOST_TURNS_S * len(self.benchmarks))
             if seconds >= LEAST_TURNS_S * len(self.benchmarks):
                 return Plan(pairs, max(LEAST_ROUNDS, int(seconds / self._both_s("turn"))))
         return None
 
-    def _start_s(self) -> float:
-        return 2 * statistics.median(float(batch.seconds["start"]) for batch in self.batches)
+    def _twice_s(self, request: str) -> float:
+        """What the two sides need for a request that is of no benchmark."""
+        return 2 * statistics.median(float(batch.seconds.get(request, 0.0)) for batch in self.batches)
 
     def _both_s(self, request: str) -> float:
         """What the two sides need for a request to all benchmarks, one after the other."""

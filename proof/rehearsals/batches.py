@@ -53,7 +53,8 @@ class Batch:
     Attributes:
         turns: by benchmark; in them the names of the processes stand for the sides.
         processes: by name, those that did all they were asked for.
-        seconds: what a process takes to start, and by benchmark to build, for a turn, to count and to profile; medians.
+        seconds: what a process takes to start, and by benchmark to build, for a turn, to count and to profile, and what
+            a later process would be spared of a build; medians.
     """
 
     turns: dict[str, Turns] = field(default_factory=dict)

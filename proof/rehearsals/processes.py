@@ -3,9 +3,10 @@
 `python -m proof.rehearsals.processes FILE.json [--processes N] [--seconds N] [--batches N] [--budget TIME]
 [--slow PATTERN:KIND=AMOUNT --slowed-processes N] -- OPTIONS OF THE SUITE`
 
-The processes of a batch start side by side and all stay resident. Engines are built side by side as well. Whatever else
-is built times kernels (`cudnn.benchmark`) and is built by one process at a time. Then the processes take turns as the
-two sides of a rehearsal do. Counts and profiles come after all latencies. A file that ends in .xz is packed.
+The processes of a batch start side by side and all stay resident. One after the other they compute the reference, which
+takes all cores; then engines are built side by side as well. Whatever else is built times kernels (`cudnn.benchmark`)
+and is built by one process at a time. Then the processes take turns as the two sides of a rehearsal do. Counts and
+profiles come after all latencies. A file that ends in .xz is packed.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import argparse
 import random
 import statistics
 import sys
+import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
@@ -31,6 +33,7 @@ from regression.text import count
 from rehearsal import turns
 from rehearsal.arguments import ROOT, duration
 from rehearsal.device_lock import locked
+from rehearsal.protocol import KEEPS_PARTS
 from rehearsal.record import Turns
 from rehearsal.side import NotAnswered, Place, Side, SideEnded, UnusableSide, end_all
 
@@ -79,8 +82,10 @@ class Batches:
         began = time.monotonic()
         self._batch, self._left_out = Batch(), []
         self._took.clear()
+        folder = tempfile.TemporaryDirectory(prefix="rehearsal-parts-", ignore_cleanup_errors=True)
         try:
             self._start(number)
+            self._keep_parts(Path(folder.name))
             first = next(iter(self._sides.values()))
             if recording is None:
                 recording = Recording(self._described(first), datetime.now(UTC).isoformat(timespec="seconds"))
@@ -90,6 +95,7 @@ class Batches:
         finally:
             sides, self._sides = list(self._sides.values()), {}
             end_all(sides, at_once=True)
+            folder.cleanup()
         self._batch.took_s = round(time.monotonic() - began, 1)
         recording.batches.append(self._batch)
         recording.notes += [f"Batch {number}: {text}" for text in self._left_out]
@@ -120,18 +126,30 @@ class Batches:
         if any(map(_is_slowed, self._places)) and not any(_is_slowed(side.place) for side in self._sides.values()):
             raise NoProcess(f"no process can be slowed: {' '.join(dict.fromkeys(self._left_out))}")
 
+    def _keep_parts(self, folder: Path) -> None:
+        """Have each process leave what it compiles in a folder of its own, and so say what a later one would be spared.
+
+        None loads what another compiled: two sides of a rehearsal compile each for itself.
+        """
+        for name in [name for name, side in self._sides.items() if side.description.get(KEEPS_PARTS)]:
+            (folder / name).mkdir()
+            self._ask(name, "keep", "starting", folder=str(folder / name))
+
     def _measure(self, number: int, benchmarks: Sequence[str]) -> None:
         engines = [name for name in benchmarks if _is_engine(self._benchmarks()[name]["variant"])]
         others = [name for name in benchmarks if name not in engines]
         self._latencies_s.clear()
         names = list(self._sides)
         self._batch.processes = {name: Process() for name in names}
+        models = list(dict.fromkeys(str(self._benchmarks()[name]["model"]) for name in benchmarks))
+        for name in names:
+            self._each(name, models, self._reference)
         if engines:
             self._shown(
                 f"batch {number}: building {count(len(engines), 'engine')} in {len(names)} processes side by side"
             )
-            self._side_by_side(lambda name: self._each(name, engines, self._build), names)
-        for name in turns.order(names, self._draw) if others else ():
+            self._side_by_side(lambda name: self._each(name, engines, self._build), list(self._sides))
+        for name in turns.order(self._sides, self._draw) if others else ():
             self._shown(f"batch {number}: building {count(len(others), 'benchmark')} in {name}")
             self._each(name, others, self._build)
         for name in self._injected():
@@ -181,8 +199,13 @@ class Batches:
             except SideEnded as error:
                 self._leave_out(error.side, str(error))
 
+    def _reference(self, name: str, model: str) -> None:
+        self._ask(name, "reference", f"computing the reference of {model}", model=model)
+
     def _build(self, name: str, benchmark: str) -> None:
-        self._keep(name, benchmark, self._ask(name, "build", f"building {benchmark}", benchmark=benchmark))
+        answer = self._ask(name, "build", f"building {benchmark}", benchmark=benchmark)
+        self._keep(name, benchmark, answer)
+        self._took["spared", benchmark].append(answer.get("spared_s", 0.0))
 
     def _time(self, name: str, benchmark: str) -> None:
         """Find what a call takes; beside other builds that could not be known."""

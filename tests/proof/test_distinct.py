@@ -105,6 +105,20 @@ def test_a_budget_holds_whole_pairs_and_their_rounds():
     assert held == [Plan(LEAST_PAIRS, 10), Plan(MOST_PAIRS, 10), Plan(MOST_PAIRS, 200)]
 
 
+def test_a_budget_has_room_for_what_only_the_first_pair_compiles():
+    found = recording()
+    compiled = Arena(found, NAMES).plan(3 * 32.8)
+    for batch in found.batches:
+        batch.seconds = {**batch.seconds, "reference": 1.5, "spared": dict.fromkeys(NAMES, 1.5)}
+    # 3 s more for the reference of one model on both sides, and 6 s less in all pairs but the first
+    arena = Arena(found, NAMES)
+    assert arena.plan(LEAST_PAIRS * 27.8 - 12 - 0.1) is None
+    assert arena.plan(LEAST_PAIRS * 27.8 - 12 + 0.1) == Plan(LEAST_PAIRS, 10)
+    more = arena.plan(3 * 32.8)
+    assert compiled is not None and more is not None
+    assert more.pairs > compiled.pairs
+
+
 def test_a_rehearsal_is_wrong_where_it_says_anything_but_same_and_unsure():
     found = recording()
     looks = Arena(found, NAMES).looks(unchanged_pairs(found.batches, random.Random(1)))

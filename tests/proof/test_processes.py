@@ -45,7 +45,9 @@ def quick(tmp_path):
     assert all(gone(int(pid)) for pid in pids.read_text().split())
 
 
-def test_real_processes_take_turns_and_one_is_really_slowed(tmp_path):
+def test_real_processes_take_turns_and_one_is_really_slowed(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
     file = tmp_path / "found.json.xz"
     assert main(
         [str(file), "--processes=3", "--slowed-processes=1", "--slow=eager-fp32:host=50%", "--seconds=1.5",
@@ -70,7 +72,9 @@ def test_real_processes_take_turns_and_one_is_really_slowed(tmp_path):
     assert entry["size_s"] > 0
     counted = {batch.processes[name].measured[EAGER]["host_work"]["aten_operators"] for name in batch.processes}
     assert len(counted) == 1
-    assert set(batch.seconds) >= {"start", "build", "turn", "count"}
+    assert set(batch.seconds) >= {"start", "reference", "build", "spared", "turn", "count"}
+    assert batch.seconds["reference"] > 0
+    assert not list((tmp_path / "temporary").glob("rehearsal-parts-*"))
     assert batch.seconds["turn"][EAGER] > 0
 
 
@@ -166,6 +170,17 @@ def test_what_cannot_be_slowed_is_said(slow, sentence):
     slowed_worker.serve(Channel())
     (answer,) = sent
     assert sentence in answer["error"] and "Error" not in answer["error"]
+
+
+def test_a_torchscript_module_is_compiled_by_every_process_and_would_be_spared_a_later_one(tmp_path):
+    file = tmp_path / "found.json"
+    assert main(
+        [str(file), "--processes=2", "--seconds=0.2", "--batches=1", "--", "--models=test_efficientnet",
+         "--variants=torchscript-fp32", "--batch-sizes=1", "--device=cpu", "--weights=seeded", "--input-size=64"]
+    ) == 0  # fmt: skip
+    (batch,) = read([file]).batches
+    ((benchmark, spared_s),) = batch.seconds["spared"].items()
+    assert 0 < spared_s <= batch.seconds["build"][benchmark]
 
 
 def test_an_operator_has_the_shortest_kernel_in_processes_that_are_not_slowed():
