@@ -127,7 +127,7 @@ def report(recording: Recording, options: argparse.Namespace) -> Iterable[str]:
     yield from map("- {}".format, recording.notes)
     seen = {minutes: _rehearsals(arena, 60 * minutes, options.times, draw) for minutes in options.budget}
     yield from _unchanged(seen)
-    yield from _detected(seen, names, is_cuda=arena.record.is_cuda)
+    yield from _detected(seen, names, _correlations(recording, names), is_cuda=arena.record.is_cuda)
     yield from _independent(arena, draw)
     yield from _injected(arena, options.times, draw)
 
@@ -185,16 +185,35 @@ def _holding(rows: Iterable[Iterable[Row]], keys: set[str]) -> str:
     return f"{sum(said)} of {len(said)}" if said else "-"
 
 
-def _detected(seen: Mapping[float, Drawn | None], names: Sequence[str], *, is_cuda: bool) -> Iterable[str]:
+def _correlations(recording: Recording, names: Sequence[str]) -> dict[str, float]:
+    """By benchmark how the rounds of two unchanged processes correlate: what their neighbouring turns share."""
+    return {
+        name: statistics.median(
+            statistics.correlation(*(_logs(batch.turns[name].min_s[process]) for process in pair))
+            for batch in recording.batches
+            for pair in itertools.combinations(batch.unchanged, 2)
+        )
+        for name in names
+    }
+
+
+def _logs(times_s: Sequence[float]) -> list[float]:
+    return [math.log(time_s) for time_s in times_s]
+
+
+def _detected(
+    seen: Mapping[float, Drawn | None], names: Sequence[str], correlations: Mapping[str, float], *, is_cuda: bool
+) -> Iterable[str]:
     yield ""
     yield f"Found in {FOUND:.0%} of the rehearsals, by a factor on the new side:"
     yield ""
-    yield f"| benchmark | metric | {' | '.join(f'{minutes:g} min' for minutes in seen)} |"
-    yield "| --- " * (2 + len(seen)) + "|"
+    yield f"| benchmark | metric | rounds correlate | {' | '.join(f'{minutes:g} min' for minutes in seen)} |"
+    yield "| --- " * (3 + len(seen)) + "|"
     for name in names:
         for key in (LATENCY, SAME_KERNELS) if is_cuda else (LATENCY,):
             found = [found_at(drawn[1], key, name) if drawn else None for drawn in seen.values()]
-            cells = ["-" if one is None else f"{one * 100:g} %" for one in found]
+            cells = [f"{correlations[name]:.2f}" if key == LATENCY else ""]
+            cells += ["-" if one is None else f"{one * 100:g} %" for one in found]
             yield f"| {name} | {key.replace('_', ' ')} | {' | '.join(cells)} |"
 
 

@@ -161,6 +161,20 @@ def test_the_command_prints_what_became_of_unchanged_and_of_really_slowed_proces
     assert NAMES[1] not in said
 
 
+def test_what_rounds_share_is_said(tmp_path, capsys):
+    alone, together = recording(batches=1, processes=6), recording(batches=1, processes=6)
+    draw = random.Random(2)
+    for turns in together.batches[0].turns.values():
+        both = [1 + draw.random() for _ in range(turns.rounds)]
+        for times_s in turns.min_s.values():
+            times_s[:] = [time_s * slow for time_s, slow in zip(times_s, both, strict=True)]
+    for found, least, most in ((alone, -0.5, 0.5), (together, 0.9, 1.0)):
+        found.write(file := tmp_path / "found.json")
+        assert distinct.main([str(file), "--times=2", "--budget", "10"]) == 0
+        row = next(line for line in capsys.readouterr().out.splitlines() if f"{NAMES[0]} | latency" in line)
+        assert least < float(row.split("|")[3]) <= most
+
+
 def test_what_was_not_done_and_is_said_of_slowed_processes_is_listed(tmp_path, capsys):
     found = recording(batches=1, processes=6, slowed=3, slower=0.3)
     for name in found.batches[0].slowed:
