@@ -10,8 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from regression.judge import choices
+from regression.judge.host_shift import WAITS
 from regression.metric import Metric
 from regression.metrics import METRICS
+from regression.runs.pace import EXPONENT
 from regression.runs.run import Benchmark, Run
 from rehearsal.protocol import NEW, OLD, SIDES
 from rehearsal.record import Record, Turns
@@ -40,9 +42,7 @@ def continuous(record: Record, runs: Mapping[str, Sequence[Run]]) -> Iterable[tu
     """Metric, benchmark, its pairs and the prior between processes, of every continuous test that was measured."""
     for name in record.compared():
         turns = [pair.turns[name] for pair in record.pairs if name in pair.turns]
-        found = latency_differences([one for one in turns if one.rounds >= LEAST_ROUNDS][:MOST_PAIRS])
-        if found is not None:
-            yield LATENCY, name, found, latency_prior(record, name, runs, found.old)
+        yield from latency(record, name, runs, [one for one in turns if one.rounds >= LEAST_ROUNDS][:MOST_PAIRS])
         pairs = [
             (old.benchmarks[name], new.benchmarks[name])
             for old, new in zip(runs[OLD], runs[NEW], strict=True)
@@ -54,39 +54,64 @@ def continuous(record: Record, runs: Mapping[str, Sequence[Run]]) -> Iterable[tu
             yield from kernel_differences(name, pairs[:MOST_PAIRS])
 
 
-def latency_differences(found: Iterable[Turns]) -> Differences | None:
+def latency(
+    record: Record, benchmark: str, runs: Mapping[str, Sequence[Run]], pairs: Sequence[Turns]
+) -> Iterable[tuple[str, str, Differences, float]]:
+    """Metric, benchmark, its pairs and the prior, of the latency; nothing where there is no pair.
+
+    Args:
+        pairs: of at least LEAST_ROUNDS each.
+    """
+    if not pairs:
+        return
+    old_s = math.exp(statistics.fmean(float(np.median(np.log(turns.min_s[OLD]))) for turns in pairs))
+    waits = _waits(runs[OLD], benchmark, old_s)
+    exponent = EXPONENT if record.is_cuda and waits >= WAITS else 0.0
+    yield LATENCY, benchmark, latency_differences(pairs, old_s, exponent), latency_prior(record, benchmark, waits)
+
+
+def latency_differences(pairs: Iterable[Turns], old_s: float, exponent: float) -> Differences:
     """The pairs' differences in latency: the median over rounds of neighbouring turns' difference.
 
-    Of each turn the shortest call counts: what disturbs a shared host makes calls longer and none shorter.
+    Of each turn the shortest call counts: what disturbs a shared host makes calls longer and none shorter. Cores of
+    such a host are slow each by itself, for seconds. So each turn is carried to one pace by the host calibration right
+    before it, as visits are (regression.runs.pace), where both sides have one.
+
+    Args:
+        old_s: the latency of the old side.
+        exponent: by so much of the logarithm of a calibration the logarithm of this latency moves.
     """
-    values, within, logs = [], [], {side: list[float]() for side in SIDES}
-    for turns in found:
-        if turns.rounds < LEAST_ROUNDS:
-            continue
+    values, within = [], []
+    for turns in pairs:
         each = {side: np.log(turns.min_s[side]) for side in SIDES}
+        if turns.calibration_s:
+            each = {side: logs - exponent * np.log(turns.calibration_s[side]) for side, logs in each.items()}
         rounds = each[NEW] - each[OLD]
         middle = float(np.median(rounds))
         values.append(middle)
         # The standard error of a median of normal values, their deviation taken from the median absolute deviation.
         deviation = 1.4826 * float(np.median(np.abs(rounds - middle)))
         within.append(math.sqrt(math.pi / 2 / len(rounds)) * deviation)
-        for side in SIDES:
-            logs[side].append(float(np.median(each[side])))
-    if not values:
-        return None
-    old = math.exp(statistics.fmean(logs[OLD]))
-    return Differences(tuple(values), tuple(within), old, old * math.exp(statistics.fmean(values)))
+    return Differences(tuple(values), tuple(within), old_s, old_s * math.exp(statistics.fmean(values)))
 
 
-def latency_prior(record: Record, benchmark: str, runs: Mapping[str, Sequence[Run]], latency_s: float) -> float:
-    """Prior standard deviation of the logarithm between two processes of one environment."""
+def latency_prior(record: Record, benchmark: str, waits: float) -> float:
+    """Prior standard deviation of the logarithm between two processes of one environment.
+
+    Args:
+        waits: share of the latency in which the GPU waits for the host.
+    """
     if not record.is_cuda:
         return ON_CPU
     variant = str(record.sides[OLD]["benchmarks"][benchmark]["variant"])
-    kernels_s = [run.benchmarks[benchmark].values.get(KERNEL_TIME) for run in runs[OLD] if benchmark in run.benchmarks]
-    known = [value for value in kernels_s if value]
-    waits = max(0.0, 1 - statistics.fmean(known) / latency_s) if known else 1.0
     return math.hypot(GPU_BOUND, waits * (HOST_BOUND_TENSORRT if variant.startswith("tensorrt") else HOST_BOUND))
+
+
+def _waits(runs: Sequence[Run], benchmark: str, latency_s: float) -> float:
+    """Share of the latency in which the GPU waits for the host; 1 where no kernel time is known."""
+    kernels_s = [run.benchmarks[benchmark].values.get(KERNEL_TIME) for run in runs if benchmark in run.benchmarks]
+    known = [value for value in kernels_s if value]
+    return max(0.0, 1 - statistics.fmean(known) / latency_s) if known else 1.0
 
 
 def kernel_differences(

@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from regression.runs.run import Run
 from regression.text import WIDTH, change, count, wrapped
 from rehearsal.described import differences, notes
 from rehearsal.judge import test_count
 from rehearsal.paired import latency_prior
-from rehearsal.protocol import NEW, OLD, SIDES
+from rehearsal.protocol import OLD, SIDES
 from rehearsal.record import Record
 from rehearsal.sequential import LEAST_PAIRS, MOST_PAIRS, expected
 
@@ -50,10 +49,9 @@ def _detectable(record: Record, start_s: float) -> Iterable[str]:
         yield f"That is {holds}, if each pair needs {start_s:.0f} s to start, as now, besides builds and turns."
     if most < LEAST_PAIRS:
         return
-    runs = {side: list[Run]() for side in (OLD, NEW)}
     for pairs in dict.fromkeys((LEAST_PAIRS, most)):
         shown = [
-            math.exp(expected(pairs, WITHIN, latency_prior(record, name, runs, 1.0), test_count(record)).detectable)
+            math.exp(expected(pairs, WITHIN, latency_prior(record, name, 1.0), test_count(record)).detectable)
             for name in record.compared()
         ]
         span = dict.fromkeys(change(ratio, "") for ratio in (min(shown), max(shown)))

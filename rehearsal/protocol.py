@@ -12,6 +12,9 @@ VERSION = 1
 KEEPS_PARTS = "keeps_parts"
 """In that answer: the side can be asked to `keep` what it compiles in a folder for its later processes."""
 
+CALIBRATES = "calibrates"
+"""In that answer: the side can be asked to `calibrate`, and says how long a fixed piece of work of the host takes."""
+
 UNTIMED_CALLS = 1
 """Of a turn, before those that are timed."""
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rehearsal import outputs, turns
-from rehearsal.protocol import KEEPS_PARTS, NEW, OLD, SIDES, UNTIMED_CALLS
+from rehearsal.protocol import CALIBRATES, KEEPS_PARTS, NEW, OLD, SIDES, UNTIMED_CALLS
 from rehearsal.record import Pair, Record
 from rehearsal.side import NotAnswered, Place, Side, SideEnded, UnusableSide, end_all
 from rehearsal.turns import LEAST_ROUNDS
@@ -22,6 +22,8 @@ LEAST_TURNS_S = 1.0
 decides nothing."""
 MOST_TURNS_S = 20.0
 BUILD_GRACE_S = 60.0
+CALIBRATION_S = 0.005
+"""About what the host calibration before a turn takes."""
 CHECKED_S = 0.6
 """What counts and profiles of a benchmark take at least, before it is known."""
 
@@ -180,7 +182,14 @@ class Rehearsal:
             self._show(f"latency of {len(left)} benchmarks, round {rounds}, {max(0, ends - time.monotonic()):.0f} s")
 
         turns.take_turns(
-            SIDES, {name: counts[name] for name in left}, seconds, self._take, pair.turns, self._draw, shown
+            SIDES,
+            {name: counts[name] for name in left},
+            seconds,
+            self._take,
+            pair.turns,
+            self._draw,
+            shown,
+            self._calibrate if self._calibrates() else None,
         )
         began = time.monotonic()
         self._compare_outputs(record, [name for name in counts if name not in record.outputs])
@@ -267,7 +276,8 @@ class Rehearsal:
                         )
             if not any(name in record.failed[side] for side in SIDES):
                 counts[name] = turns.calls(max(latencies_s))
-                self._round_s[name] = (UNTIMED_CALLS + counts[name]) * sum(latencies_s)
+                calibrating_s = len(SIDES) * CALIBRATION_S if self._calibrates() else 0.0
+                self._round_s[name] = (UNTIMED_CALLS + counts[name]) * sum(latencies_s) + calibrating_s
         return counts
 
     def _compare_outputs(self, record: Record, names: Sequence[str]) -> None:
@@ -297,15 +307,25 @@ class Rehearsal:
         pair.lists[side] = answer["suite"]
 
     def _take(self, side: str, benchmark: str, calls: int) -> Sequence[float]:
-        self._benchmark = benchmark
-        doing = f"taking a turn of {benchmark}"
+        found: list[float] = self._in_turn(
+            side, benchmark, "turn", f"taking a turn of {benchmark}", benchmark=benchmark, calls=calls
+        )
+        return found
+
+    def _calibrate(self, side: str, benchmark: str) -> float:
+        found: float = self._in_turn(side, benchmark, "calibrate", "timing its host")
+        return found
+
+    def _in_turn(self, side: str, name: str, request: str, doing: str, **arguments: Any) -> Any:
+        self._benchmark = name
         try:
-            found: list[float] = self._sides[side].ask(
-                "turn", doing, self._turn_timeout_s, benchmark=benchmark, calls=calls
-            )
+            return self._sides[side].ask(request, doing, self._turn_timeout_s, **arguments)
         except NotAnswered as error:  # a round without it is not whole, so a new pair measures the rest
             raise SideEnded(side, f" failed while {doing}: {error}") from None
-        return found
+
+    def _calibrates(self) -> bool:
+        """Whether both sides can tell how fast their host is: one alone would be compared with nothing."""
+        return all(side.description.get(CALIBRATES) for side in self._sides.values())
 
     def _ask(self, side: str, request: str, benchmark: str, timeout_s: float) -> Any:
         self._benchmark = benchmark

@@ -29,6 +29,7 @@ def take_turns(
     turns: dict[str, Turns],
     draw: random.Random,
     shown: Callable[[], Any] = lambda: None,
+    calibrate: Callable[[str, str], float] | None = None,
 ) -> None:
     """Take rounds for so many seconds, at least LEAST_ROUNDS of every benchmark.
 
@@ -39,13 +40,19 @@ def take_turns(
         counts: timed calls of a turn, by benchmark.
         turns: filled in, by benchmark.
         shown: called after every round.
+        calibrate: called right before every turn; side and benchmark to the seconds of the side's host calibration.
     """
     ends = time.monotonic() + seconds
     rounds = 0
     while counts and (rounds < LEAST_ROUNDS or time.monotonic() < ends):
         for benchmark in draw.sample(sorted(counts), len(counts)):
-            found = {side: take(side, benchmark, counts[benchmark]) for side in draw.sample(sides, len(sides))}
-            turns.setdefault(benchmark, Turns(counts[benchmark])).add(found)
+            found: dict[str, Sequence[float]] = {}
+            calibrations_s: dict[str, float] = {}
+            for side in draw.sample(sides, len(sides)):
+                if calibrate is not None:
+                    calibrations_s[side] = calibrate(side, benchmark)
+                found[side] = take(side, benchmark, counts[benchmark])
+            turns.setdefault(benchmark, Turns(counts[benchmark])).add(found, calibrations_s)
             if rounds >= LEAST_ROUNDS and time.monotonic() >= ends:
                 break
         rounds += 1

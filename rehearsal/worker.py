@@ -28,6 +28,7 @@ from fixtures.instruments.latency import synchronised, warm_up
 from fixtures.instruments.memory import PeakMemory
 from fixtures.instruments.recompilations import Recompilations
 from fixtures.key import Key
+from fixtures.machine.calibration import brief_host_calibration_s
 from fixtures.machine.environment import settings
 from fixtures.machine.gpu_state import GpuState
 from fixtures.models.names import WrongName, resolve_all
@@ -35,7 +36,7 @@ from fixtures.pool import Inference
 from fixtures.recording import Recording
 from fixtures.setup import device_for, pool_for
 from fixtures.variants.table import VARIANTS, NoVariant, chosen, default_variants
-from rehearsal.protocol import KEEPS_PARTS, UNTIMED_CALLS
+from rehearsal.protocol import CALIBRATES, KEEPS_PARTS, UNTIMED_CALLS
 from rehearsal.protocol import VERSION as VERSION
 
 
@@ -137,6 +138,7 @@ class Side:
             },
             "missing": self.missing,
             KEEPS_PARTS: True,
+            CALIBRATES: self.device.is_cuda,
         }
 
     def answer_keep(self, folder: str) -> None:
@@ -181,6 +183,11 @@ class Side:
                 call()
                 times_s.append(time.perf_counter() - began)
         return times_s
+
+    def answer_calibrate(self) -> float:
+        """Seconds of the brief host calibration: how fast the core is that this process has right now."""
+        with without_garbage_collection():
+            return brief_host_calibration_s(self.device)
 
     def answer_outputs(self, benchmark: str) -> dict[str, Any]:
         """The logits of every photograph, the largest relative error that they may have, and whether labels count."""

@@ -19,12 +19,10 @@ from regression.runs.run import Run
 from rehearsal.judge import COUNTED, test_count
 from rehearsal.paired import (
     KERNEL_TIME,
-    LATENCY,
     SAME_KERNELS,
     Differences,
     kernel_differences,
-    latency_differences,
-    latency_prior,
+    latency,
 )
 from rehearsal.protocol import NEW, OLD
 from rehearsal.record import Record, Turns
@@ -116,11 +114,8 @@ class Arena:
     def _latencies(self, pairs: Sequence[ProcessPair], rounds: int | None) -> Iterable[Found]:
         runs = {OLD: [self._runs[number, old] for number, old, _ in pairs]}
         for name in self.benchmarks:
-            found = latency_differences(
-                _turns(self.batches[number].turns[name], old, new, rounds) for number, old, new in pairs
-            )
-            if found is not None:
-                yield LATENCY, name, found, latency_prior(self.record, name, runs, found.old)
+            turns = [_turns(self.batches[number].turns[name], old, new, rounds) for number, old, new in pairs]
+            yield from latency(self.record, name, runs, turns)
 
     def _kernels(self, pairs: Sequence[ProcessPair]) -> Iterable[Found]:
         for name in self.benchmarks:
@@ -139,9 +134,7 @@ class Arena:
 
 def judged(looks: Looks, slower: float = 0.0) -> list[Row]:
     """The rows of a rehearsal whose new side takes longer by a fraction, as it ends for each benchmark."""
-    latency = _ended(looks.latency, slower, looks.tests)
-    kernels = _ended(looks.kernels, slower, looks.tests)
-    rows = [*latency, *kernels]
+    rows = [row for look in (looks.latency, looks.kernels) for row in _ended(look, slower, looks.tests)]
     said = same_where_kernels_are([row.judgement for row in rows], METRICS)
     timed = [replace(row, judgement=judgement) for row, judgement in zip(rows, said, strict=True)]
     return [*timed, *looks.counts]
@@ -202,6 +195,7 @@ def _turns(turns: Turns, old: str, new: str, rounds: int | None) -> Turns:
         turns.calls,
         {side: turns.min_s[name][:rounds] for side, name in sides.items()},
         {side: turns.median_s[name][:rounds] for side, name in sides.items()},
+        {side: turns.calibration_s[name][:rounds] for side, name in sides.items() if turns.calibration_s},
     )
 
 

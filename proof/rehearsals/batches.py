@@ -161,7 +161,8 @@ def _stored(batch: Batch, lists: list[Any]) -> dict[str, Any]:
             "calls": one.calls,
             **{
                 key: {name: [significant(value, DIGITS) for value in times_s] for name, times_s in found.items()}
-                for key, found in (("min_s", one.min_s), ("median_s", one.median_s))
+                for key, found in vars(one).items()
+                if isinstance(found, dict)
             },
         }
         for benchmark, one in batch.turns.items()
@@ -175,7 +176,7 @@ def _batch(stored: Mapping[str, Any], lists: Sequence[Any]) -> Batch:
     }
     turns = {benchmark: Turns(**one) for benchmark, one in stored["turns"].items()}
     for one in turns.values():
-        for found in (one.min_s, one.median_s):
+        for found in (one.min_s, one.median_s, *([one.calibration_s] if one.calibration_s else [])):
             if set(found) != set(processes) or len({len(times_s) for times_s in found.values()}) > 1:
                 raise ValueError("turns of different numbers")
     return Batch(turns, processes, stored["seconds"], stored["took_s"])

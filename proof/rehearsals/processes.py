@@ -33,7 +33,7 @@ from regression.text import count
 from rehearsal import turns
 from rehearsal.arguments import ROOT, duration
 from rehearsal.device_lock import locked
-from rehearsal.protocol import KEEPS_PARTS
+from rehearsal.protocol import CALIBRATES, KEEPS_PARTS
 from rehearsal.record import Turns
 from rehearsal.side import NotAnswered, Place, Side, SideEnded, UnusableSide, end_all
 
@@ -190,11 +190,27 @@ class Batches:
                 raise SideEnded(name, f" cannot run {benchmark}: {error}") from None
             return times_s
 
+        def calibrate(name: str, _: str) -> float:
+            try:
+                found: float = self._ask(name, "calibrate", "timing its host")
+            except NotAnswered as error:
+                raise SideEnded(name, f" cannot time its host: {error}") from None
+            return found
+
+        calibrates = all(side.description.get(CALIBRATES) for side in self._sides.values())
         while True:
             self._check()
             left_s = max(0.0, ends - time.monotonic())
             try:
-                turns.take_turns(list(self._sides), counts, left_s, take, self._batch.turns, self._draw)
+                turns.take_turns(
+                    list(self._sides),
+                    counts,
+                    left_s,
+                    take,
+                    self._batch.turns,
+                    self._draw,
+                    calibrate=calibrate if calibrates else None,
+                )
                 return
             except SideEnded as error:
                 self._leave_out(error.side, str(error))
@@ -269,6 +285,7 @@ class Batches:
         for found in self._batch.turns.values():
             found.min_s.pop(name, None)
             found.median_s.pop(name, None)
+            found.calibration_s.pop(name, None)
 
     def _check(self) -> None:
         if len(self._sides) < LEAST_PROCESSES:

@@ -50,14 +50,15 @@ def drawn_pair(record: Record, factors: Mapping[str, float], draw: random.Random
 def _turns(recorded: Turns, factor: float, draw: random.Random, *, exchanged: bool) -> Turns:
     rounds = draw.choices(range(recorded.rounds), k=recorded.rounds)
     old, new = (NEW, OLD) if exchanged else (OLD, NEW)
-    times_s = [
-        {
+
+    def of(stored: Mapping[str, Sequence[float]], factor: float = 1.0) -> dict[str, list[float]]:
+        return {
             OLD: [stored[old][one] for one in rounds],
             NEW: [stored[new][one] * factor for one in rounds],
         }
-        for stored in (recorded.min_s, recorded.median_s)
-    ]
-    return Turns(recorded.calls, *times_s)
+
+    calibrations_s = of(recorded.calibration_s) if recorded.calibration_s else {}
+    return Turns(recorded.calls, of(recorded.min_s, factor), of(recorded.median_s, factor), calibrations_s)
 
 
 def verdicts(

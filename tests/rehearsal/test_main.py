@@ -28,7 +28,8 @@ from rehearsal.bisection import Answer
 from rehearsal.device_lock import locked
 from rehearsal.followed import Followed
 from rehearsal.plan import plan
-from rehearsal.record import Record
+from rehearsal.protocol import SIDES
+from rehearsal.record import Record, read
 from rehearsal.rows import Row
 from rehearsal.steps import INTERRUPTED
 from tests.docs.pages import blocks
@@ -275,6 +276,26 @@ def test_a_side_that_hangs_in_a_build_is_ended(quick, monkeypatch):
     status, out, _ = quick.run(*arguments, new="--hang=build --sleep=0.0005")
     assert (status, rows(out)[FIRST, "latency"]) == (1, "MISSING")
     assert f"took longer than 1 s for building {FIRST} and was ended" in out
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "calibrated"),
+    [("--cuda=GPU-1", "--cuda=GPU-1", True), ("--cuda=GPU-1 --older=yes", "--cuda=GPU-1", False), ("", "", False)],
+    ids=["a GPU", "an older checkout", "a CPU"],
+)
+def test_the_host_is_timed_where_both_sides_can(quick, tmp_path, old, new, calibrated):
+    file = tmp_path / "rehearsal.json"
+    quick.run("--budget=25s", f"--json={file}", old=f"{old} --sleep=0.0005", new=f"{new} --sleep=0.0005")
+    for pair in read(file).pairs:
+        for turns in pair.turns.values():
+            assert turns.calibration_s == ({side: [0.001] * turns.rounds for side in SIDES} if calibrated else {})
+
+
+def test_a_side_killed_while_its_host_is_timed_loses_that_benchmark(quick):
+    side = f"--cuda=GPU-1 --sleep=0.0005 --only={FIRST}"
+    status, out, _ = quick.run("--budget=25s", "--format=json", old=side, new=f"{side} --die=calibrate --after=20")
+    assert (status, rows(out)[FIRST, "latency"]) == (1, "MISSING")
+    assert "timing its host" in out
 
 
 def test_a_second_rehearsal_on_one_gpu_is_refused(quick):

@@ -18,7 +18,7 @@ from fixtures.variants import torchscript
 from fixtures.variants.table import VARIANTS
 from fixtures.variants.variant import OtherBuild
 from rehearsal import worker
-from rehearsal.protocol import KEEPS_PARTS
+from rehearsal.protocol import CALIBRATES, KEEPS_PARTS
 from rehearsal.worker import serve
 
 
@@ -258,6 +258,14 @@ def test_a_file_that_is_half_written_has_another_name(built, folder, monkeypatch
     ((unfinished, size, name),) = seen
     assert unfinished != name == f"{BENCHMARK}.parts" and size > 1e6
     assert built(build=never)["answer"]["spared_s"] > 0
+
+
+def test_a_side_on_a_cpu_is_not_asked_how_fast_its_host_is_and_says_it():
+    channel = Channel({"do": "begin", "arguments": ARGUMENTS}, {"do": "calibrate"})
+    serve(channel)
+    described, timed = channel.sent
+    assert described["answer"][CALIBRATES] is False
+    assert 0 < timed["answer"] < 1
 
 
 def test_without_a_folder_a_side_builds_in_one_piece(monkeypatch):
