@@ -27,6 +27,8 @@ FEWEST_SCATTERED = 12
 QN = 2.2219
 # What lies further away than this, in units of the scale, is a change and no scatter; it is cut off so many times.
 CUT, CUTS = 4.0, 3
+# So many of the benchmarks show where the others would lie had nothing changed.
+MOSTLY = 0.5
 # Every second or third of more tests says as much, and their pairs are too many to sort.
 MOST_COMPARED = 400
 # A baseline run counts less from so many standard deviations of its common shift on, and not at all from so many.
@@ -104,17 +106,27 @@ def scatter(deviations: Floats, weight: Floats, noise: Noise) -> Floats:
     """How many times as far the deviations (..., B) lie about their common shift as their noise says.
 
     1 where that does not exceed its trigger. NaN does not count, nor what lies so far away that it changed by itself.
+    Where half of them changed alike, their middle is neither's: at least half may lie about no shift instead.
     """
     expected = noise.deviation(1) * special.stdtrit(noise.df, 0.75) / special.ndtri(0.75)
-    shifted = (deviations - middle(deviations, weight)[..., None]) / expected.reshape(deviations.shape)
+    scaled = expected.reshape(deviations.shape)
+    found, _ = _scatter((deviations - middle(deviations, weight)[..., None]) / scaled)
+    without_shift, kept = _scatter(deviations / scaled)
+    return np.asarray(np.where(kept >= MOSTLY, np.minimum(found, without_shift), found))
+
+
+def _scatter(shifted: Floats) -> tuple[Floats, Floats]:
+    """The same of deviations from a centre, in units of their noise; and the share of them that was not cut off."""
     shifted = shifted[..., :: 1 + shifted.shape[-1] // MOST_COMPARED]
+    known = np.isfinite(shifted).sum(axis=-1)
     found = _robust(shifted)
     for _ in range(CUTS):
         shifted = np.where(np.abs(shifted) > CUT * np.maximum(found, 1)[..., None], np.nan, shifted)
         found = _robust(shifted)
     tests = np.isfinite(shifted).sum(axis=-1)
     trigger = 1 + (TRIGGER - 1) * np.maximum(np.sqrt(TRIGGER_TESTS / np.maximum(tests, 1)), 1)
-    return np.asarray(np.where((tests >= FEWEST_SCATTERED) & (found > trigger), found, 1.0))
+    widened = np.where((tests >= FEWEST_SCATTERED) & (found > trigger), found, 1.0)
+    return np.asarray(widened), np.asarray(tests / np.maximum(known, 1))
 
 
 @functools.lru_cache(maxsize=8)  # the same number of benchmarks all night

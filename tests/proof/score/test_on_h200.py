@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,32 @@ def test_another_gpu_moves_engines_at_batch_1_and_nobody_is_accused_of_it():
         judged = judge(night, [*gpus["5091"], *gpus["3b11"]]).judgements
         times = [item for item in judged if item.metric in ("kernel_time", "same_kernels", "selection")]
         assert len(times) >= 72 and not [item for item in times if item.reason is Reason.UNCONFIRMED]
+
+
+@pytest.mark.parametrize("changed", ["-fp16-", "tf_efficientnet_lite0-", "-eager-", "-tensorrt-"])
+def test_what_an_upgrade_does_to_many_benchmarks_alike_is_seen(changed):
+    """Half of the benchmarks, or a third, take 2 % longer in every process of the night."""
+    runs = read_all([ROOT / "baselines" / "nvidia-h200"])[0]
+    now, *again = (slowed(run, changed, 1.02) for run in runs[2:])
+    report = judge_twice(now, runs, again)[1]
+    found = [item for item in report.judgements if item.metric == "same_kernels" and item.benchmark in now.benchmarks]
+    slower = [item.benchmark for item in found if item.verdict is Verdict.SLOWER]
+    assert all(changed in id_ for id_ in slower)
+    # the others stray too far in the baseline to show 2 %
+    assert len(slower) >= 2 / 3 * sum(changed in id_ for id_ in now.benchmarks)
+
+
+def slowed(run, changed, factor):
+    """The run with longer kernels in every benchmark whose id has these words."""
+
+    def longer(item):
+        operators = tuple(replace(one, time_s=one.time_s * factor) for one in item.operators)
+        values = item.values | {"kernel_time": item.values["kernel_time"] * factor}
+        return replace(item, values=values, operators=operators)
+
+    return replace(
+        run, benchmarks={id_: longer(item) if changed in id_ else item for id_, item in run.benchmarks.items()}
+    )
 
 
 def test_half_a_percent_of_kernel_time_is_seen(scores):

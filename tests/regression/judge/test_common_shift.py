@@ -13,7 +13,7 @@ ONE_DAY = Layout(("GPU",) * 5, ("day",) * 5, "GPU")
 (SPREAD,) = [metric.spread for metric in METRICS if metric.key == "kernel_time" and metric.spread]
 
 
-def noise(count: int, deviation: float = 0.001) -> Noise:
+def noise(count: int, deviation: float | Floats = 0.001) -> Noise:
     """Noise whose `deviation(1)` is as given: of many runs, and nearly normal."""
     full = np.full(count, 1.0)
     return Noise(runs=full * 1e9, centre=full * 0, process=full * deviation, shared=full * 0, df=full * 1e6)
@@ -82,6 +82,23 @@ def test_neither_a_shift_of_all_nor_regressions_of_a_third_are_scatter() -> None
     third = 0.01 * (np.arange(24) < 8)
     assert (scatter(quiet + 0.05, np.ones(24), noise(500 * 24)) > 1).mean() < 0.06
     assert (scatter(quiet + third, np.ones(24), noise(500 * 24)) > 1).mean() < 0.06
+
+
+@pytest.mark.parametrize("changed", [8, 12])
+def test_what_up_to_half_of_the_benchmarks_do_alike_is_no_scatter(changed: int) -> None:
+    """Each becomes slower by the same share, which is another number of its own standard deviations."""
+    random = np.random.default_rng(6)
+    expected = np.where(np.arange(24) % 2, 0.001, 0.004)
+    slower = 0.05 * (np.arange(24) < changed)
+    nights = expected * random.standard_normal((500, 24)) + slower
+    found = scatter(nights, weights(expected, list(range(24))), noise(500 * 24, np.tile(expected, 500)))
+    assert (found > 1).mean() < 0.1
+
+
+def test_a_scatter_about_a_shift_of_all_is_found_at_its_size() -> None:
+    random = np.random.default_rng(7)
+    found = scatter(0.02 + 0.003 * random.standard_normal((400, 24)), np.ones(24), noise(400 * 24))
+    assert np.median(found) == pytest.approx(3, rel=0.05)
 
 
 def test_a_run_that_is_off_as_a_whole_is_found_and_counts_less() -> None:
