@@ -105,12 +105,17 @@ def compare(config: pytest.Config) -> bool | str:
     return asked
 
 
+def is_distributed(config: pytest.Config) -> bool:
+    """Whether pytest-xdist runs the tests beside each other: in the session that was started, and in its workers."""
+    return getattr(config.option, "dist", "no") != "no" or "PYTEST_XDIST_WORKER" in os.environ
+
+
 def why_nothing_is_measured(config: pytest.Config) -> str:
     """Which option keeps pytest-benchmark from timing anything; empty where none does."""
     session = config.pluginmanager.get_plugin("pytest-benchmark")
     if config.option.collectonly:
         return "--collect-only runs no test"
-    if getattr(config.option, "dist", "no") != "no" or "PYTEST_XDIST_WORKER" in os.environ:
+    if is_distributed(config):
         return "pytest-xdist (-n) runs tests beside each other, and pytest-benchmark times none then; leave it out"
     if session is None:
         return "pytest-benchmark is not loaded"

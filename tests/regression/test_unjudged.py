@@ -115,14 +115,16 @@ def test_a_baseline_in_a_folder_of_its_host_is_compared_as_the_header_says(run_s
 
 @pytest.mark.parametrize("mode, workers", [("fail", 1), ("require", 2)])
 def test_xdist_times_nothing(tmp_path, mode, workers):
-    """With real workers, none of which judges or writes anything itself."""
+    """With real workers, none of which judges or writes anything itself, not even answers to questions."""
     pytest.importorskip("xdist")
-    (tmp_path / "run.json").write_text("older")
+    for name in ("run.json", "labels.png"):
+        (tmp_path / name).write_text("older")
     arguments = suite_arguments(
         *SMALL, f"-n{workers}", "--benchmark-compare", "--benchmark-save=night",
         f"--benchmark-json={tmp_path}/run.json",
         f"--verdict-json={tmp_path}/verdict.json", f"--benchmark-storage=file://{tmp_path}/store",
-        f"--judge={mode}", "--variants=eager-fp32", "-k", "readable",
+        f"--judge={mode}", "--variants=eager-fp32", f"--label-sheet={tmp_path}/labels.png",
+        "-k", "readable or labels or cold-start",
     )  # fmt: skip
     ended = subprocess.run(
         [sys.executable, "-m", "pytest", *arguments], check=False, capture_output=True, text=True,
@@ -132,7 +134,9 @@ def test_xdist_times_nothing(tmp_path, mode, workers):
     assert ended.stdout.count("not judged: pytest-xdist (-n) runs tests beside each other") == 1
     told = json.loads((tmp_path / "verdict.json").read_text())
     assert (told["status"], told["exit_status"]) == ("not judged", ended.returncode)
-    assert (tmp_path / "run.json").read_text() == "older" and not list(tmp_path.glob("store/*/*"))
+    assert "label sheet: not written, pytest-xdist (-n)" in ended.stdout
+    assert {(tmp_path / name).read_text() for name in ("run.json", "labels.png")} == {"older"}
+    assert not list(tmp_path.glob("store/*/*"))
 
 
 @pytest.mark.parametrize("attempts", [2, 3])
