@@ -68,7 +68,8 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from None
     asked = f"{COMPARE}={shlex.quote(compare)}" if isinstance(compare, str) else COMPARE
     why = "" if compare else f"there is no {COMPARE}"
-    rules = Rules(mode, metrics, accepted, wrong, config.option.judge_patience, asked, why, config.get_verbosity() > 0)
+    patience, store, every_row = config.option.judge_patience, config.option.store or "", config.get_verbosity() > 0
+    rules = Rules(mode, metrics, accepted, wrong, patience, asked, why, store, every_row)
     plugin = JudgePlugin(rules, compare, page, verdict)
     config.pluginmanager.register(plugin, "inference-judge")
 
@@ -291,7 +292,14 @@ def _content(
     found = _history(config, run, reader) if with_history else None
     sheet = config.hook.pytest_judge_label_sheet(config=config) if with_sheet else None
     return content(
-        outcome.report, run, outcome.baselines, rules.metrics, history=found, label_sheet=sheet, compare=rules.compare
+        outcome.report,
+        run,
+        outcome.baselines,
+        rules.metrics,
+        history=found,
+        label_sheet=sheet,
+        compare=rules.compare,
+        store=rules.store,
     )
 
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 
 from common import marks
+from common.given import RECORD, at_store
 from regression.baseline.place import Gpu, Stored, gpus, open_place
 from regression.judge import two_speeds
 from regression.judge.judge import judge
@@ -38,7 +39,8 @@ def run(options: argparse.Namespace) -> int:
             print(f"left out: {sentence}", file=sys.stderr)
         told = [text for gpu in known if (text := told_of(gpu, verbose=options.verbose))]
         if not any(gpu.baselines for gpu in known):
-            told.append(f"{escaped(store.url)} holds no baseline; record one: python -m regression baseline record")
+            command = at_store(RECORD, options.store)
+            told.append(f"{escaped(store.url)} holds no baseline; record one: {escaped(command)}")
         print("\n\n".join(told))
         return 0 if any(gpu.baselines for gpu in known) else 1
 

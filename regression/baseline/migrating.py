@@ -11,6 +11,7 @@ from typing import Any
 from common import output
 from common.columns import columns
 from common.errors import UsageError
+from common.given import RECORD, at_store
 from common.identity import identity
 from common.repeated import LISTS, Repeated
 from common.schema import QUESTIONS, RENAMED, RUN_ID, SCHEMA
@@ -49,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
             for said in missing:
                 print(f"  cannot be carried over: {escaped(said)}")
             if missing:
-                print("  to have it, record the baseline anew: python -m regression baseline record")
+                print(f"  to have it, record the baseline anew: {escaped(at_store(RECORD, options.store))}")
     return 1 if lacks else 0
 
 

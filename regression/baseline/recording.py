@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
             names = at_hand(store, options.given)
             recorded = given(store, names, gpus(store.folder, every_run=True)[0], options.runs)
         else:
-            recorded = [measure(store, options.runs, options.tests, options.extra)]
+            recorded = [measure(store, options.runs, options.tests, options.extra, options.store)]
         for found in recorded:
             mark(store, folder_of(store, found.runs[0]), BASELINE, found.identities, why=options.why.strip())
         store.fetch()

@@ -6,6 +6,7 @@ import datetime
 import statistics
 from collections.abc import Container, Iterable, Mapping, Sequence
 
+from common.given import RECORD
 from regression.judge import renamed
 from regression.judge.acceptance import Circumstances, accept
 from regression.judge.accepted import Accepted, stale
@@ -45,16 +46,18 @@ def judge(
     notes: Sequence[str] = (),
     across_gpus: bool = False,
     not_asked: str = "",
+    record: str = RECORD,
 ) -> Report:
     """Judge every benchmark and metric of `run` against those of `baselines` that may be compared with it.
 
     `today` decides which accepted changes still hold; by default the day of the run, so that judging is repeatable.
     With `across_gpus`, runs of other GPU models may be compared.
     `not_asked` says why no baseline was asked for, where none was.
+    `record` is the command that records a baseline, as notes say it.
     """
     usable, refused = comparable(run, baselines, across_gpus=across_gpus)
     differing = differences(usable, run)
-    run, usable, said = by_visits(run, usable)
+    run, usable, said = by_visits(run, usable, record)
     judged = [metric for metric in metrics if metric.judged]
     known = Known(run, usable)
     compared = _compared(run, usable, judged, known)
@@ -89,7 +92,7 @@ def judge(
         labels=tuple((id_, label) for id_, label in sorted(run.labels.items()) if not label.passed),
         notes=(
             *notes,
-            *(() if not_asked else _notes(run, usable)),
+            *(() if not_asked else _notes(run, usable, record)),
             *not_compared(judged, run, usable, known),
             *outputs_not_compared(run, usable),
             *said,
@@ -287,16 +290,13 @@ def _controls(judgements: Sequence[Judgement], continuous: Container[str]) -> It
     )
 
 
-def _notes(run: Run, baselines: Sequence[Run]) -> Iterable[str]:
+def _notes(run: Run, baselines: Sequence[Run], record: str) -> Iterable[str]:
     if not baselines:
-        yield "Record a baseline: `python -m regression baseline record`."
+        yield f"Record a baseline: `{record}`."
         return
     if len(baselines) < 3:
         runs = count(len(baselines), "run")
-        yield (
-            f"The baseline has {runs}, too few to know a benchmark's noise; record five: "
-            "`python -m regression baseline record`."
-        )
+        yield (f"The baseline has {runs}, too few to know a benchmark's noise; record five: `{record}`.")
     if run.interrupted:
         yield (
             f"This run was interrupted ({run.interrupted}): what it had not measured by then is MISSING, "
@@ -322,7 +322,7 @@ def _notes(run: Run, baselines: Sequence[Run]) -> Iterable[str]:
         yield (
             f"{count(otherwise, 'run')} of the baseline are of a version of this suite that loads TensorRT engines in "
             "another way. They lie elsewhere in the GPU's memory then, and their detectable changes in kernel time "
-            "allow for that; record a new baseline: `python -m regression baseline record`."
+            f"allow for that; record a new baseline: `{record}`."
         )
     elsewhere = sum((baseline.gpu, baseline.loading) == (run.gpu, run.loading) for baseline in baselines) - alike
     if elsewhere and alike <= KNOWN_DF:

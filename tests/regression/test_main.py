@@ -51,6 +51,21 @@ def test_two_gpu_models_are_compared_on_request_with_a_warning(
     )
 
 
+def test_commands_of_a_report_name_the_store_that_was_named(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without it they would judge against another baseline, and record into another store."""
+    recorder.baselines(2)
+    run, store = str(recorder.run({ONE: 1.3}).path), str(recorder.folder.parent)
+    assert command.main([run, "--store", store]) == 1
+    told = capsys.readouterr().out
+    assert f"--store={store} --benchmark-compare" in told.replace(" \\\n    ", " ")
+    assert f"record five: `python -m regression baseline record --store={store}`" in " ".join(told.split())
+    monkeypatch.setenv("BENCHMARK_STORE", store)
+    assert command.main([run]) == 1
+    assert "--store" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("style", ["table", "markdown", "json"])
 def test_formats(recorder: Recorder, baseline: Path, style: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert judged(recorder, baseline, "--format", style, factors={ONE: 1.02}) == 1

@@ -105,4 +105,7 @@ def test_a_store_without_a_baseline_says_so(project: Recorder, call: Call) -> No
     status, told, _ = call("list")
     assert status == 1 and "record one: python -m regression baseline record" in told
     status, told, error = call("list", "--store", "nowhere")
-    assert status == 1 and "nowhere holds no baseline; record one: " in told and not error
+    assert status == 1 and not error
+    assert "nowhere holds no baseline; record one: python -m regression baseline record --store=nowhere" in told
+    status, _, error = call("refresh", "*", "--store", "no where")
+    assert status == 2 and "record one: python -m regression baseline record '--store=no where'" in error

@@ -119,7 +119,7 @@ def test_ctrl_c_keeps_what_was_measured_and_says_how_to_go_on(tmp_path: Path, pr
     assert done.returncode == 2, done.stdout + done.stderr
     first, second = sorted(Path("baselines").glob("cpu-test/*/*_baseline-candidate.json"))
     assert f"run 2 of 3: it was interrupted (Ctrl-C), and is kept as {second}. " in done.stderr
-    assert f"`python -m regression baseline record --from {first} ...`" in done.stderr
+    assert f"`python -m regression baseline record --store=baselines --from {first} ...`" in done.stderr
     assert "Traceback" not in done.stderr.partition("regression: ")[2]
     assert not list(Path("baselines").rglob("marks")) and len(collect([project.folder]).baselines) == 2
 

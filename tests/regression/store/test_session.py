@@ -67,6 +67,19 @@ def test_a_storage_of_the_users_own_wins_and_its_run_is_delivered(
     assert own.read_bytes() == delivered.read_bytes()
 
 
+def test_commands_that_a_session_prints_name_the_store_that_was_named(
+    run_suite: Callable[..., pytest.RunResult], record_baseline: Callable[..., None]
+) -> None:
+    night = (*ONE, "--store=shared", "--benchmark-compare")
+    without = run_suite(*night, storage="")
+    record = "python -m regression baseline record --store=shared"
+    assert line(without, "baseline: none for ").endswith(f"Record one: {record}")
+    assert line(without, "Record a baseline: ") == f"Record a baseline: `{record}`."
+    record_baseline(scale=1 / 500)
+    slower = " ".join(text.removesuffix(" \\").strip() for text in run_suite(*night).outlines)
+    assert "--weights=seeded --store=shared --benchmark-compare" in slower
+
+
 def test_a_url_that_nothing_opens_is_refused(run_suite: Callable[..., pytest.RunResult]) -> None:
     result = run_suite("--store=nonsense://x/y")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
