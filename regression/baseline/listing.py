@@ -37,21 +37,21 @@ def run(options: argparse.Namespace) -> int:
         known, left_out, wrong = gpus(store.folder)
         for sentence in [*map(str, left_out), *wrong]:
             print(f"left out: {sentence}", file=sys.stderr)
-        told = [text for gpu in known if (text := told_of(gpu, verbose=options.verbose))]
+        record = at_store(RECORD, options.store)
+        told = [text for gpu in known if (text := told_of(gpu, record, verbose=options.verbose))]
         if not any(gpu.baselines for gpu in known):
-            command = at_store(RECORD, options.store)
-            told.append(f"{escaped(store.url)} holds no baseline; record one: {escaped(command)}")
+            told.append(f"{escaped(store.url)} holds no baseline; record one: {escaped(record)}")
         print("\n\n".join(told))
         return 0 if any(gpu.baselines for gpu in known) else 1
 
 
-def told_of(gpu: Gpu, *, verbose: bool = False) -> str:
-    """A GPU's baseline, in lines of at most 100 columns, longer paths aside."""
+def told_of(gpu: Gpu, record: str = RECORD, *, verbose: bool = False) -> str:
+    """A GPU's baseline, in lines of at most 100 columns, longer paths aside; `record` is the command for a new one."""
     baselines, odd = gpu.baselines, {}
     out = [f"{gpu.title}: {_span(baselines)}" if baselines else f"{gpu.title}: no run of a baseline"]
     if baselines:
         out += [line for text in _environment(baselines) for line in wrapped(text, WIDTH, "  ")]
-        report = judge(typical(baselines), baselines)
+        report = judge(typical(baselines), baselines, record=record)
         odd = odd_runs(report, baselines)
         entries = [entry_of(one.run) for one in gpu.runs]
         notes = [*marks.notes(entries, gpu.marks), *two_speeds.notes(baselines), *report.notes]
@@ -117,7 +117,8 @@ def _runs(gpu: Gpu, odd: Mapping[str, str]) -> Iterator[str]:
         seen.add((one.run.identity, state))
         uuid = one.run.gpu.removeprefix("GPU-")[:8]
         when = one.run.datetime[:16].replace("T", " ") or "unknown"
-        yield f"  {escaped(one.file.name):<{width}}  {when:<16}  {uuid:<8}  {one.run.identity[:12]:<12}  {told}"
+        row = f"{escaped(one.file.name):<{width}}  {when:<16}  {uuid:<8}  {one.run.identity[:12]:<12}  {told}"
+        yield from wrapped(row, WIDTH, "  ")
 
 
 def _state(one: Stored, odd: Mapping[str, str]) -> str:

@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from common import option_types
+from common.given import RECORD, at_store
 from common.marks import BASELINE
 from regression.baseline.listing import told_of
 from regression.baseline.measuring import USUAL_RUNS, Candidates, given, measure
@@ -55,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
         for found in recorded:
             mine = next(gpu for gpu in known if gpu.kind == found.kind)
             print(f"{count(len(found.runs), 'run')} are now the baseline, whole; older runs of it are history\n")
-            print(f"{told_of(mine, verbose=options.verbose)}\n")
+            print(f"{told_of(mine, at_store(RECORD, options.store), verbose=options.verbose)}\n")
         return max(map(say_what_failed, recorded))
 
 

@@ -83,7 +83,7 @@ def show(paths: Sequence[Path], record: str = RECORD) -> int:
             file=sys.stderr,
         )
         return 2
-    report = judge(typical(stored.baselines), stored.baselines)
+    report = judge(typical(stored.baselines), stored.baselines, record=record)
     for item in report.left_out:
         print(f"left out: {item}", file=sys.stderr)
     folders = sorted({escaped(path.parent) for path in report.baselines})

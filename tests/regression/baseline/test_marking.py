@@ -15,7 +15,8 @@ Call = Callable[..., tuple[int, str, str]]
 
 
 def state(told: str, name: str) -> str:
-    (line,) = [line for line in told.splitlines() if line.strip().startswith(name)]
+    rows = told.replace("\n      ", " ").splitlines()  # a long row goes on below itself
+    (line,) = [line for line in rows if line.strip().startswith(name)]
     return line.split("  ")[-1]
 
 
@@ -79,6 +80,15 @@ def test_each_column_of_the_runs_has_a_name(project: Recorder, call: Call) -> No
     assert heading.split() == ["run", "measured", "GPU", "identity", "standing"]
     assert line[heading.index("identity") :].startswith(run.identity[:12])
     assert line[heading.index("standing") :] == "baseline"
+
+
+def test_a_list_fits_into_a_hundred_columns_however_long_a_reason_is(project: Recorder, call: Call) -> None:
+    project.baselines(2)
+    why = " ".join(["the fan failed in the middle of the night"] * 4)
+    call("exclude", "0002", "--why", why)
+    _, told, _ = call("list", "--store", "baselines")
+    assert max(map(len, told.splitlines())) <= 100 and why in " ".join(told.split())
+    assert "record five: `python -m regression baseline record --store=baselines`" in " ".join(told.split())
 
 
 def test_at_least_half_of_the_benchmarks_detect_the_change_that_is_told(project: Recorder, call: Call) -> None:
