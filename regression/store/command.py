@@ -11,6 +11,7 @@ from pathlib import Path
 
 from common import output
 from common.errors import UsageError
+from common.given import at_store
 from regression.runs.find import is_folder, walk
 from regression.runs.run import LeftOut
 from regression.store import index, keys, opening, pruning, reading
@@ -61,9 +62,8 @@ def _list(store: Store, options: argparse.Namespace) -> int:
         output.say(f"{clause}; what it lacked was read again")
     waiting = store.waiting()
     if waiting:
-        output.say(
-            f"{count(len(waiting), 'file')} waiting in {store.outbox}; `python -m regression store deliver` tries again"
-        )
+        again = at_store("python -m regression store deliver", options.store)
+        output.say(f"{count(len(waiting), 'file')} waiting in {store.outbox}; `{escaped(again)}` tries again")
     return DONE
 
 
