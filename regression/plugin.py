@@ -67,7 +67,9 @@ def pytest_configure(config: pytest.Config) -> None:
     except (WrongChange, WrongAccepted) as error:
         raise pytest.UsageError(str(error)) from None
     asked = f"{COMPARE}={shlex.quote(compare)}" if isinstance(compare, str) else COMPARE
-    why = "" if compare else f"there is no {COMPARE}"
+    why = f"there is no {COMPARE}"
+    if compare:
+        why = f"{asked} names no stored run that can be compared with" if isinstance(compare, str) else ""
     patience, store, every_row = config.option.judge_patience, config.option.store or "", config.get_verbosity() > 0
     rules = Rules(mode, metrics, accepted, wrong, patience, asked, why, store, every_row)
     plugin = JudgePlugin(rules, compare, page, verdict)

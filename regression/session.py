@@ -45,7 +45,7 @@ class Rules:
     compare: str = COMPARE
     """The option by which the verdict was asked for."""
     not_asked: str = ""
-    """Why no baseline was asked for, where none was."""
+    """Why there is nothing to compare with where there is not, if it is not for want of a baseline."""
     store: str = ""
     """The store that `--store` named; empty where the environment or nothing did."""
     every_row: bool = False

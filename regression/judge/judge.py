@@ -52,7 +52,7 @@ def judge(
 
     `today` decides which accepted changes still hold; by default the day of the run, so that judging is repeatable.
     With `across_gpus`, runs of other GPU models may be compared.
-    `not_asked` says why no baseline was asked for, where none was.
+    `not_asked` says why there is nothing to compare with where there is not, if it is not for want of a baseline.
     `record` is the command that records a baseline, as notes say it.
     """
     usable, refused = comparable(run, baselines, across_gpus=across_gpus)
@@ -92,7 +92,7 @@ def judge(
         labels=tuple((id_, label) for id_, label in sorted(run.labels.items()) if not label.passed),
         notes=(
             *notes,
-            *(() if not_asked else _notes(run, usable, record)),
+            *(_notes(run, usable, record) if usable or not not_asked else ()),
             *not_compared(judged, run, usable, known),
             *outputs_not_compared(run, usable),
             *said,
@@ -104,7 +104,7 @@ def judge(
         controls=tuple(_controls(judgements, {metric.key for metric in judged if metric.kind is Kind.CONTINUOUS})),
         host_bound=tuple(dict.fromkeys(id_ for tests in of_benchmarks for id_ in tests.host_bound)),
         deselected=run.deselected,
-        not_asked=not_asked,
+        not_asked="" if usable else not_asked,
         trusted={
             tests.metric.key: {
                 baseline.path: part for baseline, part in zip(usable, tests.evidence.trusted.tolist(), strict=True)

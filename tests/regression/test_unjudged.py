@@ -113,6 +113,23 @@ def test_a_baseline_in_a_folder_of_its_host_is_compared_as_the_header_says(run_s
     assert nested.exists()
 
 
+@pytest.mark.parametrize("compare", ["0009", "gone/0001_baseline.json", "0002"])
+def test_a_run_that_cannot_be_compared_with_is_no_missing_baseline(run_suite, baseline, pytester, compare):
+    """There is a baseline; what was named is not there, or was interrupted."""
+    document = json.loads(baseline().read_text())
+    document["suite"] |= {"interrupted": "Ctrl-C while measuring", "run_id": "another"}
+    (interrupted,) = pytester.path.glob("store/host-a/*/0001_baseline.json")
+    interrupted.with_name("0002_night.json").write_text(json.dumps(document))
+    result = run_suite(f"--benchmark-compare={compare}", "--judge=require", "--verdict-json=verdict.json", *ONE)
+    why = f"--benchmark-compare={compare} names no stored run that can be compared with"
+    lines = verdict(result)
+    assert result.ret == 1 and f"nothing to judge against: {why}" in lines
+    assert not any("there is no baseline for" in line or "baseline record" in line for line in lines)
+    assert any("was interrupted (Ctrl-C" in line for line in lines) == (compare == "0002")
+    told = json.loads((pytester.path / "verdict.json").read_text())
+    assert told["headline"] == f"Nothing was judged, because {why}."
+
+
 @pytest.mark.parametrize("mode, workers", [("fail", 1), ("require", 2)])
 def test_xdist_times_nothing(tmp_path, mode, workers):
     """With real workers, none of which judges or writes anything itself, not even answers to questions."""
