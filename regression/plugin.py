@@ -29,6 +29,7 @@ from regression.runs.find import Stored, collect
 from regression.runs.run import Run, UnusableRun
 from regression.session import Additions, Outcome, Rules, judge_session
 from regression.store.session import past
+from regression.text import WIDTH, wrapped
 
 if TYPE_CHECKING:
     from regression.history.event import History
@@ -192,8 +193,10 @@ class Closing:
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("verdict", sep="-")
-        for line in self.lines():
-            terminalreporter.write_line(line)
+        for text in self.lines():
+            # The report comes in lines that fit; a sentence, such as why there is none, does not.
+            for line in [text] if "\n" in text else wrapped(text, WIDTH):
+                terminalreporter.write_line(line)
         stored = self.saving.file if self.saving else None
         if stored is not None:
             folder = shlex.quote(str(stored.parent.parent))
