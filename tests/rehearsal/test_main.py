@@ -394,10 +394,16 @@ def test_a_rehearsal_that_is_killed_leaves_no_side(quick):
         (("--budget=3s",), "", "", "--budget of 3 s is too short to decide anything: 3 pairs"),
         ((), "--cuda=GPU-1", "--cuda=GPU-2", "run on different devices (none GPU-1 and none GPU-2)"),
         ((), f"--only={FIRST}", f"--only={SECOND}", f"no benchmark in common (old: {FIRST}; new: {SECOND})"),
+        (
+            (),
+            f"--only={FIRST}",
+            f"--only={SECOND} --skipped=quick-tensorrt-fp16-b1",
+            f"no benchmark in common (old: {FIRST}; new: {SECOND})",
+        ),
         ((), "--refuse=begin", "", "the old side: it cannot begin"),
         ((), "", "--refuse=keep", "the new side: it cannot keep"),
     ],
-    ids=["budget", "devices", "benchmarks", "options", "parts"],
+    ids=["budget", "devices", "benchmarks", "skipped", "options", "parts"],
 )
 def test_what_cannot_be_rehearsed_is_one_sentence(quick, arguments, old, new, sentence):
     status, out, said = quick.run(*arguments, old=old, new=new)
