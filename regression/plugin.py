@@ -192,7 +192,7 @@ class Closing:
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        terminalreporter.section("verdict", sep="-")
+        terminalreporter.write_sep("-", "verdict")
         for text in self.lines():
             # The report comes in lines that fit; a sentence, such as why there is none, does not.
             for line in [text] if "\n" in text else wrapped(text, WIDTH):

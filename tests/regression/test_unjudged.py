@@ -100,6 +100,14 @@ def test_a_baseline_of_other_benchmarks_judges_nothing(run_suite, baseline):
         assert "nothing was judged: the baseline has no value of what this run measured" in verdict(result)
 
 
+def test_a_section_begins_below_its_title(run_suite, tmp_path):
+    """Also where nothing was printed since the last test, and the sheet is all that there is to say."""
+    result = run_suite("-k", "readable", f"--label-sheet={tmp_path}/labels.png", "--judge=require")
+    titles = [number for number, line in enumerate(result.outlines) if line.startswith("---")]
+    assert [result.outlines[number].strip("- ") for number in titles] == ["inference", "verdict"]
+    assert result.outlines[titles[0] + 1].startswith("label sheet: ") and result.outlines[titles[1] + 1].strip()
+
+
 def test_a_baseline_in_a_folder_of_its_host_is_compared_as_the_header_says(run_suite, baseline):
     nested = baseline()
     result = run_suite("--benchmark-compare", "--judge=report", *ONE)
