@@ -149,6 +149,9 @@ def check_outputs(config: pytest.Config) -> None:
     Raises:
         common.output.UnwritableOutput: names the option, the path and what is in the way.
     """
+    uri = str(_get(config, "--benchmark-storage"))
+    if "://" in uri and not uri.startswith(("file://", "elasticsearch+")):
+        raise output.UnwritableOutput(f"--benchmark-storage: {uri} is no folder; name a store by --store")
     prefix = (_get(config, "--benchmark-histogram") or [None])[-1]
     if prefix:
         try:

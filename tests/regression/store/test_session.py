@@ -80,7 +80,18 @@ def test_commands_that_a_session_prints_name_the_store_that_was_named(
     assert "--weights=seeded --store=shared --benchmark-compare" in slower
 
 
-def test_a_url_that_nothing_opens_is_refused(run_suite: Callable[..., pytest.RunResult]) -> None:
-    result = run_suite("--store=nonsense://x/y")
+def test_what_can_be_no_store_is_refused(run_suite: Callable[..., pytest.RunResult], pytester: pytest.Pytester) -> None:
+    pytester.makefile(".json", run="{}")
+    for store in ("nonsense://x/y", "run.json", "run.json/below", "file://run.json"):
+        result = run_suite(f"--store={store}")
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        assert any(f"--store {store}: " in text for text in result.errlines)
+
+
+def test_a_store_that_is_named_as_pytest_benchmarks_storage_is_refused(
+    run_suite: Callable[..., pytest.RunResult],
+) -> None:
+    result = run_suite("--benchmark-storage=s3://bucket/runs", storage="")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    assert any("--store nonsense://x/y: " in text for text in result.errlines)
+    said = "--benchmark-storage: s3://bucket/runs is no folder; name a store by --store"
+    assert any(said in text for text in result.errlines)
