@@ -100,7 +100,9 @@ def _detects(report: Report) -> Iterator[str]:
         if metric.key in SHOWN and metric.kind is Kind.CONTINUOUS and ratios:
             middle = ratios[(len(ratios) - 1) // 2]
             said.append(
-                f"{metric.title} from {change(ratios[0], '')} to {change(ratios[-1], '')} (half of "
+                f"{metric.title} from {change(middle, '')} on"
+                if len(ratios) == 1
+                else f"{metric.title} from {change(ratios[0], '')} to {change(ratios[-1], '')} (half of "
                 f"{count(len(ratios), 'benchmark')} at most {change(middle, '')})"
             )
     if said:

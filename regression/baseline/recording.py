@@ -55,7 +55,8 @@ def run(options: argparse.Namespace) -> int:
         known, _, _ = gpus(store.folder)
         for found in recorded:
             mine = next(gpu for gpu in known if gpu.kind == found.kind)
-            print(f"{count(len(found.runs), 'run')} are now the baseline, whole; older runs of it are history\n")
+            are = "is" if len(found.runs) == 1 else "are"
+            print(f"{count(len(found.runs), 'run')} {are} now the baseline, whole; older runs of it are history\n")
             print(f"{told_of(mine, at_store(RECORD, options.store), verbose=options.verbose)}\n")
         return max(map(say_what_failed, recorded))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -100,6 +101,14 @@ def test_at_least_half_of_the_benchmarks_detect_the_change_that_is_told(project:
     assert len(detectable) == 8 and float(detectable[3]) < float(detectable[4])
     said = f"kernel time from {least} % to {most} % (half of 8 benchmarks at most {detectable[3]} %)"
     assert said in " ".join(told.split())
+
+
+def test_one_run_of_one_benchmark_is_told_as_one(project: Recorder, call: Call) -> None:
+    run = project.store(project.document(ids=IDS[:1]), "elsewhere.json")
+    status, told, _ = call("record", "--runs", "1", "--from", str(run))
+    assert status == 0 and told.startswith("1 run is now the baseline, whole")
+    (line,) = [line for line in told.splitlines() if "detects" in line]
+    assert re.fullmatch(r"  detects kernel time from [\d.]+ % on; latency from [\d.]+ % on", line)
 
 
 def test_a_copy_is_told_from_its_run(project: Recorder, call: Call) -> None:
