@@ -10,17 +10,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common import output
-from common.errors import UsageError
+from common.errors import UsageError, not_installed
 from common.signals import interrupting
 from regression.text import WIDTH, wrapped
-from rehearsal import judge, page, record, report
-from rehearsal.arguments import PASSED_ON, parser
-from rehearsal.device_lock import locked
-from rehearsal.plan import plan
-from rehearsal.progress import Progress
-from rehearsal.protocol import NEW, OLD, SIDES
-from rehearsal.sequential import LEAST_PAIRS, MOST_PAIRS
-from rehearsal.steps import announced
+
+try:
+    from rehearsal import judge, page, record, report
+    from rehearsal.arguments import PASSED_ON, parser
+    from rehearsal.device_lock import locked
+    from rehearsal.plan import plan
+    from rehearsal.progress import Progress
+    from rehearsal.protocol import NEW, OLD, SIDES
+    from rehearsal.sequential import LEAST_PAIRS, MOST_PAIRS
+    from rehearsal.steps import announced
+except ModuleNotFoundError as error:
+    print(f"rehearsal: {not_installed(error)}", file=sys.stderr)
+    sys.exit(2)  # 1 would be a failure of the new side
 
 if TYPE_CHECKING:
     from rehearsal.bisect import Bisect
@@ -41,6 +46,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _rehearse(options)
     except (UsageError, output.UnwritableOutput) as error:
         print(f"rehearsal: {error}", file=sys.stderr)
+        return UNUSABLE
+    except ModuleNotFoundError as error:
+        print(f"rehearsal: {not_installed(error)}", file=sys.stderr)
         return UNUSABLE
     except KeyboardInterrupt:
         print("rehearsal: interrupted before there was anything to report", file=sys.stderr)

@@ -439,6 +439,18 @@ def test_the_plan_says_what_the_budget_holds(start_s, said, looks):
     assert text.count("could be seen after") == looks
 
 
+@pytest.mark.parametrize(("package", "words"), [("scipy", ["--from", "r.json"]), ("execnet", ["--plan"])])
+def test_a_package_that_is_not_installed_fails_no_rehearsal(tmp_path, package, words):
+    (tmp_path / f"{package}.py").write_text(f"raise ModuleNotFoundError('none', name='{package}')")
+    (tmp_path / "r.json").write_text(record().to_json())
+    done = subprocess.run(
+        [sys.executable, "-m", "rehearsal", *words], cwd=tmp_path, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"},
+    )  # fmt: skip
+    assert done.returncode == 2 and f"rehearsal: the package {package} is not installed; " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize("form", ["table", "markdown", "json"])
 @pytest.mark.parametrize(("change", "status"), [(0.0, 0), (0.2, 1)])
 def test_a_recorded_rehearsal_is_judged_again(tmp_path, capsys, form, change, status):
