@@ -98,7 +98,7 @@ def judge(
             *said,
             *tail_notes(run, usable, _slower_calls(judgements) | of_slower_hosts(run)),
             *_notes_of(all_tests),
-            *stale(accepted, used, set(ids), day, gpu),
+            *stale(accepted, used, set(ids), {id_ for id_ in ids if _is_selected(run, id_)}, day, gpu),
         ),
         tests=sum(len(tests.ids) for tests in all_tests),
         controls=tuple(_controls(judgements, {metric.key for metric in judged if metric.kind is Kind.CONTINUOUS})),
@@ -112,6 +112,10 @@ def judge(
             for tests in of_benchmarks
         },
     )
+
+
+def _is_selected(run: Run, id_: str) -> bool:
+    return run.selected is None or id_ in run.selected or id_ in run.benchmarks or is_shared(id_)
 
 
 def comparable(run: Run, baselines: Sequence[Run], *, across_gpus: bool = False) -> tuple[list[Run], list[LeftOut]]:

@@ -531,6 +531,14 @@ def test_other_accepted_entries_do_not_help_and_are_said(recorder: Recorder, acc
     assert said in " ".join(report.notes) if said else "more than the accepted" in of(report).detail
 
 
+def test_an_accepted_change_of_a_benchmark_that_was_not_selected_may_stay(recorder: Recorder) -> None:
+    baselines, accepted = recorder.baselines(), [entry(), entry(benchmark=IDS[0])]
+    notes = judge(recorder.run(ids=IDS[:-1]), baselines, accepted=accepted, today=TODAY).notes
+    assert [note for note in notes if "covers nothing" in note] == [
+        f"The accepted change of {IDS[0]}, kernel_time covers nothing in this run; remove the entry if it stays so."
+    ]
+
+
 def test_a_stored_run_keeps_its_verdicts(recorder: Recorder) -> None:
     kept = verdicts(judge(recorder.run({ONE: 1.02}), recorder.baselines()))
     assert kept[ONE] == {"kernel_time": "SLOWER", "latency": "SAME", "peak_memory": "SAME", "launches": "SAME"}
