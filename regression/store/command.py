@@ -49,7 +49,7 @@ def _list(store: Store, options: argparse.Namespace) -> int:
         copies = len(entries) - len({entry.run or entry.of.key for entry in entries})
         parts = [
             f"{escaped(slug)}: {count(baselines, 'run')} saved as baseline",
-            f"{len(entries) - baselines} others",
+            count(len(entries) - baselines, "other"),
             *([f"from {days[0]} to {days[-1]}"] if days else []),
             *([f"{count(copies, 'copy').replace('copys', 'copies')} that count once"] if copies else []),
         ]
@@ -105,7 +105,7 @@ def _prune(store: Store, options: argparse.Namespace) -> int:
             store.objects.remove(entry.of.key)
         output.say(f"{'would remove' if options.dry_run else 'removed'} {escaped(entry.of.key)}")
     kept = len(indexed.entries) - len(old)
-    output.say(f"{count(len(old), 'run')} older than {options.keep.days} days; {kept} stay")
+    output.say(f"{count(len(old), 'run')} older than {count(options.keep.days, 'day')}; {kept} stay")
     return DONE
 
 
