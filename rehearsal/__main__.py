@@ -41,6 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         getattr(stream, "reconfigure", lambda **_: None)(errors="backslashreplace")
     options = parser(__doc__, report.FORMS).parse_args(argv)
     try:
+        _check(options)
         if options.from_file is not None:
             return _say(options, record.read(options.from_file))
         return _rehearse(options)
@@ -58,7 +59,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _rehearse(options: argparse.Namespace) -> int:
     from rehearsal.environments import Environments
 
-    _check(options)
     progress = Progress(sys.stderr)
     places = _places(options)
     # A rehearsal that is ended ends its sides, and removes what it made.
@@ -75,7 +75,10 @@ def _rehearse(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> None:
-    """Refuse options of the search without it."""
+    """Refuse options of the search without it, and those that measure for what was recorded."""
+    measuring = [name for name, value in (("--bisect", options.bisect), ("--plan", options.plan)) if value]
+    if measuring and options.from_file is not None:
+        raise UsageError(f"{measuring[0]} asks the sides, and --from has what they said; leave one of them out")
     given = {"--find-links": options.find_links, "--keep": options.keep, "--no-index": options.no_index}
     alone = [name for name, value in given.items() if value and not options.bisect]
     if alone:

@@ -314,6 +314,15 @@ def test_a_search_that_was_interrupted_is_not_done(tmp_path, capsys, change, sta
     assert INTERRUPTED in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("option", ["--bisect", "--plan"])
+def test_a_record_is_judged_and_nothing_else(tmp_path, capsys, option):
+    file = tmp_path / "rehearsal.json"
+    file.write_text(record().to_json())
+    assert main(["--from", str(file), option]) == 2
+    said = f"{option} asks the sides, and --from has what they said; leave one of them out"
+    assert capsys.readouterr().err == f"rehearsal: {said}\n"
+
+
 def test_options_of_the_search_need_it(capsys):
     assert main(["--keep", "--no-index"]) == 2
     assert capsys.readouterr().err == "rehearsal: --keep and --no-index go with --bisect; add it, or leave them out\n"
