@@ -139,6 +139,11 @@ def compare_with_baseline(config: pytest.Config, files: Sequence[Path]) -> None:
     session.handle_loading()
 
 
+def is_only_benchmarks(config: pytest.Config) -> bool:
+    """Whether `--benchmark-only` skips every test that pytest-benchmark does not time."""
+    return bool(_get(config, "--benchmark-only"))
+
+
 def saves(config: pytest.Config) -> bool:
     return bool(_get(config, "--benchmark-save") or _get(config, "--benchmark-autosave"))
 

@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Container, Iterable, Mapping, Sequence
 
 from common.given import RECORD
+from common.schema import NOT_SELECTED
 from regression.judge import renamed
 from regression.judge.acceptance import Circumstances, accept
 from regression.judge.accepted import Accepted, stale
@@ -212,6 +213,8 @@ def _missing(run: Run, baselines: Sequence[Run], metrics: Sequence[Metric], know
             item = run.benchmarks.get(id_)
             if (id_ not in run.selected and item is None) or (item and metric.key in item.values):
                 continue
+            if item and item.absent.get(metric.key) == NOT_SELECTED:
+                continue  # a note says so
             values = [
                 b.benchmarks[id_].values[metric.key]
                 for b in baselines

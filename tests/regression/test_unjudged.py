@@ -92,6 +92,16 @@ def test_benchmarks_that_are_skipped_are_missing_and_the_row_says_why(run_suite,
     assert any("--benchmark-skip" in line for line in lines)
 
 
+def test_only_benchmarks_is_neither_skipped_nor_missing_what_is_none(run_suite):
+    """A GPU's session asks for first requests by itself, and its baseline has them."""
+    asked = (*ONE[:-1], "latency or cold-start")
+    assert run_suite(*asked, "--benchmark-save=baseline").ret == 0
+    result = run_suite(*asked, "--benchmark-only", "--benchmark-compare")
+    lines = verdict(result)
+    assert result.ret == 0, "\n".join(lines)
+    assert not any("MISSING" in line or "1 benchmark skipped" in line for line in lines)
+
+
 def test_a_baseline_of_other_benchmarks_judges_nothing(run_suite, baseline):
     baseline("test_efficientnet-torchscript-fp32-b1")
     for mode, status in (("fail", 0), ("require", 1)):

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from common.schema import NOT_SELECTED
 from regression.judge.accepted import Accepted
 from regression.judge.judge import judge
 from regression.judge.metric_tests import metric_tests
@@ -415,6 +416,17 @@ def test_a_kernel_time_that_could_not_be_taken_is_missing_with_its_reason(record
     report = judge(read(recorder.store(document, "now.json")), baselines)
     assert (of(report).verdict, of(report).detail, report.failed) == (Verdict.MISSING, "no events", True)
     assert of(report, metric="latency").verdict is Verdict.SAME
+
+
+def test_a_kernel_time_whose_test_was_not_selected_is_not_missing(recorder: Recorder) -> None:
+    """As with `-k latency`, or `--benchmark-only`."""
+    baselines = recorder.baselines()
+    document = recorder.document(day=2)
+    for benchmark in document["benchmarks"]:
+        benchmark["extra_info"] |= {"kernel_time_s": None, "kernel_time_missing": NOT_SELECTED}
+    report = judge(read(recorder.store(document, "now.json")), baselines)
+    assert not report.failed and {item.metric for item in report.judgements} == {"latency", "peak_memory", "launches"}
+    assert "This run lacks kernel time of benchmarks of which the baseline has them." in report.notes
 
 
 def test_wrong_labels_fail_whatever_the_times(recorder: Recorder) -> None:
