@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from common.schema import STORE
-from regression.project import above
 from regression.store.delivery import deliver_waiting
 from regression.store.objects import Folder, WrongStore
 from regression.store.store import Store
@@ -51,8 +50,8 @@ def open_store(url: str | Path) -> Store:
         raise WrongStore(f"--store {text} is no URL; give a folder or a URL such as s3://bucket/runs.")
     if "://" not in text or text.startswith("file://"):
         root = Path(text.removeprefix("file://"))
-        if (file := next((place for place in above(root) if place.is_file()), None)) is not None:
-            raise WrongStore(f"--store {text}: {file} is a file; give a folder or a URL such as s3://bucket/runs.")
+        if root.is_file():
+            raise WrongStore(f"--store {text}: it is a file; give a folder or a URL such as s3://bucket/runs.")
         return Store(text, Folder(root))
     if not all(text.partition("://")[::2]):
         raise WrongStore(f"--store {text} names no place; give a folder or a URL such as s3://bucket/runs.")
