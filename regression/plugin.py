@@ -58,6 +58,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     compare, page, mode = harness.compare(config), config.option.report, config.option.judge
     verdict, is_worker = config.option.verdict_json, hasattr(config, "workerinput")
+    if isinstance(compare, str) and (config.invocation_params.dir / compare).is_dir():
+        raise pytest.UsageError(
+            f"{COMPARE} takes {compare} for the stored run to compare with; write pytest {compare} {COMPARE}"
+        )
     asked_for = harness.is_given(config, COMPARE) or compare or page or verdict or mode == "require"
     if config.option.help or mode == "off" or is_worker or not asked_for:
         return

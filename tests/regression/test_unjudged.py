@@ -10,8 +10,9 @@ import pytest
 
 from fixtures.variants import table as variants
 from fixtures.variants.variant import Built, Variant
+from regression.report.repeat import COMPARE
 from tests.conftest import SMALL
-from tests.inner_session import environment, suite_arguments
+from tests.inner_session import ROOT, environment, suite_arguments
 
 ID = "test_efficientnet-eager-fp32-b1"
 ONE = ("--variants=eager-fp32", "-k", "latency")
@@ -129,6 +130,14 @@ def test_a_baseline_in_a_folder_of_its_host_is_compared_as_the_header_says(run_s
     assert len([line for line in named.outlines if line.startswith(f"latency[{ID}]")]) == 2
     assert "nothing to judge against" not in verdict(named)
     assert nested.exists()
+
+
+def test_a_folder_of_tests_is_no_stored_run():
+    """`pytest --benchmark-compare benchmarks/` would run the project's own tests."""
+    words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--collect-only", COMPARE, "benchmarks/"]
+    ended = subprocess.run(words, check=False, capture_output=True, text=True, cwd=ROOT, env=environment())
+    assert ended.returncode == pytest.ExitCode.USAGE_ERROR
+    assert f"write pytest benchmarks/ {COMPARE}" in ended.stderr
 
 
 @pytest.mark.parametrize("compare", ["0009", "gone/0001_baseline.json", "0002"])
