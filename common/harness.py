@@ -110,6 +110,12 @@ def is_distributed(config: pytest.Config) -> bool:
     return getattr(config.option, "dist", "no") != "no" or "PYTEST_XDIST_WORKER" in os.environ
 
 
+def histogram(config: pytest.Config) -> str | None:
+    """What the names of the files of `--benchmark-histogram` begin with; None where it is not given."""
+    prefix: str | None = (_get(config, "--benchmark-histogram") or [None])[-1]
+    return prefix
+
+
 def why_nothing_is_measured(config: pytest.Config) -> str:
     """Which option keeps pytest-benchmark from timing anything; empty where none does."""
     session = config.pluginmanager.get_plugin("pytest-benchmark")
@@ -157,7 +163,7 @@ def check_outputs(config: pytest.Config) -> None:
     uri = str(_get(config, "--benchmark-storage"))
     if "://" in uri and not uri.startswith(("file://", "elasticsearch+")):
         raise output.UnwritableOutput(f"--benchmark-storage: {uri} is no folder; name a store by --store")
-    prefix = (_get(config, "--benchmark-histogram") or [None])[-1]
+    prefix = histogram(config)
     if prefix:
         try:
             import pytest_benchmark.histogram  # noqa: F401

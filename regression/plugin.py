@@ -24,7 +24,7 @@ from regression.metrics import METRICS, Metric, WrongChange, with_min_changes
 from regression.options import add_judging_options
 from regression.report import terminal, verdict_file
 from regression.report.content import Content, content
-from regression.report.repeat import COMPARE
+from regression.report.repeat import COMPARE, TESTS
 from regression.runs.find import Stored, collect
 from regression.runs.run import Run, UnusableRun
 from regression.session import Additions, Outcome, Rules, judge_session
@@ -58,10 +58,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     compare, page, mode = harness.compare(config), config.option.report, config.option.judge
     verdict, is_worker = config.option.verdict_json, hasattr(config, "workerinput")
-    if isinstance(compare, str) and (config.invocation_params.dir / compare).is_dir():
-        raise pytest.UsageError(
-            f"{COMPARE} takes {compare} for the stored run to compare with; write pytest {compare} {COMPARE}"
-        )
+    for option, value in ((COMPARE, compare), ("--benchmark-histogram", harness.histogram(config))):
+        if isinstance(value, str) and (config.invocation_params.dir / value).resolve() == config.rootpath / TESTS:
+            raise pytest.UsageError(f"{option} takes {value} for its own value; write pytest {value} {option}")
     asked_for = harness.is_given(config, COMPARE) or compare or page or verdict or mode == "require"
     if config.option.help or mode == "off" or is_worker or not asked_for:
         return

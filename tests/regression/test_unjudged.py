@@ -132,12 +132,13 @@ def test_a_baseline_in_a_folder_of_its_host_is_compared_as_the_header_says(run_s
     assert nested.exists()
 
 
-def test_a_folder_of_tests_is_no_stored_run():
+@pytest.mark.parametrize("option", [COMPARE, "--benchmark-histogram"])
+def test_a_folder_of_tests_is_no_value_of_an_option(option):
     """`pytest --benchmark-compare benchmarks/` would run the project's own tests."""
-    words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--collect-only", COMPARE, "benchmarks/"]
+    words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--collect-only", option, "benchmarks/"]
     ended = subprocess.run(words, check=False, capture_output=True, text=True, cwd=ROOT, env=environment())
     assert ended.returncode == pytest.ExitCode.USAGE_ERROR
-    assert f"write pytest benchmarks/ {COMPARE}" in ended.stderr
+    assert f"write pytest benchmarks/ {option}" in ended.stderr
 
 
 @pytest.mark.parametrize("compare", ["0009", "gone/0001_baseline.json", "0002"])
