@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
+
+RECORD = "python -m regression baseline record"
+"""The command that records a baseline."""
+
 OPTIONS = "options"
 """The field of `suite` that holds them, each `--name=value` or a flag."""
 
@@ -28,3 +33,8 @@ def checked(stored: object) -> tuple[str, ...]:
     return tuple(
         word for word in found if isinstance(word, str) and word.partition("=")[0] in NAMES and word.isprintable()
     )
+
+
+def at_store(command: str, store: str | None) -> str:
+    """The command for the store that the user named by `--store`; as it is for the one that needs no naming."""
+    return f"{command} {shlex.quote(f'--store={store}')}" if store else command

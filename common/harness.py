@@ -105,12 +105,23 @@ def compare(config: pytest.Config) -> bool | str:
     return asked
 
 
+def is_distributed(config: pytest.Config) -> bool:
+    """Whether pytest-xdist runs the tests beside each other: in the session that was started, and in its workers."""
+    return getattr(config.option, "dist", "no") != "no" or "PYTEST_XDIST_WORKER" in os.environ
+
+
+def histogram(config: pytest.Config) -> str | None:
+    """What the names of the files of `--benchmark-histogram` begin with; None where it is not given."""
+    prefix: str | None = (_get(config, "--benchmark-histogram") or [None])[-1]
+    return prefix
+
+
 def why_nothing_is_measured(config: pytest.Config) -> str:
     """Which option keeps pytest-benchmark from timing anything; empty where none does."""
     session = config.pluginmanager.get_plugin("pytest-benchmark")
     if config.option.collectonly:
         return "--collect-only runs no test"
-    if getattr(config.option, "dist", "no") != "no" or "PYTEST_XDIST_WORKER" in os.environ:
+    if is_distributed(config):
         return "pytest-xdist (-n) runs tests beside each other, and pytest-benchmark times none then; leave it out"
     if session is None:
         return "pytest-benchmark is not loaded"
@@ -134,6 +145,11 @@ def compare_with_baseline(config: pytest.Config, files: Sequence[Path]) -> None:
     session.handle_loading()
 
 
+def is_only_benchmarks(config: pytest.Config) -> bool:
+    """Whether `--benchmark-only` skips every test that pytest-benchmark does not time."""
+    return bool(_get(config, "--benchmark-only"))
+
+
 def saves(config: pytest.Config) -> bool:
     return bool(_get(config, "--benchmark-save") or _get(config, "--benchmark-autosave"))
 
@@ -144,7 +160,10 @@ def check_outputs(config: pytest.Config) -> None:
     Raises:
         common.output.UnwritableOutput: names the option, the path and what is in the way.
     """
-    prefix = (_get(config, "--benchmark-histogram") or [None])[-1]
+    uri = str(_get(config, "--benchmark-storage"))
+    if "://" in uri and not uri.startswith(("file://", "elasticsearch+")):
+        raise output.UnwritableOutput(f"--benchmark-storage: {uri} is no folder; name a store by --store")
+    prefix = histogram(config)
     if prefix:
         try:
             import pytest_benchmark.histogram  # noqa: F401

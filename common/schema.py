@@ -55,6 +55,9 @@ PERHAPS_BASELINE_FILE = re.compile(rf"\d{{4,}}_{BASELINE}.*\.json")
 VOLATILE = re.compile(r"node|cpu\.hz_.*|.*temperature.*|.*_clock_now.*|.*power_draw.*")
 """Fields of `machine_info`, with dots between the levels, that are neither stored nor compared."""
 
+NOT_SELECTED = "its test was not selected"
+"""Why a benchmark has no kernel time whose session left out the test that takes it: it lacks none."""
+
 STORE = "BENCHMARK_STORE"
 """Environment variable: the URL of the store of runs, where `--store` is not given."""
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from common import output
+from common.errors import not_installed
 
 JUDGE = "regression.command"
 COMMANDS: Mapping[str, str] = {
@@ -18,6 +19,8 @@ COMMANDS: Mapping[str, str] = {
     "fleet": "regression.fleet.command",
 }
 """Command to the module whose `main` runs it."""
+# 1 would be a regression.
+UNUSABLE = 2
 # As a shell has it for Ctrl-C.
 INTERRUPTED = 130
 
@@ -34,6 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         command = importlib.import_module(module or JUDGE)
         status: int = command.main(arguments[1:] if module else arguments)
         return status
+    except ModuleNotFoundError as error:
+        print(f"regression: {not_installed(error)}", file=sys.stderr)
+        return UNUSABLE
     except KeyboardInterrupt:
         print("regression: interrupted", file=sys.stderr)
         return INTERRUPTED

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from common import output
 from common.errors import UsageError
+from common.given import RECORD, at_store
 from regression.changes import WrongChange, with_min_changes
 from regression.history.night import once
 from regression.history.reader import Reader
@@ -79,6 +80,7 @@ def _judge(options: argparse.Namespace) -> int:
             *from_the_future((run, *stored.baselines)),
         ),
         across_gpus=options.across_gpus,
+        record=at_store(RECORD, options.store),
     )
     if not report.baselines:
         for item in report.left_out:
@@ -98,7 +100,7 @@ def _judge(options: argparse.Namespace) -> int:
         store = _store(url, run, options)
     found_in = _history(run, store, baseline, reader) if wants_history else None
     link = options.report.name if options.report is not None else ""
-    said = content(report, run, stored.baselines, metrics, history=found_in, page=link)
+    said = content(report, run, stored.baselines, metrics, history=found_in, page=link, store=options.store or "")
     if options.report is not None:
         # Pictures and templates take a while to import, and most judging needs neither.
         from regression.report import page

@@ -26,11 +26,12 @@ from regression.metrics import METRICS
 from regression.options import add_judging_options
 from regression.report import terminal, verdict_file
 from regression.report.content import Content, content
-from regression.report.repeat import COMPARE
+from regression.report.repeat import COMPARE, TESTS
 from regression.runs.find import Stored, collect
 from regression.runs.run import Run, UnusableRun
 from regression.session import Additions, Outcome, Rules, judge_session
 from regression.store.session import past
+from regression.text import WIDTH, wrapped
 
 if TYPE_CHECKING:
     from regression.history.event import History
@@ -59,6 +60,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     compare, page, mode = harness.compare(config), config.option.report, config.option.judge
     verdict, is_worker = config.option.verdict_json, hasattr(config, "workerinput")
+    for option, value in ((COMPARE, compare), ("--benchmark-histogram", harness.histogram(config))):
+        if isinstance(value, str) and (config.invocation_params.dir / value).resolve() == config.rootpath / TESTS:
+            raise pytest.UsageError(f"{option} takes {value} for its own value; write pytest {value} {option}")
     asked_for = harness.is_given(config, COMPARE) or compare or page or verdict or mode == "require"
     if config.option.help or mode == "off" or is_worker or not asked_for:
         return
@@ -69,8 +73,11 @@ def pytest_configure(config: pytest.Config) -> None:
     except (WrongChange, WrongAccepted) as error:
         raise pytest.UsageError(str(error)) from None
     asked = f"{COMPARE}={shlex.quote(compare)}" if isinstance(compare, str) else COMPARE
-    why = "" if compare else f"there is no {COMPARE}"
-    rules = Rules(mode, metrics, accepted, wrong, config.option.judge_patience, asked, why, config.get_verbosity() > 0)
+    why = f"there is no {COMPARE}"
+    if compare:
+        why = f"{asked} names no stored run that can be compared with" if isinstance(compare, str) else ""
+    patience, store, every_row = config.option.judge_patience, config.option.store or "", config.get_verbosity() > 0
+    rules = Rules(mode, metrics, accepted, wrong, patience, asked, why, store, every_row)
     plugin = JudgePlugin(rules, compare, page, verdict)
     config.pluginmanager.register(plugin, "inference-judge")
 
@@ -190,9 +197,11 @@ class Closing:
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        terminalreporter.section("verdict", sep="-")
-        for line in self.lines():
-            terminalreporter.write_line(line)
+        terminalreporter.write_sep("-", "verdict")
+        for text in self.lines():
+            # The report comes in lines that fit; a sentence, such as why there is none, does not.
+            for line in [text] if "\n" in text else wrapped(text, WIDTH):
+                terminalreporter.write_line(line)
         stored = self.saving.file if self.saving else None
         if stored is not None:
             folder = shlex.quote(str(stored.parent.parent))
@@ -293,7 +302,14 @@ def _content(
     found = _history(config, run, reader) if with_history else None
     sheet = config.hook.pytest_judge_label_sheet(config=config) if with_sheet else None
     return content(
-        outcome.report, run, outcome.baselines, rules.metrics, history=found, label_sheet=sheet, compare=rules.compare
+        outcome.report,
+        run,
+        outcome.baselines,
+        rules.metrics,
+        history=found,
+        label_sheet=sheet,
+        compare=rules.compare,
+        store=rules.store,
     )
 
 

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
+from common.given import RECORD, at_store
 from common.stored import lost_by
 from regression import rerun
 from regression.judge.accepted import Accepted
@@ -44,7 +45,9 @@ class Rules:
     compare: str = COMPARE
     """The option by which the verdict was asked for."""
     not_asked: str = ""
-    """Why no baseline was asked for, where none was."""
+    """Why there is nothing to compare with where there is not, if it is not for want of a baseline."""
+    store: str = ""
+    """The store that `--store` named; empty where the environment or nothing did."""
     every_row: bool = False
     """Print every row of the verdict."""
 
@@ -148,7 +151,14 @@ class _Judging:
     def _told(self, report: Report, run: Run) -> Outcome:
         failed = self.rules.mode in ("fail", "require") and report.failed
         if report.baselines:
-            said = content(report, run, self.stored.baselines, self.rules.metrics, compare=self.rules.compare)
+            said = content(
+                report,
+                run,
+                self.stored.baselines,
+                self.rules.metrics,
+                compare=self.rules.compare,
+                store=self.rules.store,
+            )
             lines = [terminal.every_row(said) if self.rules.every_row else terminal.text(said)]
             if all(item.verdict is Verdict.NEW for item in report.judgements):
                 lines.append("nothing was judged: the baseline has no value of what this run measured")
@@ -177,6 +187,7 @@ class _Judging:
                 *from_the_future((run, *self.stored.baselines)),
             ),
             not_asked=self.rules.not_asked,
+            record=at_store(RECORD, self.rules.store),
         )
 
     def _repeat_disturbed(self, run: Run) -> None:

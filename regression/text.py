@@ -65,8 +65,9 @@ def change(ratio: float | None, sign: str = "+") -> str:
 
 
 def percent(log_ratio: float) -> str:
-    """A logarithm of a ratio as a change in percent."""
-    return f"{math.expm1(log_ratio) * 100:+.2f} %"
+    """A logarithm of a ratio as a change in percent; from +1000 % on a factor, as in `change`."""
+    found = math.expm1(log_ratio) * 100
+    return f"{found:+.2f} %" if found < 1000 else change(1 + found / 100)
 
 
 def microseconds(seconds: float) -> str:

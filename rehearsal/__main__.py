@@ -10,17 +10,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common import output
-from common.errors import UsageError
+from common.errors import UsageError, not_installed
 from common.signals import interrupting
 from regression.text import WIDTH, wrapped
-from rehearsal import judge, page, record, report
-from rehearsal.arguments import PASSED_ON, parser
-from rehearsal.device_lock import locked
-from rehearsal.plan import plan
-from rehearsal.progress import Progress
-from rehearsal.protocol import NEW, OLD, SIDES
-from rehearsal.sequential import LEAST_PAIRS, MOST_PAIRS
-from rehearsal.steps import announced
+
+try:
+    from rehearsal import judge, page, record, report
+    from rehearsal.arguments import PASSED_ON, parser
+    from rehearsal.device_lock import locked
+    from rehearsal.plan import plan
+    from rehearsal.progress import Progress
+    from rehearsal.protocol import NEW, OLD, SIDES
+    from rehearsal.sequential import LEAST_PAIRS, MOST_PAIRS
+    from rehearsal.steps import announced
+except ModuleNotFoundError as error:
+    print(f"rehearsal: {not_installed(error)}", file=sys.stderr)
+    sys.exit(2)  # 1 would be a failure of the new side
 
 if TYPE_CHECKING:
     from rehearsal.bisect import Bisect
@@ -36,11 +41,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         getattr(stream, "reconfigure", lambda **_: None)(errors="backslashreplace")
     options = parser(__doc__, report.FORMS).parse_args(argv)
     try:
+        _check(options)
         if options.from_file is not None:
             return _say(options, record.read(options.from_file))
         return _rehearse(options)
     except (UsageError, output.UnwritableOutput) as error:
         print(f"rehearsal: {error}", file=sys.stderr)
+        return UNUSABLE
+    except ModuleNotFoundError as error:
+        print(f"rehearsal: {not_installed(error)}", file=sys.stderr)
         return UNUSABLE
     except KeyboardInterrupt:
         print("rehearsal: interrupted before there was anything to report", file=sys.stderr)
@@ -50,7 +59,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _rehearse(options: argparse.Namespace) -> int:
     from rehearsal.environments import Environments
 
-    _check(options)
     progress = Progress(sys.stderr)
     places = _places(options)
     # A rehearsal that is ended ends its sides, and removes what it made.
@@ -67,7 +75,10 @@ def _rehearse(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> None:
-    """Refuse options of the search without it."""
+    """Refuse options of the search without it, and those that measure for what was recorded."""
+    measuring = [name for name, value in (("--bisect", options.bisect), ("--plan", options.plan)) if value]
+    if measuring and options.from_file is not None:
+        raise UsageError(f"{measuring[0]} asks the sides, and --from has what they said; leave one of them out")
     given = {"--find-links": options.find_links, "--keep": options.keep, "--no-index": options.no_index}
     alone = [name for name, value in given.items() if value and not options.bisect]
     if alone:

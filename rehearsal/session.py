@@ -381,9 +381,12 @@ def _check(record: Record) -> None:
                 reasons = (missing.get(key) for key in (name, parts["model"], parts["variant"]))
                 record.missing[side][name] = next(filter(None, reasons), "not part of this side's matrix")
     if not record.compared():
-        why = dict.fromkeys(
-            f"{side}: {reason}" for side in SIDES for reason in dict.fromkeys(record.sides[side]["missing"].values())
+        raise UnusableSide(
+            f"the sides have no benchmark in common ({'; '.join(f'{side}: {_has(record, side)}' for side in SIDES)})"
         )
-        asked = {side: ", ".join(list(record.sides[side]["benchmarks"])[:3]) for side in SIDES}
-        others = "; ".join(f"{side}: {names or 'nothing was selected'}" for side, names in asked.items())
-        raise UnusableSide(f"the sides have no benchmark in common ({'; '.join(why) or others})")
+
+
+def _has(record: Record, side: str) -> str:
+    """The first benchmarks that a side has; where it has none, why."""
+    names, missing = record.sides[side]["benchmarks"], record.sides[side]["missing"]
+    return ", ".join(list(names)[:3] or dict.fromkeys(missing.values())) or "nothing was selected"

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 
 from common import marks
+from common.given import RECORD, at_store
 from regression.baseline.place import Gpu, Stored, gpus, open_place
 from regression.judge import two_speeds
 from regression.judge.judge import judge
@@ -38,20 +39,21 @@ def run(options: argparse.Namespace) -> int:
         known, left_out, wrong = gpus(store.folder)
         for sentence in [*map(str, left_out), *wrong]:
             print(f"left out: {sentence}", file=sys.stderr)
-        told = [text for gpu in known if (text := told_of(gpu, verbose=options.verbose))]
+        record = at_store(RECORD, options.store)
+        told = [text for gpu in known if (text := told_of(gpu, record, verbose=options.verbose))]
         if not any(gpu.baselines for gpu in known):
-            told.append(f"{escaped(store.url)} holds no baseline; record one: python -m regression baseline record")
+            told.append(f"{escaped(store.url)} holds no baseline; record one: {escaped(record)}")
         print("\n\n".join(told))
         return 0 if any(gpu.baselines for gpu in known) else 1
 
 
-def told_of(gpu: Gpu, *, verbose: bool = False) -> str:
-    """A GPU's baseline, in lines of at most 100 columns, longer paths aside."""
+def told_of(gpu: Gpu, record: str = RECORD, *, verbose: bool = False) -> str:
+    """A GPU's baseline, in lines of at most 100 columns, longer paths aside; `record` is the command for a new one."""
     baselines, odd = gpu.baselines, {}
     out = [f"{gpu.title}: {_span(baselines)}" if baselines else f"{gpu.title}: no run of a baseline"]
     if baselines:
         out += [line for text in _environment(baselines) for line in wrapped(text, WIDTH, "  ")]
-        report = judge(typical(baselines), baselines)
+        report = judge(typical(baselines), baselines, record=record)
         odd = odd_runs(report, baselines)
         entries = [entry_of(one.run) for one in gpu.runs]
         notes = [*marks.notes(entries, gpu.marks), *two_speeds.notes(baselines), *report.notes]
@@ -100,7 +102,9 @@ def _detects(report: Report) -> Iterator[str]:
         if metric.key in SHOWN and metric.kind is Kind.CONTINUOUS and ratios:
             middle = ratios[(len(ratios) - 1) // 2]
             said.append(
-                f"{metric.title} from {change(ratios[0], '')} to {change(ratios[-1], '')} (half of "
+                f"{metric.title} from {change(middle, '')} on"
+                if len(ratios) == 1
+                else f"{metric.title} from {change(ratios[0], '')} to {change(ratios[-1], '')} (half of "
                 f"{count(len(ratios), 'benchmark')} at most {change(middle, '')})"
             )
     if said:
@@ -117,7 +121,8 @@ def _runs(gpu: Gpu, odd: Mapping[str, str]) -> Iterator[str]:
         seen.add((one.run.identity, state))
         uuid = one.run.gpu.removeprefix("GPU-")[:8]
         when = one.run.datetime[:16].replace("T", " ") or "unknown"
-        yield f"  {escaped(one.file.name):<{width}}  {when:<16}  {uuid:<8}  {one.run.identity[:12]:<12}  {told}"
+        row = f"{escaped(one.file.name):<{width}}  {when:<16}  {uuid:<8}  {one.run.identity[:12]:<12}  {told}"
+        yield from wrapped(row, WIDTH, "  ")
 
 
 def _state(one: Stored, odd: Mapping[str, str]) -> str:

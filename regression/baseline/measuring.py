@@ -16,6 +16,7 @@ from pathlib import Path
 
 from common import processes
 from common.errors import UsageError
+from common.given import RECORD, at_store
 from common.identity import identity
 from common.output import UnwritableOutput
 from common.schema import CANDIDATE, PERHAPS_BASELINE_FILE
@@ -53,12 +54,15 @@ class Candidates:
         return {id_: sum(id_ in run.failed for run in self.runs) for id_ in ids}
 
 
-def measure(store: Store, number: int, tests: str | None, arguments: Sequence[str]) -> Candidates:
+def measure(
+    store: Store, number: int, tests: str | None, arguments: Sequence[str], asked: str | None = None
+) -> Candidates:
     """Measure so many runs, one after the other, and keep each in the store as soon as it is there.
 
     Args:
         tests: what pytest runs; the suite's own benchmarks where it is None.
         arguments: of pytest, besides.
+        asked: the store as `--store` named it, if it did.
 
     Raises:
         UsageError: a process stored no whole run; the sentence says which runs are kept.
@@ -69,12 +73,12 @@ def measure(store: Store, number: int, tests: str | None, arguments: Sequence[st
         try:
             run = _measured(store, tests, arguments)
         except KeyboardInterrupt:
-            raise UsageError(f"interrupted in run {at} of {number}. {_kept(kept)}") from None
+            raise UsageError(f"interrupted in run {at} of {number}. {_kept(kept, asked)}") from None
         except UsageError as problem:
-            raise UsageError(f"run {at} of {number}: {problem} {_kept(kept)}") from None
+            raise UsageError(f"run {at} of {number}: {problem} {_kept(kept, asked)}") from None
         kept.append(run)
         print(f"run {at} of {number} is kept: {escaped(run.path)}", flush=True)
-        _of_one_kind(kept)
+        _of_one_kind(kept, asked)
     return Candidates(tuple(kept), entry_of(kept[0]).of)
 
 
@@ -184,18 +188,18 @@ def _is(file: Path, run_id: str) -> bool:
         return False
 
 
-def _of_one_kind(runs: Sequence[Run]) -> None:
+def _of_one_kind(runs: Sequence[Run], asked: str | None) -> None:
     kinds = list(dict.fromkeys(entry_of(run).of for run in runs))
     if len(kinds) > 1:
         one, other = map(named, kinds[:2])
-        raise UsageError(f"the runs are of {one} and of {other}; a baseline is of one of them. {_kept(runs)}")
+        raise UsageError(f"the runs are of {one} and of {other}; a baseline is of one of them. {_kept(runs, asked)}")
 
 
-def _kept(runs: Sequence[Run]) -> str:
+def _kept(runs: Sequence[Run], asked: str | None) -> str:
     if not runs:
         return "The old baseline is as it was."
     names = " ".join(escaped(run.path) for run in runs)
     return (
         f"The old baseline is as it was. {count(len(runs), 'run')} before it are kept as candidates; with others they "
-        f"become a baseline by `python -m regression baseline record --from {names} ...`"
+        f"become a baseline by `{escaped(at_store(RECORD, asked))} --from {names} ...`"
     )

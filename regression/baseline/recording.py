@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from common import option_types
+from common.given import RECORD, at_store
 from common.marks import BASELINE
 from regression.baseline.listing import told_of
 from regression.baseline.measuring import USUAL_RUNS, Candidates, given, measure
@@ -47,15 +48,16 @@ def run(options: argparse.Namespace) -> int:
             names = at_hand(store, options.given)
             recorded = given(store, names, gpus(store.folder, every_run=True)[0], options.runs)
         else:
-            recorded = [measure(store, options.runs, options.tests, options.extra)]
+            recorded = [measure(store, options.runs, options.tests, options.extra, options.store)]
         for found in recorded:
             mark(store, folder_of(store, found.runs[0]), BASELINE, found.identities, why=options.why.strip())
         store.fetch()
         known, _, _ = gpus(store.folder)
         for found in recorded:
             mine = next(gpu for gpu in known if gpu.kind == found.kind)
-            print(f"{count(len(found.runs), 'run')} are now the baseline, whole; older runs of it are history\n")
-            print(f"{told_of(mine, verbose=options.verbose)}\n")
+            are = "is" if len(found.runs) == 1 else "are"
+            print(f"{count(len(found.runs), 'run')} {are} now the baseline, whole; older runs of it are history\n")
+            print(f"{told_of(mine, at_store(RECORD, options.store), verbose=options.verbose)}\n")
         return max(map(say_what_failed, recorded))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 from common.errors import UsageError
+from common.given import RECORD, at_store
 from common.marks import REFRESH
 from regression.baseline.measuring import Candidates, given, measure, named
 from regression.baseline.place import Gpu, at_hand, folder_of, gpus, mark, open_place
@@ -29,14 +30,15 @@ def run(options: argparse.Namespace) -> int:
         before, _, _ = gpus(store.folder, every_run=bool(options.given))
         known = {id_ for gpu in before for one in gpu.runs for id_ in one.run.benchmarks}
         if not any(gpu.baselines for gpu in before):
-            raise UsageError("there is no baseline to refresh; record one: python -m regression baseline record")
+            command = escaped(at_store(RECORD, options.store))
+            raise UsageError(f"there is no baseline to refresh; record one: {command}")
         if not options.given and not matching(options.pattern, known):
             raise UsageError(nothing(options.pattern, known))
         if options.given:
             newer = given(store, names, before, options.runs)
         else:
-            newer = [measure(store, options.runs, options.tests, options.extra)]
-        chosen = [_chosen(found, options.pattern, before) for found in newer]
+            newer = [measure(store, options.runs, options.tests, options.extra, options.store)]
+        chosen = [_chosen(found, options.pattern, before, at_store(RECORD, options.store)) for found in newer]
         for found, ids in zip(newer, chosen, strict=True):
             folder = folder_of(store, found.runs[0])
             mark(store, folder, REFRESH, found.identities, benchmarks=ids, why=options.why.strip())
@@ -46,13 +48,12 @@ def run(options: argparse.Namespace) -> int:
         return max(map(say_what_failed, newer))
 
 
-def _chosen(found: Candidates, patterns: list[str], before: Sequence[Gpu]) -> list[str]:
+def _chosen(found: Candidates, patterns: list[str], before: Sequence[Gpu], record: str) -> list[str]:
     """The benchmarks that are refreshed: those that match, and that all of the runs measured whole."""
     if not any(gpu.kind == found.kind and gpu.baselines for gpu in before):
         files = " ".join(escaped(one.path) for one in found.runs)
         raise UsageError(
-            f"{named(found.kind)} has no baseline to refresh; make these runs one: "
-            f"python -m regression baseline record --from {files}"
+            f"{named(found.kind)} has no baseline to refresh; make these runs one: {escaped(record)} --from {files}"
         )
     whole = {one.run.identity for gpu in before for one in gpu.runs if one.is_baseline and one.standing.only is None}
     theirs = [escaped(one.path.name) for one in found.runs if one.identity in whole]

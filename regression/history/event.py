@@ -143,6 +143,8 @@ class History:
         if self.events:
             changes = "1 lasting change" if len(self.events) == 1 else f"{len(self.events)} lasting changes"
             return f"{changes} in {self.series} series"
+        if not self.series:
+            return f"no series has the {FEWEST} nights that a history needs"
         if not told:
             return f"nothing can be said yet of {self.series} series"
         return f"no lasting change in {f'{told} of ' if self.short else ''}{self.series} series"

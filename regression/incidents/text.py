@@ -10,6 +10,8 @@ from regression.incidents.cause import COUNTS, KERNEL_TIME, LABELS, LATENCY, SES
 from regression.incidents.job import Job
 from regression.incidents.plan import Action, Issue, Kind, Night, Plan
 from regression.incidents.state import UNJUDGED, State
+from regression.metric import Kind as Kinds
+from regression.metrics import METRICS
 from regression.report.repeat import command
 from regression.shared import is_shared
 from regression.text import code, count, fit, flattened, plain
@@ -29,6 +31,7 @@ PHRASES: Mapping[str, str] = {
     "peak memory": "peak memory larger",
     "several causes": "further causes",
 }
+WORSE = {"s": "slower", "B": "larger"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,10 +50,15 @@ def title(state: State) -> str:
         return fit(f"Nothing judged by {names} since {state.first}", LONGEST_TITLE)
     gpus = sorted({gpu for gpu, _, _ in state.failing})
     benchmarks = {name for _, _, name in state.failing if not is_shared(name)}
-    phrase = PHRASES.get(state.family, f"{flattened(state.family)} changed")
+    phrase = PHRASES.get(state.family) or f"{flattened(state.family)} {_fails(state.family)}"
     many = f": {count(len(benchmarks), 'benchmark')}" if benchmarks and state.family != SESSION else ""
     said = f"{flattened(state.compiler)} {phrase}".strip()
     return fit(f"{said} on {_some(gpus)} since {state.first}{many}", LONGEST_TITLE)
+
+
+def _fails(family: str) -> str:
+    unit = next((one.unit for one in METRICS if one.title == family and one.kind is Kinds.CONTINUOUS), "")
+    return WORSE.get(unit, "changed")
 
 
 def body(action: Action, night: Night, links: Links, known: Sequence[Issue] = ()) -> str:

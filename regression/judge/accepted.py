@@ -156,11 +156,16 @@ def allowance(entry: Accepted, noise: float) -> float:
 
 
 def stale(
-    entries: Sequence[Accepted], used: set[Accepted], known: set[str], today: datetime.date, gpu: str = ""
+    entries: Sequence[Accepted],
+    used: set[Accepted],
+    known: set[str],
+    selected: set[str],
+    today: datetime.date,
+    gpu: str = "",
 ) -> list[str]:
     """A sentence for every entry that expired, names an unknown benchmark, or covers nothing in this run.
 
-    Of an entry for another GPU nothing can be said.
+    Of an entry for another GPU, or for none of the benchmarks that the run selected, nothing can be said.
     """
     said = []
     for entry in entries:
@@ -172,6 +177,6 @@ def stale(
             said.append(f"The {name} expired on {entry.expires}; it fails again: remove the entry or renew it.")
         elif not any(map(entry.names, known)):
             said.append(f"The {name} names a benchmark that neither this run nor the baseline has; correct the entry.")
-        elif entry not in used:
+        elif entry not in used and any(map(entry.names, selected)):
             said.append(f"The {name} covers nothing in this run; remove the entry if it stays so.")
     return said

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Sequence, Set
 
+from common.schema import NOT_SELECTED
 from regression.judge.algorithms import Algorithms, software
 from regression.judge.known import Known
 from regression.judge.limits import CONFIRMATIONS
@@ -106,7 +107,9 @@ def not_compared(metrics: Sequence[Metric], run: Run, baselines: Sequence[Run], 
     new = [metric.title for metric in counts if now[metric.key] and not before[metric.key]]
     if new and baselines:
         yield f"No run of the baseline has {listed(new)}, so that nothing is said of them; record a new baseline."
-    lost = [
+    times = (metric for metric in metrics if metric.judged and not metric.by_operator)
+    lost = [metric.title for metric in times if _left_out(run, known.in_baseline(metric, disturbed=True), metric)]
+    lost += [
         metric.title
         for metric in counts
         if metric.may_be_absent(run.schema) and _lost(run, before[metric.key], now[metric.key])
@@ -118,6 +121,11 @@ def not_compared(metrics: Sequence[Metric], run: Run, baselines: Sequence[Run], 
         if otherwise := [id_ for id_ in both if not _counted_alike(metric, run.benchmarks[id_], baselines)]:
             where = count(len(otherwise), "benchmark")
             yield f"{metric.title}: counted otherwise than in the baseline, and not compared, for {where}."
+
+
+def _left_out(run: Run, before: Iterable[str], metric: Metric) -> bool:
+    """Whether the run left out the tests that take the metric of benchmarks that it timed."""
+    return any(run.benchmarks[id_].absent.get(metric.key) == NOT_SELECTED for id_ in before if id_ in run.benchmarks)
 
 
 def _lost(run: Run, before: Set[str], now: Set[str]) -> bool:

@@ -6,6 +6,8 @@ import datetime
 import statistics
 from collections.abc import Container, Iterable, Mapping, Sequence
 
+from common.given import RECORD
+from common.schema import NOT_SELECTED
 from regression.judge import renamed
 from regression.judge.acceptance import Circumstances, accept
 from regression.judge.accepted import Accepted, stale
@@ -46,16 +48,18 @@ def judge(
     notes: Sequence[str] = (),
     across_gpus: bool = False,
     not_asked: str = "",
+    record: str = RECORD,
 ) -> Report:
     """Judge every benchmark and metric of `run` against those of `baselines` that may be compared with it.
 
     `today` decides which accepted changes still hold; by default the day of the run, so that judging is repeatable.
     With `across_gpus`, runs of other GPU models may be compared.
-    `not_asked` says why no baseline was asked for, where none was.
+    `not_asked` says why there is nothing to compare with where there is not, if it is not for want of a baseline.
+    `record` is the command that records a baseline, as notes say it.
     """
     usable, refused = comparable(run, baselines, across_gpus=across_gpus)
     differing = differences(usable, run)
-    run, usable, said = by_visits(run, usable)
+    run, usable, said = by_visits(run, usable, record)
     judged = [metric for metric in metrics if metric.judged]
     known = Known(run, usable)
     compared = _compared(run, usable, judged, known)
@@ -90,19 +94,19 @@ def judge(
         labels=tuple((id_, label) for id_, label in sorted(run.labels.items()) if not label.passed),
         notes=(
             *notes,
-            *(() if not_asked else _notes(run, usable)),
+            *(_notes(run, usable, record) if usable or not not_asked else ()),
             *not_compared(judged, run, usable, known),
             *outputs_not_compared(run, usable),
             *said,
             *tail_notes(run, usable, _slower_calls(judgements) | of_slower_hosts(run)),
             *_notes_of(all_tests),
-            *stale(accepted, used, set(ids), day, gpu),
+            *stale(accepted, used, set(ids), {id_ for id_ in ids if _is_selected(run, id_)}, day, gpu),
         ),
         tests=sum(len(tests.ids) for tests in all_tests),
         controls=tuple(_controls(judgements, {metric.key for metric in judged if metric.kind is Kind.CONTINUOUS})),
         host_bound=tuple(dict.fromkeys(id_ for tests in of_benchmarks for id_ in tests.host_bound)),
         deselected=run.deselected,
-        not_asked=not_asked,
+        not_asked="" if usable else not_asked,
         trusted={
             tests.metric.key: {
                 baseline.path: part for baseline, part in zip(usable, tests.evidence.trusted.tolist(), strict=True)
@@ -110,6 +114,10 @@ def judge(
             for tests in of_benchmarks
         },
     )
+
+
+def _is_selected(run: Run, id_: str) -> bool:
+    return run.selected is None or id_ in run.selected or id_ in run.benchmarks or is_shared(id_)
 
 
 def comparable(run: Run, baselines: Sequence[Run], *, across_gpus: bool = False) -> tuple[list[Run], list[LeftOut]]:
@@ -206,6 +214,8 @@ def _missing(run: Run, baselines: Sequence[Run], metrics: Sequence[Metric], know
             item = run.benchmarks.get(id_)
             if (id_ not in run.selected and item is None) or (item and metric.key in item.values):
                 continue
+            if item and item.absent.get(metric.key) == NOT_SELECTED:
+                continue  # a note says so
             values = [
                 b.benchmarks[id_].values[metric.key]
                 for b in baselines
@@ -288,16 +298,13 @@ def _controls(judgements: Sequence[Judgement], continuous: Container[str]) -> It
     )
 
 
-def _notes(run: Run, baselines: Sequence[Run]) -> Iterable[str]:
+def _notes(run: Run, baselines: Sequence[Run], record: str) -> Iterable[str]:
     if not baselines:
-        yield "Record a baseline: `python -m regression baseline record`."
+        yield f"Record a baseline: `{record}`."
         return
     if len(baselines) < 3:
         runs = count(len(baselines), "run")
-        yield (
-            f"The baseline has {runs}, too few to know a benchmark's noise; record five: "
-            "`python -m regression baseline record`."
-        )
+        yield (f"The baseline has {runs}, too few to know a benchmark's noise; record five: `{record}`.")
     if run.interrupted:
         yield (
             f"This run was interrupted ({run.interrupted}): what it had not measured by then is MISSING, "
@@ -323,7 +330,7 @@ def _notes(run: Run, baselines: Sequence[Run]) -> Iterable[str]:
         yield (
             f"{count(otherwise, 'run')} of the baseline are of a version of this suite that loads TensorRT engines in "
             "another way. They lie elsewhere in the GPU's memory then, and their detectable changes in kernel time "
-            "allow for that; record a new baseline: `python -m regression baseline record`."
+            f"allow for that; record a new baseline: `{record}`."
         )
     elsewhere = sum((baseline.gpu, baseline.loading) == (run.gpu, run.loading) for baseline in baselines) - alike
     if elsewhere and alike <= KNOWN_DF:

@@ -118,7 +118,7 @@ class Report:
     """Metric to how much its tests let each baseline run count, from 0 to 1."""
     deselected: int = 0
     not_asked: str = ""
-    """Why no baseline was asked for, where none was: the end of a sentence."""
+    """Why there is nothing to compare with, if it is not for want of a baseline: the end of a sentence."""
 
     @property
     def failed(self) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from common.given import RECORD
 from regression.judge.host_shift import host_bound, waiting
 from regression.metric import CALIBRATION, LATENCY
 from regression.runs.pace import REFERENCE_S, carried
@@ -19,7 +20,7 @@ from regression.text import count
 SAID = 0.1
 
 
-def by_visits(run: Run, baselines: Sequence[Run]) -> tuple[Run, list[Run], list[str]]:
+def by_visits(run: Run, baselines: Sequence[Run], record: str = RECORD) -> tuple[Run, list[Run], list[str]]:
     """The same runs, their values being those that are compared, and sentences on what could not be.
 
     Where this run has visits of a benchmark and so has a baseline run whose GPU was not disturbed, the values from
@@ -29,7 +30,7 @@ def by_visits(run: Run, baselines: Sequence[Run]) -> tuple[Run, list[Run], list[
     """
     keys = {id_: _keys(id_, item, baselines) for id_, item in run.benchmarks.items() if item.visited}
     keys = {id_: found for id_, found in keys.items() if LATENCY in found}
-    notes = list(_notes(run, baselines, keys))
+    notes = list(_notes(run, baselines, keys, record))
     if not keys:
         return run, list(baselines), notes
     paces = {id_: pace_s for id_ in keys if (pace_s := _pace_s(id_, run, baselines)) is not None}
@@ -115,7 +116,7 @@ def _chosen(values: Mapping[str, float], visited: Mapping[str, float], keys: Ite
     return chosen | {key: visited[key] for key in keys if key in visited}
 
 
-def _notes(run: Run, baselines: Sequence[Run], keys: Mapping[str, frozenset[str]]) -> Iterable[str]:
+def _notes(run: Run, baselines: Sequence[Run], keys: Mapping[str, frozenset[str]], record: str) -> Iterable[str]:
     timed_before = {
         id_ for baseline in baselines for id_, item in baseline.benchmarks.items() if LATENCY in item.values
     }
@@ -129,7 +130,7 @@ def _notes(run: Run, baselines: Sequence[Run], keys: Mapping[str, frozenset[str]
     if only_now:
         yield (
             f"The latency of {count(len(only_now), 'benchmark')} is compared by medians, since the baseline has no "
-            "visits of them; record a new baseline: `python -m regression baseline record`."
+            f"visits of them; record a new baseline: `{record}`."
         )
     if set(only_before) - set(only_now):
         yield (

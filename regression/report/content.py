@@ -187,10 +187,12 @@ def content(
     label_sheet: bytes | None = None,
     page: str = "",
     compare: str = COMPARE,
+    store: str = "",
 ) -> Content:
     """The content of a report on `run`. `baselines` may hold runs that the report left out; they explain nothing.
 
     `compare` is the option by which the verdict was asked for, as the command that repeats it says it.
+    `store` is the one that `--store` named, if it did; the commands name it as well.
     """
     judged = [baseline for baseline in baselines if baseline.path in report.baselines]
     ordered = rows(report.judgements, metrics)
@@ -215,8 +217,8 @@ def content(
         coverage=covered,
         places=at,
         groups=groups(ordered, at, metrics),
-        repeat=_repeat(report, run, judged, at, compare),
-        refresh=_refresh(report, run, judged, at),
+        repeat=_repeat(report, run, judged, at, compare, store),
+        refresh=_refresh(report, run, judged, at, store),
         look_first=look_first(
             ordered, lambda benchmark: changed[names.index(benchmark)].explanation if benchmark in names else None
         ),
@@ -284,21 +286,24 @@ def _shown(report: Report, metrics: Sequence[Metric]) -> Iterable[tuple[str, str
         yield benchmark, ", ".join(parts)
 
 
-def _refresh(report: Report, run: Run, baselines: Sequence[Run], at: Mapping[str, Place]) -> str:
+def _refresh(report: Report, run: Run, baselines: Sequence[Run], at: Mapping[str, Place], store: str) -> str:
     settled = (Reason.CONFIRMED, Reason.WITHOUT_CONTROLS)
     faster = [i.benchmark for i in report.judgements if i.verdict is Verdict.FASTER and i.reason in settled]
     known = {id_ for one in (run, *baselines) for id_ in one.benchmarks}
     options = given.checked(run.suite.get(given.OPTIONS))
-    return refresh(list(dict.fromkeys(faster)), sorted(known), at, options, _questions(run, baselines))
+    return refresh(list(dict.fromkeys(faster)), sorted(known), at, options, _questions(run, baselines), store)
 
 
-def _repeat(report: Report, run: Run, baselines: Sequence[Run], at: Mapping[str, Place], compare: str) -> str:
+def _repeat(
+    report: Report, run: Run, baselines: Sequence[Run], at: Mapping[str, Place], compare: str, store: str
+) -> str:
     lost = {lost_by(why) for why in run.failed.values()}  # it would lose the GPU again
     failed = [item.benchmark for item in report.judgements if item.failed and item.benchmark not in lost]
     failed += [id_ for id_, _ in report.labels]
     known = {*run.benchmarks, *run.failed, *run.labels, *(id_ for baseline in baselines for id_ in baseline.benchmarks)}
     # Only this suite's runs say which tests they are of.
     tests, options = TESTS if run.suite else "", given.checked(run.suite.get(given.OPTIONS))
+    options += (f"--store={store}",) if store else ()
     return command(list(dict.fromkeys(failed)), known, at, compare, tests, options, _questions(run, baselines))
 
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from common.given import RECORD, at_store
 from regression.judge import two_speeds
 from regression.judge.judge import judge
 from regression.judge.power import typical
@@ -68,22 +69,22 @@ def main(argv: Sequence[str]) -> int:
     for folder in folders:
         if statuses:
             print()
-        statuses.append(show([folder]))
+        statuses.append(show([folder], at_store(RECORD, options.store)))
     return min(statuses)
 
 
-def show(paths: Sequence[Path]) -> int:
+def show(paths: Sequence[Path], record: str = RECORD) -> int:
     """Print the table of a baseline. Exit status as of `main`."""
     stored = collect(paths)
     for item in stored.left_out:
         print(f"left out: {item}", file=sys.stderr)
     if not stored.baselines:
         print(
-            "regression: there is no baseline to look at; record one: python -m regression baseline record",
+            f"regression: there is no baseline to look at; record one: {escaped(record)}",
             file=sys.stderr,
         )
         return 2
-    report = judge(typical(stored.baselines), stored.baselines)
+    report = judge(typical(stored.baselines), stored.baselines, record=record)
     for item in report.left_out:
         print(f"left out: {item}", file=sys.stderr)
     folders = sorted({escaped(path.parent) for path in report.baselines})

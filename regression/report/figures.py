@@ -311,7 +311,8 @@ def timeline(series: Timeline, now: Path | None = None) -> Picture:
             if night.file == now:
                 axes.plot(_date(night), value / size, "o", color=theme.mark, markersize=9, fillstyle="none")
         axes.xaxis_date()
-        locator = DATES.AutoDateLocator(maxticks=6)
+        # With the default of at least five dates there are spans that no interval divides into at most six.
+        locator = DATES.AutoDateLocator(minticks=2, maxticks=6)
         axes.xaxis.set_major_locator(locator)
         axes.xaxis.set_major_formatter(DATES.ConciseDateFormatter(locator))
         axes.set_ylabel(f"{metric.title} ({name})" if name else metric.title)

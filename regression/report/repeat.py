@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Collection, Mapping, Sequence
 from fnmatch import fnmatchcase
 
+from common.given import at_store
 from common.on_request import modules_of
 from regression.report.groups import Place
 from regression.text import WIDTH
@@ -28,18 +29,19 @@ def refresh(
     places: Mapping[str, Place],
     options: Sequence[str] = (),
     questions: Collection[str] = (),
+    store: str = "",
 ) -> str:
     """The command that lets newer values of these benchmarks take the place of the baseline's; empty for none.
 
     A variant of which every known benchmark became faster is named by a pattern. What all benchmarks share, an id that
     is not `known`, stands for all of them. `options` are those that the run was given. The modules of `questions` are
-    measured only where they are named.
+    measured only where they are named. `store` is the one that `--store` named, if it did.
     """
     if not faster:
         return ""
     options = [*(f"{TESTS}{module}" for module in modules_of(set(faster) & set(questions))), *options]
     if not set(faster) <= set(known):
-        return " ".join([REFRESH, shlex.quote(EVERYTHING), *_of_pytest(options)])
+        return " ".join([at_store(f"{REFRESH} {shlex.quote(EVERYTHING)}", store), *_of_pytest(options)])
     of_variant: dict[tuple[str, str], list[str]] = {}
     for id_ in known:
         if id_ in places:
@@ -50,7 +52,8 @@ def refresh(
         if len(ids) > 1 and {id_ for id_ in known if fnmatchcase(id_, pattern)} == set(ids) <= set(faster):
             patterns |= dict.fromkeys(ids, pattern)
     words = dict.fromkeys(patterns.get(id_, id_) for id_ in faster)
-    return " ".join([REFRESH, *map(shlex.quote, words), *_of_pytest(options)])
+    command = " ".join([REFRESH, *map(shlex.quote, words)])
+    return " ".join([at_store(command, store), *_of_pytest(options)])
 
 
 def _of_pytest(options: Sequence[str]) -> list[str]:

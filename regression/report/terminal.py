@@ -304,10 +304,10 @@ def _header(content: Content) -> Iterable[str]:
     where = f" of {', '.join(map(escaped, folders))}" if folders else ""
     yield f"{escaped(content.path)} against {count(len(content.baselines), 'baseline run')}{where}"
     yield (
-        f"{count(content.tests, 'test')}, family-wise error {content.family_wise_error:.0%}; "
-        f"{count(len(content.differences), 'difference')} of the environment"
+        f"{count(content.tests, 'test')}, family-wise error {content.family_wise_error:.0%}"
         + (f"; {count(content.deselected, 'benchmark')} deselected" if content.deselected else "")
         + (f"; {count(content.coverage.skipped, 'benchmark')} skipped" if content.coverage.skipped else "")
+        + f"; {count(len(content.differences), 'difference')} of the environment"
         + (":" if content.differences else "")
     )
 

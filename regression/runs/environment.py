@@ -11,6 +11,7 @@ from regression.text import escaped, scale
 from regression.values import lookup
 
 NOT_RECORDED = "not recorded"
+WEIGHTS = "weights."
 # py-cpuinfo says the size of a cache as a number of bytes, or as the system says it, such as `1.5 MiB`.
 CACHE_SIZE = re.compile(r"cpu\.\w+_cache_size")
 
@@ -34,6 +35,8 @@ def changed(baselines: Iterable[Mapping[str, str]], present: Mapping[str, str]) 
     before: dict[str, dict[str, None]] = {}
     for run in baselines:
         for field in run.keys() | present.keys():
+            if _is_of_another_model(field, run) or _is_of_another_model(field, present):
+                continue
             before.setdefault(field, {})[run.get(field, NOT_RECORDED)] = None
     found = []
     differing = {
@@ -92,6 +95,11 @@ def _other_model(baseline: Run, now: Run) -> str | None:
 
 def _gpu(run: Run) -> bool:
     return isinstance(lookup(run.machine, ("gpu",)), Mapping)
+
+
+def _is_of_another_model(field: str, run: Mapping[str, str]) -> bool:
+    """Whether the field says the weights of a model that the run, which records weights, did not load."""
+    return field.startswith(WEIGHTS) and field not in run and any(name.startswith(WEIGHTS) for name in run)
 
 
 def _rank(field: str) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from common import output
 from common.errors import UsageError
+from common.given import at_store
 from regression.runs.find import is_folder, walk
 from regression.runs.run import LeftOut
 from regression.store import index, keys, opening, pruning, reading
@@ -48,7 +49,7 @@ def _list(store: Store, options: argparse.Namespace) -> int:
         copies = len(entries) - len({entry.run or entry.of.key for entry in entries})
         parts = [
             f"{escaped(slug)}: {count(baselines, 'run')} saved as baseline",
-            f"{len(entries) - baselines} others",
+            count(len(entries) - baselines, "other"),
             *([f"from {days[0]} to {days[-1]}"] if days else []),
             *([f"{count(copies, 'copy').replace('copys', 'copies')} that count once"] if copies else []),
         ]
@@ -61,9 +62,8 @@ def _list(store: Store, options: argparse.Namespace) -> int:
         output.say(f"{clause}; what it lacked was read again")
     waiting = store.waiting()
     if waiting:
-        output.say(
-            f"{count(len(waiting), 'file')} waiting in {store.outbox}; `python -m regression store deliver` tries again"
-        )
+        again = at_store("python -m regression store deliver", options.store)
+        output.say(f"{count(len(waiting), 'file')} waiting in {store.outbox}; `{escaped(again)}` tries again")
     return DONE
 
 
@@ -105,7 +105,7 @@ def _prune(store: Store, options: argparse.Namespace) -> int:
             store.objects.remove(entry.of.key)
         output.say(f"{'would remove' if options.dry_run else 'removed'} {escaped(entry.of.key)}")
     kept = len(indexed.entries) - len(old)
-    output.say(f"{count(len(old), 'run')} older than {options.keep.days} days; {kept} stay")
+    output.say(f"{count(len(old), 'run')} older than {count(options.keep.days, 'day')}; {kept} stay")
     return DONE
 
 

@@ -48,10 +48,11 @@ def open_store(url: str | Path) -> Store:
     text = str(url)
     if re.match(r"[a-z][a-z0-9+]+:(?!//)", text):
         raise WrongStore(f"--store {text} is no URL; give a folder or a URL such as s3://bucket/runs.")
-    if "://" not in text:
-        return Store(text, Folder(Path(text)))
-    if text.startswith("file://"):
-        return Store(text, Folder(Path(text.removeprefix("file://"))))
+    if "://" not in text or text.startswith("file://"):
+        root = Path(text.removeprefix("file://"))
+        if root.is_file():
+            raise WrongStore(f"--store {text}: it is a file; give a folder or a URL such as s3://bucket/runs.")
+        return Store(text, Folder(root))
     if not all(text.partition("://")[::2]):
         raise WrongStore(f"--store {text} names no place; give a folder or a URL such as s3://bucket/runs.")
     # fsspec takes a while to import, and a folder does not need it.

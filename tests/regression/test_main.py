@@ -1,6 +1,7 @@
 """The command: exit statuses, formats, and sentences instead of tracebacks."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -49,6 +50,35 @@ def test_two_gpu_models_are_compared_on_request_with_a_warning(
     assert "Compared across GPU models, as asked for: NVIDIA H200 in the baseline, NVIDIA L4 now." in " ".join(
         capsys.readouterr().out.split()
     )
+
+
+def test_commands_of_a_report_name_the_store_that_was_named(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without it they would judge against another baseline, and record into another store."""
+    recorder.baselines(2)
+    run, store = str(recorder.run({ONE: 1.3}).path), str(recorder.folder.parent)
+    assert command.main([run, "--store", store]) == 1
+    told = capsys.readouterr().out
+    assert f"--store={store} --benchmark-compare" in told.replace(" \\\n    ", " ")
+    assert f"record five: `python -m regression baseline record --store={store}`" in " ".join(told.split())
+    monkeypatch.setenv("BENCHMARK_STORE", store)
+    assert command.main([run]) == 1
+    assert "--store" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("package", "words"), [("scipy", []), ("jinja2", ["--report", "page.html"])])
+def test_a_package_that_is_not_installed_is_no_regression(
+    recorder: Recorder, baseline: Path, tmp_path: Path, package: str, words: list[str]
+) -> None:
+    (tmp_path / f"{package}.py").write_text(f"raise ModuleNotFoundError('none', name='{package}')")
+    arguments = [str(recorder.run().path), "--baseline", str(baseline), *words]
+    done = subprocess.run(
+        [sys.executable, "-m", "regression", *arguments], cwd=tmp_path, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"},
+    )  # fmt: skip
+    assert done.returncode == 2 and done.stderr.startswith(f"regression: the package {package} is not installed; ")
+    assert len(done.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize("style", ["table", "markdown", "json"])

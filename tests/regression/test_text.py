@@ -1,8 +1,10 @@
 """Text for people: amounts, and names on one line."""
 
+import math
+
 import pytest
 
-from regression.text import change, difference, escaped, flattened, listed, measure, microseconds, wrapped
+from regression.text import change, difference, escaped, flattened, listed, measure, microseconds, percent, wrapped
 
 
 @pytest.mark.parametrize(
@@ -40,6 +42,13 @@ def test_values_have_five_digits_and_one_unit(value: float | None, like: float |
 )
 def test_changes_have_the_digits_they_deserve(ratio: float | None, text: str) -> None:
     assert change(ratio) == text
+
+
+def test_what_is_beside_a_factor_is_a_factor_too() -> None:
+    """A row that says `603 x` says how its confirmations differ in the same way."""
+    assert [percent(math.log(ratio)) for ratio in (0.98, 1.0998, 10.5, 603.1)] == [
+        "-2.00 %", "+9.98 %", "+950.00 %", "603 x"
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ import pytest
 
 from fixtures.variants import table as variants
 from fixtures.variants.variant import Built, Variant
+from regression.report.repeat import COMPARE
 from tests.conftest import SMALL
-from tests.inner_session import environment, suite_arguments
+from tests.inner_session import ROOT, environment, suite_arguments
 
 ID = "test_efficientnet-eager-fp32-b1"
 ONE = ("--variants=eager-fp32", "-k", "latency")
@@ -92,12 +93,30 @@ def test_benchmarks_that_are_skipped_are_missing_and_the_row_says_why(run_suite,
     assert any("--benchmark-skip" in line for line in lines)
 
 
+def test_only_benchmarks_is_neither_skipped_nor_missing_what_is_none(run_suite):
+    """A GPU's session asks for first requests by itself, and its baseline has them."""
+    asked = (*ONE[:-1], "latency or cold-start")
+    assert run_suite(*asked, "--benchmark-save=baseline").ret == 0
+    result = run_suite(*asked, "--benchmark-only", "--benchmark-compare")
+    lines = verdict(result)
+    assert result.ret == 0, "\n".join(lines)
+    assert not any("MISSING" in line or "1 benchmark skipped" in line for line in lines)
+
+
 def test_a_baseline_of_other_benchmarks_judges_nothing(run_suite, baseline):
     baseline("test_efficientnet-torchscript-fp32-b1")
     for mode, status in (("fail", 0), ("require", 1)):
         result = run_suite("--benchmark-compare", f"--judge={mode}", *ONE)
         assert result.ret == status
         assert "nothing was judged: the baseline has no value of what this run measured" in verdict(result)
+
+
+def test_a_section_begins_below_its_title(run_suite, tmp_path):
+    """Also where nothing was printed since the last test, and the sheet is all that there is to say."""
+    result = run_suite("-k", "readable", f"--label-sheet={tmp_path}/labels.png", "--judge=require")
+    titles = [number for number, line in enumerate(result.outlines) if line.startswith("---")]
+    assert [result.outlines[number].strip("- ") for number in titles] == ["inference", "verdict"]
+    assert result.outlines[titles[0] + 1].startswith("label sheet: ") and result.outlines[titles[1] + 1].strip()
 
 
 def test_a_baseline_in_a_folder_of_its_host_is_compared_as_the_header_says(run_suite, baseline):
@@ -113,16 +132,44 @@ def test_a_baseline_in_a_folder_of_its_host_is_compared_as_the_header_says(run_s
     assert nested.exists()
 
 
+@pytest.mark.parametrize("option", [COMPARE, "--benchmark-histogram"])
+def test_a_folder_of_tests_is_no_value_of_an_option(option):
+    """`pytest --benchmark-compare benchmarks/` would run the project's own tests."""
+    words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--collect-only", option, "benchmarks/"]
+    ended = subprocess.run(words, check=False, capture_output=True, text=True, cwd=ROOT, env=environment())
+    assert ended.returncode == pytest.ExitCode.USAGE_ERROR
+    assert f"write pytest benchmarks/ {option}" in ended.stderr
+
+
+@pytest.mark.parametrize("compare", ["0009", "gone/0001_baseline.json", "0002"])
+def test_a_run_that_cannot_be_compared_with_is_no_missing_baseline(run_suite, baseline, pytester, compare):
+    """There is a baseline; what was named is not there, or was interrupted."""
+    document = json.loads(baseline().read_text())
+    document["suite"] |= {"interrupted": "Ctrl-C while measuring", "run_id": "another"}
+    (interrupted,) = pytester.path.glob("store/host-a/*/0001_baseline.json")
+    interrupted.with_name("0002_night.json").write_text(json.dumps(document))
+    result = run_suite(f"--benchmark-compare={compare}", "--judge=require", "--verdict-json=verdict.json", *ONE)
+    why = f"--benchmark-compare={compare} names no stored run that can be compared with"
+    said = " ".join(" ".join(verdict(result)).split())
+    assert result.ret == 1 and f"nothing to judge against: {why}" in said
+    assert "there is no baseline for" not in said and "baseline record" not in said
+    assert ("was interrupted (Ctrl-C" in said) == (compare == "0002")
+    told = json.loads((pytester.path / "verdict.json").read_text())
+    assert told["headline"] == f"Nothing was judged, because {why}."
+
+
 @pytest.mark.parametrize("mode, workers", [("fail", 1), ("require", 2)])
 def test_xdist_times_nothing(tmp_path, mode, workers):
-    """With real workers, none of which judges or writes anything itself."""
+    """With real workers, none of which judges or writes anything itself, not even answers to questions."""
     pytest.importorskip("xdist")
-    (tmp_path / "run.json").write_text("older")
+    for name in ("run.json", "labels.png"):
+        (tmp_path / name).write_text("older")
     arguments = suite_arguments(
         *SMALL, f"-n{workers}", "--benchmark-compare", "--benchmark-save=night",
         f"--benchmark-json={tmp_path}/run.json",
         f"--verdict-json={tmp_path}/verdict.json", f"--benchmark-storage=file://{tmp_path}/store",
-        f"--judge={mode}", "--variants=eager-fp32", "-k", "readable",
+        f"--judge={mode}", "--variants=eager-fp32", f"--label-sheet={tmp_path}/labels.png",
+        "-k", "readable or labels or cold-start",
     )  # fmt: skip
     ended = subprocess.run(
         [sys.executable, "-m", "pytest", *arguments], check=False, capture_output=True, text=True,
@@ -130,9 +177,13 @@ def test_xdist_times_nothing(tmp_path, mode, workers):
     )  # fmt: skip
     assert ended.returncode == (1 if mode == "require" else 0), ended.stdout + ended.stderr
     assert ended.stdout.count("not judged: pytest-xdist (-n) runs tests beside each other") == 1
+    section = ended.stdout.partition(" verdict ")[2].partition("\n===")[0]
+    assert max(len(line) for line in section.splitlines() if "/" not in line) <= 100
     told = json.loads((tmp_path / "verdict.json").read_text())
     assert (told["status"], told["exit_status"]) == ("not judged", ended.returncode)
-    assert (tmp_path / "run.json").read_text() == "older" and not list(tmp_path.glob("store/*/*"))
+    assert "label sheet: not written, pytest-xdist (-n)" in ended.stdout
+    assert {(tmp_path / name).read_text() for name in ("run.json", "labels.png")} == {"older"}
+    assert not list(tmp_path.glob("store/*/*"))
 
 
 @pytest.mark.parametrize("attempts", [2, 3])

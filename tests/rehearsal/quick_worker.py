@@ -1,9 +1,9 @@
 """The worker of a checkout made for tests: speaks the protocol, sleeps instead of inferring, and breaks where told to.
 
 Its options, one each: `--sleep=SECONDS` a call, `--die=REQUEST`, `--hang=REQUEST`, `--refuse=REQUEST`, `--cuda=UUID`,
-`--only=BENCHMARK`, `--pids=FILE` (beside which it makes `FILE-hang` where it hangs), `--build=SECONDS` where nothing
-was kept, `--older=yes` that cannot keep, `--unloaded=REASON` of its first benchmark. `--after=N` lets it break only
-after so many requests to that benchmark.
+`--only=BENCHMARK`, `--skipped=BENCHMARK` for want of a GPU, `--pids=FILE` (beside which it makes `FILE-hang` where it
+hangs), `--build=SECONDS` where nothing was kept, `--older=yes` that cannot keep, `--unloaded=REASON` of its first
+benchmark. `--after=N` lets it break only after so many requests to that benchmark.
 """
 
 import os
@@ -51,7 +51,7 @@ def answer(do, request, options):
             "settings": {},
             "device": {"name": "none", "uuid": options.get("cuda", ""), "is_cuda": "cuda" in options},
             "benchmarks": {name: {"model": "quick", "variant": name, "batch_size": 1} for name in names},
-            "missing": {},
+            "missing": {options["skipped"]: "needs a CUDA GPU"} if "skipped" in options else {},
             **({} if "older" in options else {"keeps_parts": True, "calibrates": "cuda" in options}),
         }
     if do == "turn":

@@ -335,6 +335,15 @@ def test_a_search_that_was_interrupted_is_not_done(tmp_path, capsys, change, sta
     assert INTERRUPTED in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("option", ["--bisect", "--plan"])
+def test_a_record_is_judged_and_nothing_else(tmp_path, capsys, option):
+    file = tmp_path / "rehearsal.json"
+    file.write_text(record().to_json())
+    assert main(["--from", str(file), option]) == 2
+    said = f"{option} asks the sides, and --from has what they said; leave one of them out"
+    assert capsys.readouterr().err == f"rehearsal: {said}\n"
+
+
 def test_options_of_the_search_need_it(capsys):
     assert main(["--keep", "--no-index"]) == 2
     assert capsys.readouterr().err == "rehearsal: --keep and --no-index go with --bisect; add it, or leave them out\n"
@@ -415,10 +424,16 @@ def test_a_rehearsal_that_is_killed_leaves_no_side(quick):
         (("--budget=3s",), "", "", "--budget of 3 s is too short to decide anything: 3 pairs"),
         ((), "--cuda=GPU-1", "--cuda=GPU-2", "run on different devices (none GPU-1 and none GPU-2)"),
         ((), f"--only={FIRST}", f"--only={SECOND}", f"no benchmark in common (old: {FIRST}; new: {SECOND})"),
+        (
+            (),
+            f"--only={FIRST}",
+            f"--only={SECOND} --skipped=quick-tensorrt-fp16-b1",
+            f"no benchmark in common (old: {FIRST}; new: {SECOND})",
+        ),
         ((), "--refuse=begin", "", "the old side: it cannot begin"),
         ((), "", "--refuse=keep", "the new side: it cannot keep"),
     ],
-    ids=["budget", "devices", "benchmarks", "options", "parts"],
+    ids=["budget", "devices", "benchmarks", "skipped", "options", "parts"],
 )
 def test_what_cannot_be_rehearsed_is_one_sentence(quick, arguments, old, new, sentence):
     status, out, said = quick.run(*arguments, old=old, new=new)
@@ -452,6 +467,18 @@ def test_the_plan_says_what_the_budget_holds(start_s, said, looks):
     text = unwrapped(plan(record(pairs=0), start_s))
     assert said in text
     assert text.count("could be seen after") == looks
+
+
+@pytest.mark.parametrize(("package", "words"), [("scipy", ["--from", "r.json"]), ("execnet", ["--plan"])])
+def test_a_package_that_is_not_installed_fails_no_rehearsal(tmp_path, package, words):
+    (tmp_path / f"{package}.py").write_text(f"raise ModuleNotFoundError('none', name='{package}')")
+    (tmp_path / "r.json").write_text(record().to_json())
+    done = subprocess.run(
+        [sys.executable, "-m", "rehearsal", *words], cwd=tmp_path, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"},
+    )  # fmt: skip
+    assert done.returncode == 2 and f"rehearsal: the package {package} is not installed; " in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("form", ["table", "markdown", "json"])

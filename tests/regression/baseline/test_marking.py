@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +16,8 @@ Call = Callable[..., tuple[int, str, str]]
 
 
 def state(told: str, name: str) -> str:
-    (line,) = [line for line in told.splitlines() if line.strip().startswith(name)]
+    rows = told.replace("\n      ", " ").splitlines()  # a long row goes on below itself
+    (line,) = [line for line in rows if line.strip().startswith(name)]
     return line.split("  ")[-1]
 
 
@@ -81,6 +83,15 @@ def test_each_column_of_the_runs_has_a_name(project: Recorder, call: Call) -> No
     assert line[heading.index("standing") :] == "baseline"
 
 
+def test_a_list_fits_into_a_hundred_columns_however_long_a_reason_is(project: Recorder, call: Call) -> None:
+    project.baselines(2)
+    why = " ".join(["the fan failed in the middle of the night"] * 4)
+    call("exclude", "0002", "--why", why)
+    _, told, _ = call("list", "--store", "baselines")
+    assert max(map(len, told.splitlines())) <= 100 and why in " ".join(told.split())
+    assert "record five: `python -m regression baseline record --store=baselines`" in " ".join(told.split())
+
+
 def test_at_least_half_of_the_benchmarks_detect_the_change_that_is_told(project: Recorder, call: Call) -> None:
     for night, noisy in enumerate(IDS[:5]):
         project.store(project.document({noisy: 1.02}, ids=IDS[1:9], hour=4 + night))
@@ -90,6 +101,14 @@ def test_at_least_half_of_the_benchmarks_detect_the_change_that_is_told(project:
     assert len(detectable) == 8 and float(detectable[3]) < float(detectable[4])
     said = f"kernel time from {least} % to {most} % (half of 8 benchmarks at most {detectable[3]} %)"
     assert said in " ".join(told.split())
+
+
+def test_one_run_of_one_benchmark_is_told_as_one(project: Recorder, call: Call) -> None:
+    run = project.store(project.document(ids=IDS[:1]), "elsewhere.json")
+    status, told, _ = call("record", "--runs", "1", "--from", str(run))
+    assert status == 0 and told.startswith("1 run is now the baseline, whole")
+    (line,) = [line for line in told.splitlines() if "detects" in line]
+    assert re.fullmatch(r"  detects kernel time from [\d.]+ % on; latency from [\d.]+ % on", line)
 
 
 def test_a_copy_is_told_from_its_run(project: Recorder, call: Call) -> None:
@@ -105,4 +124,7 @@ def test_a_store_without_a_baseline_says_so(project: Recorder, call: Call) -> No
     status, told, _ = call("list")
     assert status == 1 and "record one: python -m regression baseline record" in told
     status, told, error = call("list", "--store", "nowhere")
-    assert status == 1 and "nowhere holds no baseline; record one: " in told and not error
+    assert status == 1 and not error
+    assert "nowhere holds no baseline; record one: python -m regression baseline record --store=nowhere" in told
+    status, _, error = call("refresh", "*", "--store", "no where")
+    assert status == 2 and "record one: python -m regression baseline record '--store=no where'" in error

@@ -80,7 +80,8 @@ def test_an_older_schema_is_carried_over_with_the_runs_identity(project: Recorde
         }
         assert again.confirmations == run.confirmations
     assert len(collect([Path("baselines")]).baselines) == 2  # the mark still holds
-    assert "0 of 3 runs rewritten" in call("migrate")[1]
+    status, told, _ = call("migrate")
+    assert status == 0 and told == f"NVIDIA H200 (nvidia-h200): 0 of 3 runs rewritten in schema {SCHEMA}\n"
 
 
 def test_a_store_without_a_baseline_has_nothing_to_migrate(call: Call) -> None:

@@ -151,6 +151,11 @@ def test_times_of_a_disturbed_gpu_are_left_out_as_by_the_judge():
     assert len(traced([*found[:15], *undisturbed, *found[20:]]).events) == 2
 
 
+def test_nights_that_measured_different_benchmarks_are_no_history_of_any():
+    few = traced([night(number, {(f"{BENCHMARK}-{number % 2}", KEY): 0.5}) for number in range(7)])
+    assert few.sentence().endswith(", no series has the 6 nights that a history needs.")
+
+
 def test_too_few_nights_say_so_and_how_many_they_need():
     few = traced(nights(np.zeros(7)))
     assert "nothing can be said yet of 1 series; 1 series has too few nights to tell" in few.sentence()

@@ -65,6 +65,22 @@ def test_what_stored_files_say_does_nothing():
         assert "\n" not in issue["title"] and len(issue["title"]) <= 200
 
 
+@pytest.mark.parametrize(
+    ("metric", "said"),
+    [
+        ("first_call", "eager first call slower"),
+        ("host_memory", "eager host memory larger"),
+        ("load_2", "eager time per image, 2 in flight slower"),
+        ("host_growth", "eager host memory growth changed"),
+        ("launches", "eager counts changed"),
+        ("unknown_metric", "eager unknown_metric changed"),
+    ],
+)
+def test_a_title_says_in_which_direction_a_metric_failed(metric, said):
+    (issue,) = opened(plan(night(job(failure("efficientnet_b0-eager-fp32-cold-start", metric=metric))), []))
+    assert issue["title"] == f"{said} on nvidia-h200 since 2026-11-24: 1 benchmark"
+
+
 @pytest.mark.parametrize(("number", "gpus"), [(24, 1), (1000, 1), (2000, 3)])
 def test_however_bad_a_night_is_its_issues_fit_and_remember_all_of_it(number, gpus):
     metrics, long = ("kernel_time", "same_kernels", "latency", "peak_memory"), "x" * 300

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from common.schema import NOT_SELECTED
 from regression.changes import with_min_changes
 from regression.judge.accepted import Accepted
 from regression.judge.judge import judge
@@ -418,6 +419,17 @@ def test_a_kernel_time_that_could_not_be_taken_is_missing_with_its_reason(record
     assert of(report, metric="latency").verdict is Verdict.SAME
 
 
+def test_a_kernel_time_whose_test_was_not_selected_is_not_missing(recorder: Recorder) -> None:
+    """As with `-k latency`, or `--benchmark-only`."""
+    baselines = recorder.baselines()
+    document = recorder.document(day=2)
+    for benchmark in document["benchmarks"]:
+        benchmark["extra_info"] |= {"kernel_time_s": None, "kernel_time_missing": NOT_SELECTED}
+    report = judge(read(recorder.store(document, "now.json")), baselines)
+    assert not report.failed and {item.metric for item in report.judgements} == {"latency", "peak_memory", "launches"}
+    assert "This run lacks kernel time of benchmarks of which the baseline has them." in report.notes
+
+
 def test_wrong_labels_fail_whatever_the_times(recorder: Recorder) -> None:
     labels = {ONE: {"passed": False, "message": "1 of 8 labels changed"}, IDS[0]: {"passed": True}}
     report = judge(recorder.run(labels=labels), recorder.baselines())
@@ -530,6 +542,14 @@ def test_other_accepted_entries_do_not_help_and_are_said(recorder: Recorder, acc
     report = judge(recorder.run({ONE: 1.02}), baselines, accepted=[accepted], today=TODAY)
     assert of(report).verdict is Verdict.SLOWER and report.failed
     assert said in " ".join(report.notes) if said else "more than the accepted" in of(report).detail
+
+
+def test_an_accepted_change_of_a_benchmark_that_was_not_selected_may_stay(recorder: Recorder) -> None:
+    baselines, accepted = recorder.baselines(), [entry(), entry(benchmark=IDS[0])]
+    notes = judge(recorder.run(ids=IDS[:-1]), baselines, accepted=accepted, today=TODAY).notes
+    assert [note for note in notes if "covers nothing" in note] == [
+        f"The accepted change of {IDS[0]}, kernel_time covers nothing in this run; remove the entry if it stays so."
+    ]
 
 
 def test_a_stored_run_keeps_its_verdicts(recorder: Recorder) -> None:

@@ -24,6 +24,9 @@ def test_every_benchmark_has_a_line_with_each_judged_metric(
 def test_few_runs_and_unusable_ones_are_said(recorder: Recorder, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["detectable", str(recorder.folder)]) == 2
     assert "record one: python -m regression baseline record" in capsys.readouterr().err
+    recorder.store(recorder.document(), "0001_nightly.json")
+    assert main(["detectable", "--store", str(recorder.folder.parent)]) == 2
+    assert f"python -m regression baseline record --store={recorder.folder.parent}\n" in capsys.readouterr().err
     recorder.baselines(1)
     recorder.store("{", "0009_baseline.json")
     assert main(["detectable", str(recorder.folder)]) == 0

@@ -2,6 +2,7 @@
 
 import base64
 import dataclasses
+import datetime
 import itertools
 import re
 
@@ -139,6 +140,23 @@ def test_counts_have_no_halves_on_their_axis(case):
     series = Timeline(benchmark="m", metric=launches, values=values, events=())
     numbers = [words for _, words in texts(lambda: figures.timeline(series)) if re.fullmatch(r"1[.0-9]+", words)]
     assert "116" in numbers and "117" in numbers and not [number for number in numbers if "." in number]
+
+
+@pytest.mark.parametrize(
+    "apart",
+    [{"seconds": 40}, {"minutes": 40}, {"hours": 13}, {"days": 20}, {"days": 230}],
+    ids=["minutes", "hours", "days", "months", "years"],
+)
+def test_every_span_of_nights_has_a_few_dates_below_it(case, apart, recwarn):
+    """matplotlib finds no dates for some spans, says so on the terminal, and draws too many."""
+    _, _, (past,) = case
+    begin = datetime.datetime(2026, 11, 30, 8, 3, tzinfo=datetime.UTC)
+    nights = [dataclasses.replace(past.nights[0], when=begin + at * datetime.timedelta(**apart)) for at in range(7)]
+    series = Timeline(benchmark="m", metric=METRICS[0], values=tuple((night, 0.001) for night in nights), events=())
+    with mpl.rc_context({"svg.fonttype": "none"}):
+        svg = base64.b64decode(figures.timeline(series).light.partition(",")[2]).decode()
+    assert 2 <= svg.count('<g id="xtick_') <= 6
+    assert not [str(warned.message) for warned in recwarn]
 
 
 def test_a_figure_does_not_speak_of_baseline_runs_that_it_does_not_draw():

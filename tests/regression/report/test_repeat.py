@@ -140,6 +140,11 @@ def test_what_became_faster_is_measured_for_the_baseline_as_it_was_measured():
     assert said == "python -m regression baseline refresh m-eager-fp32-b1 -- --models=./m"
 
 
+def test_what_became_faster_is_refreshed_in_the_store_that_was_named():
+    said = refresh(["m-eager-fp32-b1"], IDS, IDS, ["--models=./m"], store="my runs")
+    assert said == "python -m regression baseline refresh m-eager-fp32-b1 '--store=my runs' -- --models=./m"
+
+
 def test_of_a_stored_run_the_suites_options_alone_are_said():
     stored = ["--weights=x", "--no-cudnn-benchmark", "-p evil", "--rootdir=/", "--images=\x1b[31m", "--images=a\nb", 7]
     assert checked(stored) == ("--weights=x", "--no-cudnn-benchmark")

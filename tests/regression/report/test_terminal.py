@@ -21,7 +21,7 @@ from tests.regression.report.reported import read_aloud
 
 GOLDEN = """\
 now/0042_nightly.json against 5 baseline runs of baselines/nvidia-h200
-7 tests, family-wise error 1%; 1 difference of the environment; 3 benchmarks deselected:
+7 tests, family-wise error 1%; 3 benchmarks deselected; 1 difference of the environment:
   software.torch: 2.11.0 -> 2.12.0
 
 benchmark            metric         baseline         now   change  detectable  verdict
@@ -69,7 +69,7 @@ model-known-b1  kernel time  900.00 us  927.00 us  +3.00 %      0.44 %  accepted
 model-tensorrt-b128, model-known-b1: This run has no kernel table (a CPU, or an older version).
 
 now/0042_nightly.json against 5 baseline runs of baselines/nvidia-h200
-7 tests, family-wise error 1%; 1 difference of the environment; 3 benchmarks deselected:
+7 tests, family-wise error 1%; 3 benchmarks deselected; 1 difference of the environment:
   software.torch: 2.11.0 -> 2.12.0
 
 model b1    4 variants 1 MISSING, 1 NEW, 2 SAME, 1 accepted  detects kernel time 0.44 %, counts

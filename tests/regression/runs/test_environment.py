@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from regression.runs.environment import Difference, differences, refusal
+from regression.runs.read import read
 from regression.runs.run import Run
 from tests.regression.recorder import Recorder
 
@@ -53,6 +54,17 @@ def test_other_weights_are_a_difference(recorder: Recorder) -> None:
         "weights.efficientnet_b0.pretrained",
         "weights.efficientnet_b0.source",
     ]
+
+
+def test_weights_of_a_model_that_one_side_did_not_select_are_no_difference(recorder: Recorder) -> None:
+    seeded, other = ({"source": source, "pretrained": False} for source in ("seeded", "another seed"))
+    path = recorder.store(recorder.document(weights={"efficientnet_b0": seeded, "tf_efficientnet_lite0": seeded}))
+    baseline = read(path)
+    assert differences([baseline], recorder.run(weights={"efficientnet_b0": seeded})) == ()
+    assert differences([baseline], recorder.run(weights={"efficientnet_b0": seeded, "mine": other})) == ()
+    assert differences([baseline], recorder.run(weights={"efficientnet_b0": other})) == (
+        Difference("weights.efficientnet_b0.source", "seeded", "another seed"),
+    )
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,15 @@ def names(url: str) -> list[str]:
     return [Path(found.key).name for found in open_store(url).objects.list() if is_run(found.key)]
 
 
+def test_one_run_and_one_day_are_told_as_one(recorder: Recorder, capsys: pytest.CaptureFixture[str]) -> None:
+    recorder.store(recorder.document(), "0001_nightly.json")
+    store = str(recorder.folder.parent)
+    assert main(["store", "list", "--store", store]) == 0
+    assert "0 runs saved as baseline, 1 other, from" in capsys.readouterr().out
+    assert main(["store", "prune", "--keep", "1d", "--dry-run", "--store", store]) == 0
+    assert "1 run older than 1 day; 0 stay" in capsys.readouterr().out
+
+
 def test_the_commands_read_a_store_as_they_read_a_folder(
     nights: list[Path], bucket: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

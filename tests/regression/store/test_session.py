@@ -67,7 +67,31 @@ def test_a_storage_of_the_users_own_wins_and_its_run_is_delivered(
     assert own.read_bytes() == delivered.read_bytes()
 
 
-def test_a_url_that_nothing_opens_is_refused(run_suite: Callable[..., pytest.RunResult]) -> None:
-    result = run_suite("--store=nonsense://x/y")
+def test_commands_that_a_session_prints_name_the_store_that_was_named(
+    run_suite: Callable[..., pytest.RunResult], record_baseline: Callable[..., None]
+) -> None:
+    night = (*ONE, "--store=shared", "--benchmark-compare")
+    without = run_suite(*night, storage="")
+    record = "python -m regression baseline record --store=shared"
+    assert line(without, "baseline: none for ").endswith(f"Record one: {record}")
+    assert line(without, "Record a baseline: ") == f"Record a baseline: `{record}`."
+    record_baseline(scale=1 / 500)
+    slower = " ".join(text.removesuffix(" \\").strip() for text in run_suite(*night).outlines)
+    assert "--weights=seeded --store=shared --benchmark-compare" in slower
+
+
+def test_what_can_be_no_store_is_refused(run_suite: Callable[..., pytest.RunResult], pytester: pytest.Pytester) -> None:
+    pytester.makefile(".json", run="{}")
+    for store in ("nonsense://x/y", "run.json", "file://run.json"):
+        result = run_suite(f"--store={store}")
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        assert any(f"--store {store}: " in text for text in result.errlines)
+
+
+def test_a_store_that_is_named_as_pytest_benchmarks_storage_is_refused(
+    run_suite: Callable[..., pytest.RunResult],
+) -> None:
+    result = run_suite("--benchmark-storage=s3://bucket/runs", storage="")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    assert any("--store nonsense://x/y: " in text for text in result.errlines)
+    said = "--benchmark-storage: s3://bucket/runs is no folder; name a store by --store"
+    assert any(said in text for text in result.errlines)
