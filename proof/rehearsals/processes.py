@@ -182,19 +182,19 @@ class Batches:
             for benchmark, calls in counts.items()
         }
 
-        def take(name: str, benchmark: str, calls: int) -> Sequence[float]:
+        def in_turn(name: str, request: str, doing: str, failed: str, **arguments: Any) -> Any:
             try:
-                doing = f"taking a turn of {benchmark}"
-                times_s: list[float] = self._ask(name, "turn", doing, benchmark=benchmark, calls=calls)
+                return self._ask(name, request, doing, **arguments)
             except NotAnswered as error:
-                raise SideEnded(name, f" cannot run {benchmark}: {error}") from None
+                raise SideEnded(name, f" cannot {failed}: {error}") from None
+
+        def take(name: str, benchmark: str, calls: int) -> Sequence[float]:
+            doing, failed = f"taking a turn of {benchmark}", f"run {benchmark}"
+            times_s: list[float] = in_turn(name, "turn", doing, failed, benchmark=benchmark, calls=calls)
             return times_s
 
         def calibrate(name: str, _: str) -> float:
-            try:
-                found: float = self._ask(name, "calibrate", "timing its host")
-            except NotAnswered as error:
-                raise SideEnded(name, f" cannot time its host: {error}") from None
+            found: float = in_turn(name, "calibrate", "timing its host", "time its host")
             return found
 
         calibrates = all(side.description.get(CALIBRATES) for side in self._sides.values())

@@ -304,7 +304,7 @@ def _notes(run: Run, baselines: Sequence[Run], record: str) -> Iterable[str]:
         return
     if len(baselines) < 3:
         runs = count(len(baselines), "run")
-        yield (f"The baseline has {runs}, too few to know a benchmark's noise; record five: `{record}`.")
+        yield f"The baseline has {runs}, too few to know a benchmark's noise; record five: `{record}`."
     if run.interrupted:
         yield (
             f"This run was interrupted ({run.interrupted}): what it had not measured by then is MISSING, "

@@ -72,7 +72,7 @@ def far(found: Sequence[Differences]) -> float:
 def test_a_latency_that_waits_for_the_host_is_carried_to_one_pace():
     several = [pairs(seed) for seed in range(5)]
     carried = [judged(turns, 0.0004) for turns in several]
-    as_it_was = [latency_differences(turns, 0.001, 0.0) for turns in several]
+    as_it_was = [latency_differences(turns, 0.001, is_host_bound=False) for turns in several]
     assert far(carried) < 0.01
     assert far(as_it_was) > 5 * far(carried)
     # the times that are shown are those that were measured
@@ -86,8 +86,7 @@ def test_one_that_hardly_waits_is_not(kernel_time_s):
     turns = pairs(1, exponent=0.0)
     found = judged(turns, kernel_time_s)
     is_host_bound = kernel_time_s in (None, 0.0007)
-    exponent = EXPONENT if is_host_bound else 0.0
-    assert found == latency_differences(turns, found.old, exponent)
+    assert found == latency_differences(turns, found.old, is_host_bound=is_host_bound)
 
 
 def test_without_calibrations_of_both_sides_nothing_is_carried():
@@ -95,13 +94,13 @@ def test_without_calibrations_of_both_sides_nothing_is_carried():
     for one in turns:
         one.calibration_s = {}
     found = judged(turns, 0.0004)
-    assert found == latency_differences(pairs(1), found.old, 0.0)
+    assert found == latency_differences(pairs(1), found.old, is_host_bound=False)
 
 
 def test_on_a_cpu_nothing_is_carried():
     turns = pairs(1)
     found = judged(turns, None, is_cuda=False)
-    assert found == latency_differences(turns, found.old, 0.0)
+    assert found == latency_differences(turns, found.old, is_host_bound=False)
 
 
 def test_exchanged_sides_differ_as_much_the_other_way():
