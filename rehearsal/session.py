@@ -45,8 +45,9 @@ class Rehearsal:
         budget_s: no round begins after so many seconds.
         pairs: how many pairs there are at most, and after how many something can be decided.
         counted: in how many pairs is counted.
-        settled: says what is decided.
+        settled: says what is decided; asked before every pair.
         progress: shows what is done, and which share of the budget is spent.
+        start: starts a side.
 
     Attributes:
         start_s: how long both sides took to start, with nothing built.
@@ -65,11 +66,12 @@ class Rehearsal:
         settled: Settled,
         progress: Progress,
         seed: int | None = None,
+        start: Callable[[Place], Side] = Side,
     ) -> None:
         self._places, self._budget_s = places, budget_s
         self._least_pairs, self._most_pairs, self._counted = least_pairs, most_pairs, counted
         self._build_timeout_s, self._turn_timeout_s = build_timeout_s, turn_timeout_s
-        self._settled, self._progress = settled, progress
+        self._settled, self._progress, self._start_side = settled, progress, start
         self._draw = random.Random(seed)
         self._began = time.monotonic()
         self.start_s = self._start_s = self._end_s = self._spared_s = 0.0
@@ -231,7 +233,7 @@ class Rehearsal:
         for side in turns.order(SIDES, self._draw):
             self._benchmark = ""
             self._show(f"starting the {side} side")
-            self._sides[side] = Side(self._places[side])
+            self._sides[side] = self._start_side(self._places[side])
         # Both or neither: the two would not be built in the same way.
         if all(one.description.get(KEEPS_PARTS) for one in self._sides.values()):
             self._keep_parts()

@@ -17,6 +17,8 @@ from rehearsal.record import LARGEST_FILE_BYTES, Turns, UnusableRecord
 SCHEMA = 1
 DIGITS = 5
 PACKED = ".xz"
+SLOWED = "slowed"
+"""In the `extra_info` of a process that is slowed: what was injected."""
 # What no judgement of a rehearsal reads.
 LEFT_OUT = ("kernel_time_repeats_s", "api_call_times_s")
 
@@ -34,6 +36,13 @@ class Process:
     measured: dict[str, Any] = field(default_factory=dict)
     lists: dict[str, Any] = field(default_factory=dict)
     slowed: dict[str, Any] = field(default_factory=dict)
+
+    def keep(self, benchmark: str, extra_info: Mapping[str, Any], lists: dict[str, Any]) -> None:
+        """Keep what the process answered of a benchmark."""
+        self.measured[benchmark] = {key: value for key, value in extra_info.items() if key != SLOWED}
+        self.lists = lists
+        if extra_info.get(SLOWED):
+            self.slowed[benchmark] = extra_info[SLOWED]
 
     @property
     def injected(self) -> list[tuple[str, Mapping[str, Any]]]:

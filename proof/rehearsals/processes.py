@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -88,7 +88,8 @@ class Batches:
             self._keep_parts(Path(folder.name))
             first = next(iter(self._sides.values()))
             if recording is None:
-                recording = Recording(self._described(first), datetime.now(UTC).isoformat(timespec="seconds"))
+                side = described(first.place, first.description)
+                recording = Recording(side, datetime.now(UTC).isoformat(timespec="seconds"))
             with locked(first.description["device"]["uuid"]):
                 self._measure(number, list(first.description["benchmarks"]))
             self._side_by_side(lambda side: side.end(), list(self._sides.values()))
@@ -152,10 +153,9 @@ class Batches:
         for name in turns.order(self._sides, self._draw) if others else ():
             self._shown(f"batch {number}: building {count(len(others), 'benchmark')} in {name}")
             self._each(name, others, self._build)
-        for name in self._injected():
-            self._shown(f"batch {number}: slowing {name}")
-            self._each(name, benchmarks, self._slow)
         for name in list(self._sides):
+            if _is_slowed(self._sides[name].place):
+                self._shown(f"batch {number}: slowing {name}")
             self._each(name, benchmarks, self._time)
         self._check()
         self._shown(f"batch {number}: {len(self._sides)} processes take turns at {count(len(benchmarks), 'benchmark')}")
@@ -169,8 +169,6 @@ class Batches:
                 self._shown(f"batch {number}: kernel time of {benchmark}")
                 for name in turns.order(self._sides, self._draw):
                     self._each(name, [benchmark], self._kept("profile", "profiling"))
-        for name in self._injected():
-            self._each(name, [""], self._say_slowed)
         self._check()
         self._batch.seconds = self._medians()
 
@@ -224,7 +222,7 @@ class Batches:
         self._took["spared", benchmark].append(answer.get("spared_s", 0.0))
 
     def _time(self, name: str, benchmark: str) -> None:
-        """Find what a call takes; beside other builds that could not be known."""
+        """Find what a call takes, and slow it where that was asked for; beside other builds neither could be known."""
         doing = f"taking a turn of {benchmark}"
         times_s = self._ask(name, "turn", doing, benchmark=benchmark, calls=turns.LEAST_CALLS)
         self._latencies_s[benchmark].append(min(times_s))
@@ -235,19 +233,8 @@ class Batches:
 
         return ask
 
-    def _injected(self) -> list[str]:
-        """The processes into which something is injected, if only what a slowed operator is compared with."""
-        return [name for name, side in self._sides.items() if side.place.worker == SLOWED_WORKER]
-
-    def _slow(self, name: str, benchmark: str) -> None:
-        self._ask(name, "slow", f"calibrating what slows {benchmark}", benchmark=benchmark)
-
-    def _say_slowed(self, name: str, _: str) -> None:
-        self._batch.processes[name].slowed = self._ask(name, "slowed", "saying what slows it")
-
     def _keep(self, name: str, benchmark: str, answer: Any) -> None:
-        process = self._batch.processes[name]
-        process.measured[benchmark], process.lists = answer["extra_info"], answer["suite"]
+        self._batch.processes[name].keep(benchmark, answer["extra_info"], answer["suite"])
 
     def _ask(self, name: str, request: str, doing: str, **arguments: Any) -> Any:
         began = time.monotonic()
@@ -300,15 +287,6 @@ class Batches:
         found: dict[str, Any] = next(iter(self._sides.values())).description["benchmarks"]
         return found
 
-    def _described(self, side: Side) -> dict[str, Any]:
-        place = self._places[0]
-        return {
-            "interpreter": str(place.python),
-            "checkout": str(place.checkout),
-            "arguments": list(place.arguments),
-            **side.description,
-        }
-
     def _medians(self) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for (request, benchmark), took_s in self._took.items():
@@ -318,6 +296,16 @@ class Batches:
             else:
                 found[request] = median_s
         return found
+
+
+def described(place: Place, description: Mapping[str, Any]) -> dict[str, Any]:
+    """A process and what it said of itself, as `Recording.side` has it: without what slows it."""
+    return {
+        "interpreter": str(place.python),
+        "checkout": str(place.checkout),
+        **description,
+        "arguments": [word for word in place.arguments if not word.startswith(OPTION)],
+    }
 
 
 def _is_engine(variant: str) -> bool:
@@ -347,6 +335,18 @@ def places(processes: int, arguments: Sequence[str], slow: Sequence[Asked], slow
     ]
 
 
+def slowed(text: str) -> Asked:
+    """The value of `--slow`.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none, or slows down what no rehearsal measures.
+    """
+    asked = parse(text)
+    if asked.kind not in KINDS:
+        raise argparse.ArgumentTypeError(f"{asked}: this kind is not for rehearsals; kinds are {', '.join(KINDS)}")
+    return asked
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m proof.rehearsals.processes",
@@ -361,7 +361,7 @@ def _parser() -> argparse.ArgumentParser:
         "--budget", type=duration, metavar="TIME", help="no batch begins that would not end within it, such as 9m"
     )
     parser.add_argument("--timeout", type=option_types.seconds, default=600.0, metavar="SECONDS", help="of an answer")
-    parser.add_argument("--slow", type=parse, action="append", default=[], metavar="PATTERN:KIND=AMOUNT")
+    parser.add_argument("--slow", type=slowed, action="append", default=[], metavar="PATTERN:KIND=AMOUNT")
     parser.add_argument("--slowed-processes", type=int, default=0, metavar="N", help="of a batch, slowed by --slow")
     return parser
 
@@ -377,9 +377,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error("--slow and --slowed-processes go together; give both or neither")
     if options.processes - options.slowed_processes < LEAST_PROCESSES or options.batches < 1:
         parser.error(f"a batch needs {LEAST_PROCESSES} processes that are not slowed, and there is one batch at least")
-    for one in options.slow:
-        if one.kind not in KINDS:
-            parser.error(f"--slow {one}: this kind is not for rehearsals; kinds are {', '.join(KINDS)}")
     try:
         with interrupting():
             return _record(options)

@@ -7,8 +7,10 @@ from typing import Any
 
 from common.errors import UsageError
 from fixtures.instruments.latency import synchronised
+from fixtures.key import Key
 from proof.inject.injection import Slowdown
 from proof.inject.slowdown import NEEDS_CUDA, OPTION, parse
+from proof.rehearsals.batches import SLOWED
 from rehearsal import worker
 from rehearsal.worker import VERSION as VERSION
 from rehearsal.worker import Channel
@@ -33,6 +35,7 @@ class Side(worker.Side):
         super().__init__([word for word in arguments if not word.startswith(OPTION)])
         asked = [parse(word.removeprefix(OPTION)) for word in arguments if word.startswith(OPTION)]
         self.slowdown = Slowdown(asked, self.device)
+        self._in_turn: set[str] = set()
         for one in asked:
             if not any(one in self.slowdown.of(key) for key in self.keys.values()):
                 raise UsageError(f"{OPTION}{one}: no benchmark is called so; those are {', '.join(self.keys)}")
@@ -41,9 +44,12 @@ class Side(worker.Side):
         for key in self.keys.values():
             self.slowdown.check(key)
 
-    def answer_slow(self, benchmark: str) -> None:
-        """Calibrate what slows the latency of a built benchmark, and slow it from now on."""
-        self._slow(benchmark, "latency")
+    def answer_turn(self, benchmark: str, calls: int) -> list[float]:
+        """As a plain side; before the first turn, what slows the latency is calibrated."""
+        if benchmark not in self._in_turn:
+            self._slow(benchmark, "latency")
+            self._in_turn.add(benchmark)
+        return super().answer_turn(benchmark, calls)
 
     def answer_count(self, benchmark: str) -> dict[str, Any]:
         self._slow(benchmark, "host_work")
@@ -53,9 +59,10 @@ class Side(worker.Side):
         self._slow(benchmark, "kernel_time")
         return super().answer_profile(benchmark)
 
-    def answer_slowed(self) -> dict[str, Any]:
-        """By benchmark what was injected, and its size in seconds."""
-        return dict(self.slowdown.injected)
+    def _recorded(self, key: Key) -> dict[str, Any]:
+        found = super()._recorded(key)
+        found["extra_info"] = {**found["extra_info"], SLOWED: self.slowdown.injected.get(str(key), [])}
+        return found
 
     def _slow(self, benchmark: str, measurement: str) -> None:
         inference = self._inference(benchmark)
