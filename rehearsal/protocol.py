@@ -15,6 +15,9 @@ KEEPS_PARTS = "keeps_parts"
 CALIBRATES = "calibrates"
 """In that answer: the side can be asked to `calibrate`, and says how long a fixed piece of work of the host takes."""
 
+TIMES_NO_KERNELS = "times_no_kernels"
+"""In that answer: the benchmarks whose builds time no kernels, and take long; both sides can build them at once."""
+
 UNTIMED_CALLS = 1
 """Of a turn, before those that are timed."""
 
@@ -30,12 +33,13 @@ begin = channel.receive()
 os.setsid()  # Ctrl-C is for the process that drives, which then ends its sides
 os.dup2(os.open(begin["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
 faulthandler.enable(file=2)
+channel.send({"pid": os.getpid()})
 sys.path[:] = [begin["checkout"], *(path for path in sys.path if path)]
 try:
     worker = importlib.import_module(begin["worker"])
 except ImportError as error:
-    channel.send({"error": f"{type(error).__name__}: {error}", "pid": os.getpid()})
+    channel.send({"error": f"{type(error).__name__}: {error}"})
 else:
-    channel.send({"protocol": worker.VERSION, "pid": os.getpid()})
+    channel.send({"protocol": worker.VERSION})
     worker.serve(channel)
 """

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rehearsal import outputs, turns
-from rehearsal.protocol import CALIBRATES, KEEPS_PARTS, NEW, OLD, SIDES, UNTIMED_CALLS
+from rehearsal.protocol import CALIBRATES, KEEPS_PARTS, NEW, OLD, SIDES, TIMES_NO_KERNELS, UNTIMED_CALLS
 from rehearsal.record import Pair, Record
 from rehearsal.side import NotAnswered, Place, Side, SideEnded, UnusableSide, end_all
 from rehearsal.turns import LEAST_ROUNDS
@@ -74,9 +74,10 @@ class Rehearsal:
         self._settled, self._progress, self._start_side = settled, progress, start
         self._draw = random.Random(seed)
         self._began = time.monotonic()
-        self.start_s = self._start_s = self._end_s = self._spared_s = 0.0
+        self.start_s = self._build_s = self._end_s = self._spared_s = 0.0
         self._parts: tempfile.TemporaryDirectory[str] | None = None
         self._sides: dict[str, Side] = {}
+        self._starting: dict[str, Side] = {}
         self._doing = self._decided = ""
         self._benchmark = ""
         self._references: dict[str, Any] = {}
@@ -127,7 +128,7 @@ class Rehearsal:
             # The first pair also counts and compares outputs, whatever else is asked for.
             if not wanted or (whole and not (left or profiled)):
                 break
-            if attempts and self._left_s() < self._start_s + self._end_s + self._least_turns_s(left):
+            if attempts and not self._has_room(whole, left):
                 break
             attempts += 1
             pair = Pair()
@@ -148,8 +149,10 @@ class Rehearsal:
     def end(self, *, at_once: bool = False) -> None:
         """End both sides, and remove what they kept for later pairs."""
         try:
+            end_all(self._starting.values(), at_once=True)
             self._end_sides(at_once=at_once)
         finally:
+            self._starting = {}
             if self._parts is not None:
                 self._parts.cleanup()
                 self._parts = None
@@ -157,6 +160,16 @@ class Rehearsal:
     def _end_sides(self, *, at_once: bool = False) -> None:
         sides, self._sides = list(self._sides.values()), {}
         end_all(sides, at_once=at_once)
+
+    def _has_room(self, whole: int, latencies: Sequence[str]) -> bool:
+        """Whether the budget has room for one more pair; for one without which nothing is decided, until its turns."""
+        if whole < self._least_pairs:
+            return self._left_s() > self._build_s
+        return self._left_s() > self._build_s + self._least_turns_s(latencies) + self._end_s
+
+    def _between_s(self) -> float:
+        """What a further pair takes beside its turns. Its processes start while the pair before it ends."""
+        return self._build_s + max(self._end_s, self.start_s)
 
     def _pair(
         self,
@@ -168,13 +181,13 @@ class Rehearsal:
         counted: Sequence[str],
         profiled: Sequence[str],
     ) -> None:
-        began = self._began if self._sides else time.monotonic()
         self._doing = f"pair {number + 1} of {self._most_pairs}"
         if not self._sides:
             self._start()
+        began = time.monotonic()
         counts = self._build(record, pair, wanted)
         # What was compiled now is loaded in the next pair.
-        self._start_s = max(self._start_s, time.monotonic() - began - self._spared_s)
+        self._build_s = time.monotonic() - began - self._spared_s
         left = [name for name in left if name in counts]
         seconds = self._seconds(number, left, is_only=not any(record.failed.values()))
         ends = time.monotonic() + seconds
@@ -194,6 +207,8 @@ class Rehearsal:
             self._calibrate if self._calibrates() else None,
         )
         began = time.monotonic()
+        if number + 1 < self._most_pairs and self._has_room(number + 1, left):
+            self._starting = self._launch()  # imports disturb no count and no kernel, but would disturb latencies
         self._compare_outputs(record, [name for name in counts if name not in record.outputs])
         for request, names in (("count", counted), ("profile", profiled)):
             for name in names:
@@ -212,28 +227,40 @@ class Rehearsal:
         Args:
             is_only: nothing is known yet that would be lost where the budget is refused.
         """
-        end_s = self._end_s or CHECKED_S * len(latencies)
+        self._end_s = end_s = self._end_s or CHECKED_S * len(latencies)
         least_s = self._least_turns_s(latencies)
         left_s = self._left_s() - end_s
-        if not number and is_only and left_s - least_s < (self._least_pairs - 1) * (self._start_s + end_s + least_s):
+        if not number and is_only and left_s - least_s < (self._least_pairs - 1) * (self._between_s() + least_s):
             spent_s = self._budget_s - self._left_s()
-            needed_s = spent_s + (self._least_pairs - 1) * self._start_s + self._least_pairs * (end_s + least_s)
+            needed_s = spent_s + (self._least_pairs - 1) * (self._between_s() + least_s) + least_s + end_s
             raise TooShort(
                 f"--budget of {self._budget_s:.0f} s is too short to decide anything: {self._least_pairs} pairs of "
                 f"processes take about {needed_s:.0f} s here; give more, or fewer benchmarks (--models, --variants, "
                 "--batch-sizes)"
             )
         for pairs in range(self._most_pairs - number, 0, -1):
-            seconds = (left_s - (pairs - 1) * (self._start_s + end_s)) / pairs
+            seconds = (left_s - (pairs - 1) * self._between_s()) / pairs
             if seconds >= least_s:
                 return min(seconds, max(least_s, MOST_TURNS_S * len(latencies)))
         return max(0.0, min(left_s, least_s))
 
+    def _launch(self) -> dict[str, Side]:
+        """New processes of both sides, which import at the same time."""
+        launched: dict[str, Side] = {}
+        try:
+            for side in turns.order(SIDES, self._draw):
+                launched[side] = self._start_side(self._places[side])
+        except BaseException:
+            end_all(launched.values(), at_once=True)
+            raise
+        return launched
+
     def _start(self) -> None:
-        for side in turns.order(SIDES, self._draw):
-            self._benchmark = ""
-            self._show(f"starting the {side} side")
-            self._sides[side] = self._start_side(self._places[side])
+        self._benchmark = ""
+        self._show("starting both sides")
+        self._sides, self._starting = self._starting or self._launch(), {}
+        for side in self._sides.values():
+            side.begin()
         # Both or neither: the two would not be built in the same way.
         if all(one.description.get(KEEPS_PARTS) for one in self._sides.values()):
             self._keep_parts()
@@ -261,26 +288,39 @@ class Rehearsal:
         """Build on both sides; the calls of a turn of every benchmark that both could build."""
         counts = {}
         self._spared_s = 0.0
-        for name in wanted:
+        at_once = set.intersection(*(set(side.description.get(TIMES_NO_KERNELS, [])) for side in self._sides.values()))
+        for name in sorted(wanted, key=lambda name: name not in at_once):
             self._show(f"building {name}")
-            latencies_s = []
-            for side in turns.order(SIDES, self._draw):
-                with self._failing(record, side, name):
-                    answer = self._ask(side, "build", name, self._build_timeout_s + BUILD_GRACE_S)
-                    latencies_s.append(answer["latency_s"])
-                    self._spared_s += answer.get("spared_s", 0.0)
-                    self._keep(pair, side, name, answer)
-                    if answer.get("not_loaded"):
-                        _note(
-                            record,
-                            f"The {side} side could not load what it had compiled of {name}, and built it in one "
-                            f"piece in one pair or more ({answer['not_loaded']}).",
-                        )
+            latencies_s: list[float] = []
+            order = turns.order(SIDES, self._draw)
+            for sides in [order] if name in at_once else [[side] for side in order]:
+                self._build_at_once(record, pair, sides, name, latencies_s)
             if not any(name in record.failed[side] for side in SIDES):
                 counts[name] = turns.calls(max(latencies_s))
                 calibrating_s = len(SIDES) * CALIBRATION_S if self._calibrates() else 0.0
                 self._round_s[name] = (UNTIMED_CALLS + counts[name]) * sum(latencies_s) + calibrating_s
         return counts
+
+    def _build_at_once(
+        self, record: Record, pair: Pair, sides: Sequence[str], name: str, latencies_s: list[float]
+    ) -> None:
+        """Build a benchmark on some sides at the same time."""
+        self._benchmark, doing, spared_s = name, f"building {name}", 0.0
+        for side in sides:
+            self._sides[side].send("build", doing, benchmark=name)
+        for side in sides:
+            with self._failing(record, side, name):
+                answer = self._sides[side].answer(doing, self._build_timeout_s + BUILD_GRACE_S)
+                latencies_s.append(answer["latency_s"])
+                spared_s = max(spared_s, answer.get("spared_s", 0.0))
+                self._keep(pair, side, name, answer)
+                if answer.get("not_loaded"):
+                    _note(
+                        record,
+                        f"The {side} side could not load what it had compiled of {name}, and built it in one "
+                        f"piece in one pair or more ({answer['not_loaded']}).",
+                    )
+        self._spared_s += spared_s
 
     def _compare_outputs(self, record: Record, names: Sequence[str]) -> None:
         for name in names:
@@ -331,7 +371,7 @@ class Rehearsal:
 
     def _ask(self, side: str, request: str, benchmark: str, timeout_s: float) -> Any:
         self._benchmark = benchmark
-        doing = {"build": "building", "count": "counting", "profile": "profiling"}.get(request, "running")
+        doing = {"count": "counting", "profile": "profiling"}.get(request, "running")
         return self._sides[side].ask(request, f"{doing} {benchmark}", timeout_s, benchmark=benchmark)
 
     @contextmanager

@@ -11,7 +11,8 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -125,13 +126,17 @@ class Place:
 
 
 class Side:
-    """A process of one side, from its start to its end.
+    """A process of one side, from its start to its end. It starts at once; `begin` waits until it is there.
+
+    Attributes:
+        description: what it says of itself, as soon as it has begun.
 
     Raises:
-        UnusableSide: it cannot run the checkout, speaks another version of the protocol, or there is no room for its
-            log.
-        SideEnded: it ended while it started.
+        UnusableSide: there is no room for its log.
+        SideEnded: its interpreter ended at once.
     """
+
+    description: dict[str, Any]
 
     def __init__(self, place: Place) -> None:
         self.place = place
@@ -140,13 +145,40 @@ class Side:
         self._pid = 0
         self._group = execnet.Group()
         self._ended = ""
+        with self._ended_if_it_fails():
+            self._launch()
+
+    def begin(self) -> None:
+        """Wait until the process has imported what it needs, and described itself.
+
+        Raises:
+            UnusableSide: it cannot run the checkout, or speaks another version of the protocol.
+            SideEnded: it ended while it started.
+        """
+        with self._ended_if_it_fails():
+            hello = self._receive("starting", START_S)
+            if "error" in hello:
+                raise UnusableSide(f"the {self.name} side cannot import {self.place.checkout}: {hello['error']}")
+            if hello["protocol"] != VERSION:
+                raise UnusableSide(
+                    f"--{self.name}-checkout {self.place.checkout} speaks version {hello['protocol']} of the "
+                    f"rehearsal's protocol, this checkout version {VERSION}; start the rehearsal from the newer "
+                    "checkout"
+                )
+            try:
+                self.description = self.answer("starting", START_S)
+            except NotAnswered as error:
+                raise UnusableSide(f"the {self.name} side: {error}") from None
+
+    @contextlib.contextmanager
+    def _ended_if_it_fails(self) -> Iterator[None]:
         try:
-            self._begin()
+            yield
         except BaseException:
             self.end(at_once=True)
             raise
 
-    def _begin(self) -> None:
+    def _launch(self) -> None:
         spec = execnet.XSpec("popen")
         spec.python = shlex.quote(os.path.abspath(self.place.python))  # noqa: PTH100  a venv's link must not be resolved
         checkout = str(self.place.checkout.resolve())
@@ -155,21 +187,8 @@ class Side:
             self._channel.send({"log": str(self._log), "checkout": checkout, "worker": self.place.worker})
         except (OSError, EOFError, AssertionError):  # execnet's, where the process ends before it listens
             raise SideEnded(self.name, "'s interpreter ended while starting") from None
-        hello = self._receive("starting", START_S)
-        self._pid = hello["pid"]
-        if "error" in hello:
-            raise UnusableSide(f"the {self.name} side cannot import {self.place.checkout}: {hello['error']}")
-        if hello["protocol"] != VERSION:
-            raise UnusableSide(
-                f"--{self.name}-checkout {self.place.checkout} speaks version {hello['protocol']} of the rehearsal's "
-                f"protocol, this checkout version {VERSION}; start the rehearsal from the newer checkout"
-            )
-        try:
-            self.description: dict[str, Any] = self.ask(
-                "begin", "starting", START_S, arguments=list(self.place.arguments)
-            )
-        except NotAnswered as error:
-            raise UnusableSide(f"the {self.name} side: {error}") from None
+        self._pid = self._receive("starting", START_S)["pid"]
+        self.send("begin", "starting", arguments=list(self.place.arguments))
 
     def ask(self, request: str, doing: str, timeout_s: float, **arguments: Any) -> Any:
         """The answer to a request.
@@ -181,10 +200,22 @@ class Side:
             NotAnswered: the side says why it cannot.
             SideEnded: its process ended before it answered, or after this many seconds was ended.
         """
+        self.send(request, doing, **arguments)
+        return self.answer(doing, timeout_s)
+
+    def send(self, request: str, doing: str, **arguments: Any) -> None:
+        """Send a request, whose `answer` is asked for later: meanwhile the other side can work as well.
+
+        Raises:
+            SideEnded: its process has ended.
+        """
         try:
             self._channel.send({"do": request, **arguments})
         except OSError:
             raise SideEnded(self.name, self._why(doing)) from None
+
+    def answer(self, doing: str, timeout_s: float) -> Any:
+        """The answer to the request that was sent; raises as `ask` does."""
         answer = self._receive(doing, timeout_s)
         if "error" in answer:
             raise NotAnswered(answer["error"])
@@ -255,8 +286,9 @@ def _log(name: str) -> tuple[tempfile.TemporaryDirectory[str], Path]:
     return folder, log
 
 
-def end_all(sides: Sequence[Side], *, at_once: bool = False) -> None:
-    """End every side, also where ending one of them fails."""
-    with contextlib.ExitStack() as stack:
-        for side in sides:
-            stack.callback(side.end, at_once=at_once)
+def end_all(sides: Collection[Side], *, at_once: bool = False) -> None:
+    """End every side, side by side; also where ending one of them fails."""
+    with ThreadPoolExecutor(max(1, len(sides))) as threads:
+        ends = [threads.submit(side.end, at_once=at_once) for side in sides]
+    for ended in ends:
+        ended.result()

@@ -36,7 +36,7 @@ from fixtures.pool import Inference
 from fixtures.recording import Recording
 from fixtures.setup import device_for, pool_for
 from fixtures.variants.table import VARIANTS, NoVariant, chosen, default_variants
-from rehearsal.protocol import CALIBRATES, KEEPS_PARTS, UNTIMED_CALLS
+from rehearsal.protocol import CALIBRATES, KEEPS_PARTS, TIMES_NO_KERNELS, UNTIMED_CALLS
 from rehearsal.protocol import VERSION as VERSION
 
 
@@ -139,6 +139,7 @@ class Side:
             "missing": self.missing,
             KEEPS_PARTS: True,
             CALIBRATES: self.device.is_cuda,
+            TIMES_NO_KERNELS: [name for name, key in self.keys.items() if _times_no_kernels(key)],
         }
 
     def answer_keep(self, folder: str) -> None:
@@ -239,6 +240,12 @@ class Side:
         except NoVariant:
             self.missing[pattern] = f"this checkout has no variant {pattern!r}"
             return ()
+
+
+def _times_no_kernels(key: Key) -> bool:
+    """Whether it is a build that takes long, but not because kernels are timed: an engine of TensorRT-RTX."""
+    variant = VARIANTS[key.variant]
+    return bool(variant.slow_to_build) and variant.divided is not None and variant.divided.possible()
 
 
 def _packages() -> dict[str, str]:

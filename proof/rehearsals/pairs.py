@@ -16,7 +16,7 @@ import statistics
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from common import option_types, output
@@ -26,17 +26,17 @@ from proof.rehearsals.batches import Batch, Process, Recording
 from proof.rehearsals.processes import described, places, slowed
 from rehearsal.arguments import duration
 from rehearsal.device_lock import locked
-from rehearsal.protocol import NEW, OLD, SIDES
+from rehearsal.protocol import NEW, OLD, SIDES, TIMES_NO_KERNELS
 from rehearsal.record import Pair, Record
 from rehearsal.sequential import LEAST_PAIRS, MOST_PAIRS
 from rehearsal.session import Rehearsal
 from rehearsal.side import Place, Side, SideEnded
 
-BUILD, REFERENCE = "build", "reference"
+BUILD = "build"
 
 
 class Took:
-    """What starts and requests took, in seconds."""
+    """What requests took, in seconds."""
 
     def __init__(self) -> None:
         self._seconds: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
@@ -45,10 +45,7 @@ class Took:
 
     def start(self, place: Place) -> Side:
         """A side of which is kept what it takes to answer."""
-        began = time.monotonic()
-        side = _TimedSide(place, self)
-        self._seconds["start", ""].append(time.monotonic() - began)
-        return side
+        return _TimedSide(place, self)
 
     def add(self, request: str, benchmark: str, seconds: float, answer: Any) -> None:
         """Keep what one request took."""
@@ -57,21 +54,28 @@ class Took:
         else:
             self._seconds[request, benchmark].append(seconds)
 
-    def seconds(self, pairs: int) -> dict[str, Any]:
-        """Medians, as `Batch.seconds` has them: what one process takes that compiles all it runs."""
+    def seconds(self, pairs: int, start_s: float, at_once: Collection[str]) -> dict[str, Any]:
+        """Medians, as `Batch.seconds` has them of one process of two, of which each compiles all that it runs.
+
+        Args:
+            start_s: what both sides took to start. Those of later pairs start while the pair before them ends.
+            at_once: benchmarks that both sides build at the same time.
+        """
         found: dict[str, Any] = {"spared": {}, BUILD: {}}
         for benchmark, builds in self._builds.items():
             spared_s = statistics.median([spared_s for _, spared_s in builds if spared_s] or [0.0])
             loaded_s = statistics.median(took_s - own_s for took_s, own_s in builds)
-            found["spared"][benchmark], found[BUILD][benchmark] = spared_s, loaded_s + spared_s
+            both = len(SIDES) if benchmark in at_once else 1
+            found["spared"][benchmark], found[BUILD][benchmark] = spared_s / both, (loaded_s + spared_s) / both
         for (request, benchmark), took_s in self._seconds.items():
             median_s = statistics.median(took_s)
             if benchmark:
                 found.setdefault(request, {})[benchmark] = median_s
             else:
                 found[request] = median_s
-        # A rehearsal computes it once, where it is counted for every process.
-        found[REFERENCE] = found.get(REFERENCE, 0.0) / (len(SIDES) * pairs)
+        # Of all pairs together, where they are counted for every process.
+        found["start"] = start_s / (len(SIDES) * pairs)
+        found["reference"] = found.get("reference", 0.0) / (len(SIDES) * pairs)
         calibration_s = found.get("calibrate", 0.0)
         found["turn"] = {benchmark: turn_s + calibration_s for benchmark, turn_s in found["turn"].items()}
         return found
@@ -80,24 +84,31 @@ class Took:
 class _TimedSide(Side):
     def __init__(self, place: Place, took: Took) -> None:
         self._took = took
+        self._sent = ("", "", 0.0)
         super().__init__(place)
 
-    def ask(self, request: str, doing: str, timeout_s: float, **arguments: Any) -> Any:
-        began = time.monotonic()
-        answer = super().ask(request, doing, timeout_s, **arguments)
-        self._took.add(request, arguments.get("benchmark", ""), time.monotonic() - began, answer)
+    def send(self, request: str, doing: str, **arguments: Any) -> None:
+        self._sent = (request, arguments.get("benchmark", ""), time.monotonic())
+        super().send(request, doing, **arguments)
+
+    def answer(self, doing: str, timeout_s: float) -> Any:
+        answer = super().answer(doing, timeout_s)
+        request, benchmark, sent_at = self._sent
+        self._took.add(request, benchmark, time.monotonic() - sent_at, answer)
         return answer
 
 
-def recording(record: Record, place: Place, took: Took) -> Recording:
+def recording(record: Record, place: Place, took: Took, start_s: float) -> Recording:
     """The pairs that are whole, each as a batch of two processes.
 
     Args:
         place: of the old side.
+        start_s: what both sides took to start.
     """
     names = record.compared()
     pairs = [pair for pair in record.pairs if _is_whole(pair, names)]
-    seconds = took.seconds(len(pairs)) if pairs else {}
+    at_once = record.sides[OLD].get(TIMES_NO_KERNELS, [])
+    seconds = took.seconds(len(pairs), start_s, at_once) if pairs else {}
     batches = []
     for pair in pairs:
         batch = Batch({name: pair.turns[name] for name in names}, {side: Process() for side in SIDES}, seconds)
@@ -143,6 +154,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _record(options: argparse.Namespace, arguments: Sequence[str]) -> None:
+    began = time.monotonic()
     old, new = places(len(SIDES), arguments, options.slow, 1 if options.slow else 0)
     sides = {OLD: dataclasses.replace(old, name=OLD), NEW: dataclasses.replace(new, name=NEW)}
     took = Took()
@@ -150,7 +162,7 @@ def _record(options: argparse.Namespace, arguments: Sequence[str]) -> None:
     def kept(found: Record) -> tuple[set[str], set[str]]:
         """Nothing is ever decided; what was recorded so far is written."""
         if found.pairs:
-            recording(found, sides[OLD], took).write(options.file)
+            recording(found, sides[OLD], took, rehearsal.start_s).write(options.file)
         return set(), set()
 
     rehearsal = Rehearsal(
@@ -174,7 +186,7 @@ def _record(options: argparse.Namespace, arguments: Sequence[str]) -> None:
     finally:
         rehearsal.end(at_once=not ended)
     kept(found)
-    print(f"{len(recording(found, sides[OLD], took).batches)} pairs", file=sys.stderr)
+    print(f"{len(found.pairs)} pairs, {time.monotonic() - began:.0f} s", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -115,10 +115,12 @@ class Batches:
         def start(place: Place) -> None:
             began = time.monotonic()
             try:
-                self._sides[place.name] = Side(place)
+                side = Side(place)
+                side.begin()
             except (UnusableSide, SideEnded) as error:
                 self._left_out.append(f"{error}.")
             else:
+                self._sides[place.name] = side
                 self._took["start", ""].append(time.monotonic() - began)
 
         self._side_by_side(start, self._places)

@@ -62,6 +62,7 @@ def checkout(tmp_path):
 @pytest.fixture
 def side(checkout):
     started = Side(Place("new", PYTHON, checkout(), ("--one",)))
+    started.begin()
     yield started
     started.end(at_once=True)
     assert gone(started.description["pid"])
@@ -135,12 +136,12 @@ def test_a_checkout_from_before_the_rehearsal(tmp_path):
 
 def test_a_checkout_of_another_protocol(checkout):
     with pytest.raises(UnusableSide, match="speaks version 0 of the rehearsal's protocol, this checkout version"):
-        Side(Place("old", PYTHON, checkout("VERSION = 0\ndef serve(channel): channel.receive()")))
+        Side(Place("old", PYTHON, checkout("VERSION = 0\ndef serve(channel): channel.receive()"))).begin()
 
 
 def test_a_checkout_that_cannot_be_imported(checkout):
     with pytest.raises(UnusableSide, match=r"cannot import .*: ModuleNotFoundError: No module named 'not_installed'"):
-        Side(Place("new", PYTHON, checkout("import not_installed")))
+        Side(Place("new", PYTHON, checkout("import not_installed"))).begin()
 
 
 def test_a_side_answers_and_goes_on_after_what_it_cannot_do(side):
@@ -184,5 +185,6 @@ def test_an_interpreter_with_a_blank_in_its_path(tmp_path, checkout):
     place = Place("new", python, checkout(name="a check//out"))
     place.check()
     started = Side(place)
+    started.begin()
     started.end()
     assert gone(started.description["pid"])
