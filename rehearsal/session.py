@@ -205,6 +205,7 @@ class Rehearsal:
             self._draw,
             shown,
             self._calibrate if self._calibrates() else None,
+            turns.common_cores(side.description for side in self._sides.values()),
         )
         began = time.monotonic()
         if number + 1 < self._most_pairs and self._has_room(number + 1, left):
@@ -348,14 +349,13 @@ class Rehearsal:
         pair.measured[side][name] = answer["extra_info"]
         pair.lists[side] = answer["suite"]
 
-    def _take(self, side: str, benchmark: str, calls: int) -> Sequence[float]:
-        found: list[float] = self._in_turn(
-            side, benchmark, "turn", f"taking a turn of {benchmark}", benchmark=benchmark, calls=calls
-        )
+    def _take(self, side: str, benchmark: str, calls: int, core: int | None) -> Sequence[float]:
+        doing, on = f"taking a turn of {benchmark}", turns.on(core)
+        found: list[float] = self._in_turn(side, benchmark, "turn", doing, benchmark=benchmark, calls=calls, **on)
         return found
 
-    def _calibrate(self, side: str, benchmark: str) -> float:
-        found: float = self._in_turn(side, benchmark, "calibrate", "timing its host")
+    def _calibrate(self, side: str, benchmark: str, core: int | None) -> float:
+        found: float = self._in_turn(side, benchmark, "calibrate", "timing its host", **turns.on(core))
         return found
 
     def _in_turn(self, side: str, name: str, request: str, doing: str, **arguments: Any) -> Any:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from rehearsal.protocol import CORES
 from rehearsal.record import Turns
 
 MOST_CALLS, LEAST_CALLS, LONGEST_S = 5, 2, 0.03
 LEAST_ROUNDS = 5
 
-TakeTurn = Callable[[str, str, int], Sequence[float]]
-"""Side, benchmark and calls to the seconds of each call."""
+TakeTurn = Callable[[str, str, int, int | None], Sequence[float]]
+"""Side, benchmark, calls, and the core that makes them, to the seconds of each call."""
+Calibrate = Callable[[str, str, int | None], float]
+"""Side, benchmark and core to the seconds of the core's host calibration."""
 
 
 def calls(latency_s: float) -> int:
@@ -29,7 +32,8 @@ def take_turns(
     turns: dict[str, Turns],
     draw: random.Random,
     shown: Callable[[], Any] = lambda: None,
-    calibrate: Callable[[str, str], float] | None = None,
+    calibrate: Calibrate | None = None,
+    cores: Sequence[int] = (),
 ) -> None:
     """Take rounds for so many seconds, at least LEAST_ROUNDS of every benchmark.
 
@@ -40,7 +44,9 @@ def take_turns(
         counts: timed calls of a turn, by benchmark.
         turns: filled in, by benchmark.
         shown: called after every round.
-        calibrate: called right before every turn; side and benchmark to the seconds of the side's host calibration.
+        calibrate: called right before every turn.
+        cores: of the host, of which one is drawn for each two turns that are compared: the cores of a shared host are
+            slow each by itself. Without any, the system places the calls.
     """
     ends = time.monotonic() + seconds
     rounds = 0
@@ -48,15 +54,26 @@ def take_turns(
         for benchmark in draw.sample(sorted(counts), len(counts)):
             found: dict[str, Sequence[float]] = {}
             calibrations_s: dict[str, float] = {}
+            core = draw.choice(cores) if cores else None
             for side in draw.sample(sides, len(sides)):
                 if calibrate is not None:
-                    calibrations_s[side] = calibrate(side, benchmark)
-                found[side] = take(side, benchmark, counts[benchmark])
+                    calibrations_s[side] = calibrate(side, benchmark, core)
+                found[side] = take(side, benchmark, counts[benchmark], core)
             turns.setdefault(benchmark, Turns(counts[benchmark])).add(found, calibrations_s)
             if rounds >= LEAST_ROUNDS and time.monotonic() >= ends:
                 break
         rounds += 1
         shown()
+
+
+def common_cores(descriptions: Iterable[Mapping[str, Any]]) -> list[int]:
+    """The cores of the host that all sides can be told to use; none where a side cannot be told."""
+    return sorted(set.intersection(*(set(one.get(CORES, ())) for one in descriptions)))
+
+
+def on(core: int | None) -> dict[str, int]:
+    """The core as an argument of a request; sides of older checkouts know none."""
+    return {} if core is None else {"core": core}
 
 
 def order(sides: Collection[str], draw: random.Random) -> list[str]:

@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import gc
 import importlib.metadata
+import os
 import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,8 +37,10 @@ from fixtures.pool import Inference
 from fixtures.recording import Recording
 from fixtures.setup import device_for, pool_for
 from fixtures.variants.table import VARIANTS, NoVariant, chosen, default_variants
-from rehearsal.protocol import CALIBRATES, KEEPS_PARTS, TIMES_NO_KERNELS, UNTIMED_CALLS
+from rehearsal.protocol import CALIBRATES, CORES, KEEPS_PARTS, TIMES_NO_KERNELS, UNTIMED_CALLS
 from rehearsal.protocol import VERSION as VERSION
+
+CAN_PIN = hasattr(os, "sched_setaffinity")
 
 
 class Channel(Protocol):
@@ -139,6 +142,7 @@ class Side:
             "missing": self.missing,
             KEEPS_PARTS: True,
             CALIBRATES: self.device.is_cuda,
+            CORES: sorted(os.sched_getaffinity(0)) if self.device.is_cuda and CAN_PIN else [],
             TIMES_NO_KERNELS: [name for name, key in self.keys.items() if _times_no_kernels(key)],
         }
 
@@ -172,11 +176,15 @@ class Side:
             **self._recorded(inference.key),
         }
 
-    def answer_turn(self, benchmark: str, calls: int) -> list[float]:
-        """Seconds of each of some calls, after an untimed one that brings weights and code into caches."""
+    def answer_turn(self, benchmark: str, calls: int, core: int | None = None) -> list[float]:
+        """Seconds of each of some calls, after an untimed one that brings weights and code into caches.
+
+        Args:
+            core: of the host, that makes them; by default the system chooses.
+        """
         call = self._calls[benchmark]
         times_s = []
-        with without_garbage_collection():
+        with without_garbage_collection(), _on(core):
             for _ in range(UNTIMED_CALLS):
                 call()
             for _ in range(calls):
@@ -185,9 +193,10 @@ class Side:
                 times_s.append(time.perf_counter() - began)
         return times_s
 
-    def answer_calibrate(self) -> float:
-        """Seconds of the brief host calibration: how fast the core is that this process has right now."""
-        with without_garbage_collection():
+    def answer_calibrate(self, core: int | None = None) -> float:
+        """Seconds of the brief host calibration: how fast a core is right now, by default the one that this process
+        has."""
+        with without_garbage_collection(), _on(core):
             return brief_host_calibration_s(self.device)
 
     def answer_outputs(self, benchmark: str) -> dict[str, Any]:
@@ -240,6 +249,20 @@ class Side:
         except NoVariant:
             self.missing[pattern] = f"this checkout has no variant {pattern!r}"
             return ()
+
+
+@contextlib.contextmanager
+def _on(core: int | None) -> Iterator[None]:
+    """Keep this thread on a core of the host."""
+    if core is None:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def _times_no_kernels(key: Key) -> bool:

@@ -1,6 +1,6 @@
 """Records the pairs of a real rehearsal of one environment, all that its budget holds, whatever is decided.
 
-`python -m proof.rehearsals.pairs FILE.json [--pairs N] [--budget TIME] [--slow PATTERN:KIND=AMOUNT]
+`python -m proof.rehearsals.pairs FILE.json [--pairs N] [--budget TIME] [--slow PATTERN:KIND=AMOUNT] [--unpinned]
 -- OPTIONS OF THE SUITE`
 
 The two processes of a pair take turns right after each other, as in every rehearsal. With `--slow` the new side is
@@ -26,7 +26,7 @@ from proof.rehearsals.batches import Batch, Process, Recording
 from proof.rehearsals.processes import described, places, slowed
 from rehearsal.arguments import duration
 from rehearsal.device_lock import locked
-from rehearsal.protocol import NEW, OLD, SIDES, TIMES_NO_KERNELS
+from rehearsal.protocol import CORES, NEW, OLD, SIDES, TIMES_NO_KERNELS
 from rehearsal.record import Pair, Record
 from rehearsal.sequential import LEAST_PAIRS, MOST_PAIRS
 from rehearsal.session import Rehearsal
@@ -36,9 +36,14 @@ BUILD = "build"
 
 
 class Took:
-    """What requests took, in seconds."""
+    """What requests took, in seconds.
 
-    def __init__(self) -> None:
+    Args:
+        is_pinned: whether sides are told on which core to take a turn, as in a rehearsal.
+    """
+
+    def __init__(self, *, is_pinned: bool = True) -> None:
+        self.is_pinned = is_pinned
         self._seconds: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
         # By benchmark, of every build what it took, and what of it a later process is spared.
         self._builds: defaultdict[str, list[tuple[float, float]]] = defaultdict(list)
@@ -86,6 +91,11 @@ class _TimedSide(Side):
         self._took = took
         self._sent = ("", "", 0.0)
         super().__init__(place)
+
+    def begin(self) -> None:
+        super().begin()
+        if not self._took.is_pinned:
+            self.description.pop(CORES, None)
 
     def send(self, request: str, doing: str, **arguments: Any) -> None:
         self._sent = (request, arguments.get("benchmark", ""), time.monotonic())
@@ -136,6 +146,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--budget", type=duration, default=300.0, metavar="TIME", help="default: 5m")
     parser.add_argument("--timeout", type=option_types.seconds, default=600.0, metavar="SECONDS", help="of an answer")
     parser.add_argument("--slow", type=slowed, action="append", default=[], metavar="PATTERN:KIND=AMOUNT")
+    parser.add_argument("--unpinned", action="store_true", help="let the system choose the cores of both sides")
     given = list(sys.argv[1:] if argv is None else argv)
     own = given.index("--") if "--" in given else len(given)
     options = parser.parse_args(given[:own])
@@ -157,7 +168,7 @@ def _record(options: argparse.Namespace, arguments: Sequence[str]) -> None:
     began = time.monotonic()
     old, new = places(len(SIDES), arguments, options.slow, 1 if options.slow else 0)
     sides = {OLD: dataclasses.replace(old, name=OLD), NEW: dataclasses.replace(new, name=NEW)}
-    took = Took()
+    took = Took(is_pinned=not options.unpinned)
 
     def kept(found: Record) -> tuple[set[str], set[str]]:
         """Nothing is ever decided; what was recorded so far is written."""

@@ -188,13 +188,13 @@ class Batches:
             except NotAnswered as error:
                 raise SideEnded(name, f" cannot {failed}: {error}") from None
 
-        def take(name: str, benchmark: str, calls: int) -> Sequence[float]:
-            doing, failed = f"taking a turn of {benchmark}", f"run {benchmark}"
-            times_s: list[float] = in_turn(name, "turn", doing, failed, benchmark=benchmark, calls=calls)
+        def take(name: str, benchmark: str, calls: int, core: int | None) -> Sequence[float]:
+            doing, failed, on = f"taking a turn of {benchmark}", f"run {benchmark}", turns.on(core)
+            times_s: list[float] = in_turn(name, "turn", doing, failed, benchmark=benchmark, calls=calls, **on)
             return times_s
 
-        def calibrate(name: str, _: str) -> float:
-            found: float = in_turn(name, "calibrate", "timing its host", "time its host")
+        def calibrate(name: str, _: str, core: int | None) -> float:
+            found: float = in_turn(name, "calibrate", "timing its host", "time its host", **turns.on(core))
             return found
 
         calibrates = all(side.description.get(CALIBRATES) for side in self._sides.values())
@@ -210,6 +210,7 @@ class Batches:
                     self._batch.turns,
                     self._draw,
                     calibrate=calibrate if calibrates else None,
+                    cores=turns.common_cores(side.description for side in self._sides.values()),
                 )
                 return
             except SideEnded as error:

@@ -44,12 +44,12 @@ class Side(worker.Side):
         for key in self.keys.values():
             self.slowdown.check(key)
 
-    def answer_turn(self, benchmark: str, calls: int) -> list[float]:
+    def answer_turn(self, benchmark: str, calls: int, core: int | None = None) -> list[float]:
         """As a plain side; before the first turn, what slows the latency is calibrated."""
         if benchmark not in self._in_turn:
             self._slow(benchmark, "latency")
             self._in_turn.add(benchmark)
-        return super().answer_turn(benchmark, calls)
+        return super().answer_turn(benchmark, calls, core)
 
     def answer_count(self, benchmark: str) -> dict[str, Any]:
         self._slow(benchmark, "host_work")

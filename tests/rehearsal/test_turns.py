@@ -8,7 +8,7 @@ import pytest
 
 from rehearsal.protocol import SIDES
 from rehearsal.record import Turns
-from rehearsal.turns import LEAST_ROUNDS, calls, take_turns
+from rehearsal.turns import LEAST_ROUNDS, calls, common_cores, take_turns
 
 
 class Taker:
@@ -16,12 +16,14 @@ class Taker:
 
     def __init__(self, breaks: int = 10**9) -> None:
         self.taken: list[tuple[str, str]] = []
+        self.cores: list[int | None] = []
         self.breaks = breaks
 
-    def __call__(self, side, benchmark, count):
+    def __call__(self, side, benchmark, count, core):
         if len(self.taken) >= self.breaks:
             raise RuntimeError("the side ended")
         self.taken.append((side, benchmark))
+        self.cores.append(core)
         return [0.02 + 0.001 * number for number in range(count)]
 
 
@@ -39,7 +41,7 @@ def test_a_host_is_timed_right_before_each_turn():
     taker = Taker()
     found: dict[str, Turns] = {}
 
-    def calibrate(side, benchmark):
+    def calibrate(side, benchmark, core):
         taker.taken.append((f"host of {side}", benchmark))
         return 0.001 if side == SIDES[0] else 0.002
 
@@ -53,6 +55,24 @@ def test_the_order_is_drawn_anew():
     taker = Taker()
     take_turns(SIDES, {"a": 2, "b": 2}, 0.02, taker, {}, random.Random(1))
     assert len({tuple(taker.taken[place : place + 4]) for place in range(0, 80, 4)}) > 4
+
+
+def test_turns_that_are_compared_run_on_one_core_and_others_on_others():
+    taker, timed = Taker(), []
+
+    def calibrate(side, benchmark, core):
+        timed.append(core)
+        return 0.001
+
+    take_turns(SIDES, {"a": 2, "b": 2}, 0.02, taker, {}, random.Random(1), calibrate=calibrate, cores=(3, 5, 7))
+    assert taker.cores == timed
+    assert taker.cores[::2] == taker.cores[1::2]
+    assert set(taker.cores) == {3, 5, 7}
+
+
+def test_cores_are_those_that_all_sides_can_be_told():
+    assert common_cores([{"cores": [0, 1, 2, 3]}, {"cores": [1, 3, 5]}]) == [1, 3]
+    assert common_cores([{"cores": [0, 1]}, {}]) == []
 
 
 def test_a_round_that_breaks_off_leaves_whole_rounds():
