@@ -58,7 +58,7 @@ def test_an_error_that_the_gpu_does_not_survive_ends_the_process(is_lost, monkey
         def describe(self):
             return {}
 
-        def answer_turn(self, benchmark, calls):
+        def answer_turn(self, benchmark, calls, core=None):
             raise RuntimeError("CUDA error: an illegal memory access was encountered")
 
     def answer(device):
