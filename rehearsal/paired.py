@@ -10,12 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from regression.judge import choices
-from regression.judge.host_shift import host_bound
 from regression.metric import Metric
 from regression.metrics import METRICS
-from regression.runs.pace import all_at_pace
 from regression.runs.run import Benchmark, Run
-from rehearsal.protocol import NEW, OLD, SIDES
+from rehearsal.protocol import NEW, OLD
 from rehearsal.record import Record, Turns
 from rehearsal.sequential import MOST_PAIRS
 from rehearsal.turns import LEAST_ROUNDS
@@ -66,26 +64,20 @@ def latency(
         return
     old_s = math.exp(statistics.fmean(float(np.median(np.log(turns.min_s[OLD]))) for turns in pairs))
     waits = _waits(runs[OLD], benchmark, old_s)
-    found = latency_differences(pairs, old_s, is_host_bound=record.is_cuda and bool(host_bound(np.asarray(waits))))
-    yield LATENCY, benchmark, found, latency_prior(record, benchmark, waits)
+    yield LATENCY, benchmark, latency_differences(pairs, old_s), latency_prior(record, benchmark, waits)
 
 
-def latency_differences(pairs: Iterable[Turns], old_s: float, *, is_host_bound: bool) -> Differences:
+def latency_differences(pairs: Iterable[Turns], old_s: float) -> Differences:
     """The pairs' differences in latency: the median over rounds of neighbouring turns' difference.
 
-    Of each turn the shortest call counts: what disturbs a shared host makes calls longer and none shorter. Cores of
-    such a host are slow each by itself, for seconds. So each turn that waits for the host is carried to one pace by the
-    host calibration right before it, as visits are, where both sides have one.
+    Of each turn the shortest call counts: what disturbs a shared host makes calls longer and none shorter.
 
     Args:
         old_s: the latency of the old side.
     """
     values, within = [], []
     for turns in pairs:
-        times_s: Mapping[str, Sequence[float]] = turns.min_s
-        if is_host_bound and turns.calibration_s:
-            times_s = {side: all_at_pace(turns.min_s[side], turns.calibration_s[side]) for side in SIDES}
-        rounds = np.log(times_s[NEW]) - np.log(times_s[OLD])
+        rounds = np.log(turns.min_s[NEW]) - np.log(turns.min_s[OLD])
         middle = float(np.median(rounds))
         values.append(middle)
         # The standard error of a median of normal values, their deviation taken from the median absolute deviation.

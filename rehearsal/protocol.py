@@ -12,15 +12,9 @@ VERSION = 1
 KEEPS_PARTS = "keeps_parts"
 """In that answer: the side can be asked to `keep` what it compiles in a folder for its later processes."""
 
-CALIBRATES = "calibrates"
-"""In that answer: the side can be asked to `calibrate`, and says how long a fixed piece of work of the host takes."""
-
 CORES = "cores"
 """In that answer: the numbers of the host's cores of which the side can be told on which to take a turn; empty on a
 CPU, whose calls need them all."""
-
-TIMES_NO_KERNELS = "times_no_kernels"
-"""In that answer: the benchmarks whose builds time no kernels, and take long; both sides can build them at once."""
 
 UNTIMED_CALLS = 1
 """Of a turn, before those that are timed."""

@@ -31,18 +31,14 @@ class Turns:
         calls: timed calls of a turn.
         min_s: the shortest call of each turn.
         median_s: the median call of each turn.
-        calibration_s: the host calibration right before each turn; empty where the sides cannot tell it.
     """
 
     calls: int
     min_s: dict[str, list[float]] = field(default_factory=lambda: {side: [] for side in SIDES})
     median_s: dict[str, list[float]] = field(default_factory=lambda: {side: [] for side in SIDES})
-    calibration_s: dict[str, list[float]] = field(default_factory=dict)
 
-    def add(self, found: Mapping[str, Sequence[float]], calibrations_s: Mapping[str, float] | None = None) -> None:
-        """Add a round: the seconds of each call of every side's turn, and the host calibration before it."""
-        for side, calibration_s in (calibrations_s or {}).items():
-            self.calibration_s.setdefault(side, []).append(significant(calibration_s))
+    def add(self, found: Mapping[str, Sequence[float]]) -> None:
+        """Add a round: the seconds of each call of every side's turn."""
         for side, times_s in found.items():
             ordered = sorted(times_s)
             middle = (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
@@ -177,7 +173,7 @@ def _record(document: Mapping[str, Any]) -> Record:
 
 
 def _check(turns: Turns) -> None:
-    kinds = [turns.min_s, turns.median_s, *([turns.calibration_s] if turns.calibration_s else [])]
+    kinds = (turns.min_s, turns.median_s)
     if len({len(times_s[side]) for times_s in kinds for side in SIDES}) != 1:
         raise ValueError("turns of different numbers")
     for times_s in kinds:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rehearsal import outputs, turns
-from rehearsal.protocol import CALIBRATES, KEEPS_PARTS, NEW, OLD, SIDES, TIMES_NO_KERNELS, UNTIMED_CALLS
+from rehearsal.protocol import KEEPS_PARTS, NEW, OLD, SIDES, UNTIMED_CALLS
 from rehearsal.record import Pair, Record
 from rehearsal.side import NotAnswered, Place, Side, SideEnded, UnusableSide, end_all
 from rehearsal.turns import LEAST_ROUNDS
@@ -22,8 +22,6 @@ LEAST_TURNS_S = 1.0
 decides nothing."""
 MOST_TURNS_S = 20.0
 BUILD_GRACE_S = 60.0
-CALIBRATION_S = 0.005
-"""About what the host calibration before a turn takes."""
 CHECKED_S = 0.6
 """What counts and profiles of a benchmark take at least, before it is known."""
 
@@ -204,7 +202,6 @@ class Rehearsal:
             pair.turns,
             self._draw,
             shown,
-            self._calibrate if self._calibrates() else None,
             turns.common_cores(side.description for side in self._sides.values()),
         )
         began = time.monotonic()
@@ -289,39 +286,25 @@ class Rehearsal:
         """Build on both sides; the calls of a turn of every benchmark that both could build."""
         counts = {}
         self._spared_s = 0.0
-        at_once = set.intersection(*(set(side.description.get(TIMES_NO_KERNELS, [])) for side in self._sides.values()))
-        for name in sorted(wanted, key=lambda name: name not in at_once):
+        for name in wanted:
             self._show(f"building {name}")
-            latencies_s: list[float] = []
-            order = turns.order(SIDES, self._draw)
-            for sides in [order] if name in at_once else [[side] for side in order]:
-                self._build_at_once(record, pair, sides, name, latencies_s)
+            latencies_s = []
+            for side in turns.order(SIDES, self._draw):
+                with self._failing(record, side, name):
+                    answer = self._ask(side, "build", name, self._build_timeout_s + BUILD_GRACE_S)
+                    latencies_s.append(answer["latency_s"])
+                    self._spared_s += answer.get("spared_s", 0.0)
+                    self._keep(pair, side, name, answer)
+                    if answer.get("not_loaded"):
+                        _note(
+                            record,
+                            f"The {side} side could not load what it had compiled of {name}, and built it in one "
+                            f"piece in one pair or more ({answer['not_loaded']}).",
+                        )
             if not any(name in record.failed[side] for side in SIDES):
                 counts[name] = turns.calls(max(latencies_s))
-                calibrating_s = len(SIDES) * CALIBRATION_S if self._calibrates() else 0.0
-                self._round_s[name] = (UNTIMED_CALLS + counts[name]) * sum(latencies_s) + calibrating_s
+                self._round_s[name] = (UNTIMED_CALLS + counts[name]) * sum(latencies_s)
         return counts
-
-    def _build_at_once(
-        self, record: Record, pair: Pair, sides: Sequence[str], name: str, latencies_s: list[float]
-    ) -> None:
-        """Build a benchmark on some sides at the same time."""
-        self._benchmark, doing, spared_s = name, f"building {name}", 0.0
-        for side in sides:
-            self._sides[side].send("build", doing, benchmark=name)
-        for side in sides:
-            with self._failing(record, side, name):
-                answer = self._sides[side].answer(doing, self._build_timeout_s + BUILD_GRACE_S)
-                latencies_s.append(answer["latency_s"])
-                spared_s = max(spared_s, answer.get("spared_s", 0.0))
-                self._keep(pair, side, name, answer)
-                if answer.get("not_loaded"):
-                    _note(
-                        record,
-                        f"The {side} side could not load what it had compiled of {name}, and built it in one "
-                        f"piece in one pair or more ({answer['not_loaded']}).",
-                    )
-        self._spared_s += spared_s
 
     def _compare_outputs(self, record: Record, names: Sequence[str]) -> None:
         for name in names:
@@ -354,10 +337,6 @@ class Rehearsal:
         found: list[float] = self._in_turn(side, benchmark, "turn", doing, benchmark=benchmark, calls=calls, **on)
         return found
 
-    def _calibrate(self, side: str, benchmark: str, core: int | None) -> float:
-        found: float = self._in_turn(side, benchmark, "calibrate", "timing its host", **turns.on(core))
-        return found
-
     def _in_turn(self, side: str, name: str, request: str, doing: str, **arguments: Any) -> Any:
         self._benchmark = name
         try:
@@ -365,13 +344,9 @@ class Rehearsal:
         except NotAnswered as error:  # a round without it is not whole, so a new pair measures the rest
             raise SideEnded(side, f" failed while {doing}: {error}") from None
 
-    def _calibrates(self) -> bool:
-        """Whether both sides can tell how fast their host is: one alone would be compared with nothing."""
-        return all(side.description.get(CALIBRATES) for side in self._sides.values())
-
     def _ask(self, side: str, request: str, benchmark: str, timeout_s: float) -> Any:
         self._benchmark = benchmark
-        doing = {"count": "counting", "profile": "profiling"}.get(request, "running")
+        doing = {"build": "building", "count": "counting", "profile": "profiling"}.get(request, "running")
         return self._sides[side].ask(request, f"{doing} {benchmark}", timeout_s, benchmark=benchmark)
 
     @contextmanager

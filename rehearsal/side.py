@@ -166,7 +166,7 @@ class Side:
                     "checkout"
                 )
             try:
-                self.description = self.answer("starting", START_S)
+                self.description = self._answer("starting", START_S)
             except NotAnswered as error:
                 raise UnusableSide(f"the {self.name} side: {error}") from None
 
@@ -188,7 +188,8 @@ class Side:
         except (OSError, EOFError, AssertionError):  # execnet's, where the process ends before it listens
             raise SideEnded(self.name, "'s interpreter ended while starting") from None
         self._pid = self._receive("starting", START_S)["pid"]
-        self.send("begin", "starting", arguments=list(self.place.arguments))
+        with contextlib.suppress(OSError):  # it has ended, and `begin` finds out why
+            self._channel.send({"do": "begin", "arguments": list(self.place.arguments)})
 
     def ask(self, request: str, doing: str, timeout_s: float, **arguments: Any) -> Any:
         """The answer to a request.
@@ -200,26 +201,11 @@ class Side:
             NotAnswered: the side says why it cannot.
             SideEnded: its process ended before it answered, or after this many seconds was ended.
         """
-        self.send(request, doing, **arguments)
-        return self.answer(doing, timeout_s)
-
-    def send(self, request: str, doing: str, **arguments: Any) -> None:
-        """Send a request, whose `answer` is asked for later: meanwhile the other side can work as well.
-
-        Raises:
-            SideEnded: its process has ended.
-        """
         try:
             self._channel.send({"do": request, **arguments})
         except OSError:
             raise SideEnded(self.name, self._why(doing)) from None
-
-    def answer(self, doing: str, timeout_s: float) -> Any:
-        """The answer to the request that was sent; raises as `ask` does."""
-        answer = self._receive(doing, timeout_s)
-        if "error" in answer:
-            raise NotAnswered(answer["error"])
-        return answer["answer"]
+        return self._answer(doing, timeout_s)
 
     def end(self, *, at_once: bool = False) -> None:
         """End the process, whatever it does; it is gone afterwards."""
@@ -227,6 +213,12 @@ class Side:
             self._kill()
         self._group.terminate(timeout=END_S)
         self._folder.cleanup()
+
+    def _answer(self, doing: str, timeout_s: float) -> Any:
+        answer = self._receive(doing, timeout_s)
+        if "error" in answer:
+            raise NotAnswered(answer["error"])
+        return answer["answer"]
 
     def _receive(self, doing: str, timeout_s: float) -> dict[str, Any]:
         try:

@@ -15,8 +15,6 @@ LEAST_ROUNDS = 5
 
 TakeTurn = Callable[[str, str, int, int | None], Sequence[float]]
 """Side, benchmark, calls, and the core that makes them, to the seconds of each call."""
-Calibrate = Callable[[str, str, int | None], float]
-"""Side, benchmark and core to the seconds of the core's host calibration."""
 
 
 def calls(latency_s: float) -> int:
@@ -32,7 +30,6 @@ def take_turns(
     turns: dict[str, Turns],
     draw: random.Random,
     shown: Callable[[], Any] = lambda: None,
-    calibrate: Calibrate | None = None,
     cores: Sequence[int] = (),
 ) -> None:
     """Take rounds for so many seconds, at least LEAST_ROUNDS of every benchmark.
@@ -44,7 +41,6 @@ def take_turns(
         counts: timed calls of a turn, by benchmark.
         turns: filled in, by benchmark.
         shown: called after every round.
-        calibrate: called right before every turn.
         cores: of the host, of which one is drawn for each two turns that are compared: the cores of a shared host are
             slow each by itself. Without any, the system places the calls.
     """
@@ -53,13 +49,10 @@ def take_turns(
     while counts and (rounds < LEAST_ROUNDS or time.monotonic() < ends):
         for benchmark in draw.sample(sorted(counts), len(counts)):
             found: dict[str, Sequence[float]] = {}
-            calibrations_s: dict[str, float] = {}
             core = draw.choice(cores) if cores else None
             for side in draw.sample(sides, len(sides)):
-                if calibrate is not None:
-                    calibrations_s[side] = calibrate(side, benchmark, core)
                 found[side] = take(side, benchmark, counts[benchmark], core)
-            turns.setdefault(benchmark, Turns(counts[benchmark])).add(found, calibrations_s)
+            turns.setdefault(benchmark, Turns(counts[benchmark])).add(found)
             if rounds >= LEAST_ROUNDS and time.monotonic() >= ends:
                 break
         rounds += 1

@@ -29,7 +29,6 @@ from fixtures.instruments.latency import synchronised, warm_up
 from fixtures.instruments.memory import PeakMemory
 from fixtures.instruments.recompilations import Recompilations
 from fixtures.key import Key
-from fixtures.machine.calibration import brief_host_calibration_s
 from fixtures.machine.environment import settings
 from fixtures.machine.gpu_state import GpuState
 from fixtures.models.names import WrongName, resolve_all
@@ -37,7 +36,7 @@ from fixtures.pool import Inference
 from fixtures.recording import Recording
 from fixtures.setup import device_for, pool_for
 from fixtures.variants.table import VARIANTS, NoVariant, chosen, default_variants
-from rehearsal.protocol import CALIBRATES, CORES, KEEPS_PARTS, TIMES_NO_KERNELS, UNTIMED_CALLS
+from rehearsal.protocol import CORES, KEEPS_PARTS, UNTIMED_CALLS
 from rehearsal.protocol import VERSION as VERSION
 
 CAN_PIN = hasattr(os, "sched_setaffinity")
@@ -141,9 +140,7 @@ class Side:
             },
             "missing": self.missing,
             KEEPS_PARTS: True,
-            CALIBRATES: self.device.is_cuda,
             CORES: sorted(os.sched_getaffinity(0)) if self.device.is_cuda and CAN_PIN else [],
-            TIMES_NO_KERNELS: [name for name, key in self.keys.items() if _times_no_kernels(key)],
         }
 
     def answer_keep(self, folder: str) -> None:
@@ -192,12 +189,6 @@ class Side:
                 call()
                 times_s.append(time.perf_counter() - began)
         return times_s
-
-    def answer_calibrate(self, core: int | None = None) -> float:
-        """Seconds of the brief host calibration: how fast a core is right now, by default the one that this process
-        has."""
-        with without_garbage_collection(), _on(core):
-            return brief_host_calibration_s(self.device)
 
     def answer_outputs(self, benchmark: str) -> dict[str, Any]:
         """The logits of every photograph, the largest relative error that they may have, and whether labels count."""
@@ -263,12 +254,6 @@ def _on(core: int | None) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
-
-
-def _times_no_kernels(key: Key) -> bool:
-    """Whether it is a build that takes long, but not because kernels are timed: an engine of TensorRT-RTX."""
-    variant = VARIANTS[key.variant]
-    return bool(variant.slow_to_build) and variant.divided is not None and variant.divided.possible()
 
 
 def _packages() -> dict[str, str]:

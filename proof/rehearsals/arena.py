@@ -195,7 +195,6 @@ def _turns(turns: Turns, old: str, new: str, rounds: int | None) -> Turns:
         turns.calls,
         {side: turns.min_s[name][:rounds] for side, name in sides.items()},
         {side: turns.median_s[name][:rounds] for side, name in sides.items()},
-        {side: turns.calibration_s[name][:rounds] for side, name in sides.items() if turns.calibration_s},
     )
 
 

@@ -185,7 +185,7 @@ def _batch(stored: Mapping[str, Any], lists: Sequence[Any]) -> Batch:
     }
     turns = {benchmark: Turns(**one) for benchmark, one in stored["turns"].items()}
     for one in turns.values():
-        for found in (one.min_s, one.median_s, *([one.calibration_s] if one.calibration_s else [])):
+        for found in (one.min_s, one.median_s):
             if set(found) != set(processes) or len({len(times_s) for times_s in found.values()}) > 1:
                 raise ValueError("turns of different numbers")
     return Batch(turns, processes, stored["seconds"], stored["took_s"])

@@ -16,7 +16,7 @@ import statistics
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from common import option_types, output
@@ -26,7 +26,7 @@ from proof.rehearsals.batches import Batch, Process, Recording
 from proof.rehearsals.processes import described, places, slowed
 from rehearsal.arguments import duration
 from rehearsal.device_lock import locked
-from rehearsal.protocol import CORES, NEW, OLD, SIDES, TIMES_NO_KERNELS
+from rehearsal.protocol import CORES, NEW, OLD, SIDES
 from rehearsal.record import Pair, Record
 from rehearsal.sequential import LEAST_PAIRS, MOST_PAIRS
 from rehearsal.session import Rehearsal
@@ -59,19 +59,17 @@ class Took:
         else:
             self._seconds[request, benchmark].append(seconds)
 
-    def seconds(self, pairs: int, start_s: float, at_once: Collection[str]) -> dict[str, Any]:
+    def seconds(self, pairs: int, start_s: float) -> dict[str, Any]:
         """Medians, as `Batch.seconds` has them of one process of two, of which each compiles all that it runs.
 
         Args:
             start_s: what both sides took to start. Those of later pairs start while the pair before them ends.
-            at_once: benchmarks that both sides build at the same time.
         """
         found: dict[str, Any] = {"spared": {}, BUILD: {}}
         for benchmark, builds in self._builds.items():
             spared_s = statistics.median([spared_s for _, spared_s in builds if spared_s] or [0.0])
             loaded_s = statistics.median(took_s - own_s for took_s, own_s in builds)
-            both = len(SIDES) if benchmark in at_once else 1
-            found["spared"][benchmark], found[BUILD][benchmark] = spared_s / both, (loaded_s + spared_s) / both
+            found["spared"][benchmark], found[BUILD][benchmark] = spared_s, loaded_s + spared_s
         for (request, benchmark), took_s in self._seconds.items():
             median_s = statistics.median(took_s)
             if benchmark:
@@ -81,15 +79,12 @@ class Took:
         # Of all pairs together, where they are counted for every process.
         found["start"] = start_s / (len(SIDES) * pairs)
         found["reference"] = found.get("reference", 0.0) / (len(SIDES) * pairs)
-        calibration_s = found.get("calibrate", 0.0)
-        found["turn"] = {benchmark: turn_s + calibration_s for benchmark, turn_s in found["turn"].items()}
         return found
 
 
 class _TimedSide(Side):
     def __init__(self, place: Place, took: Took) -> None:
         self._took = took
-        self._sent = ("", "", 0.0)
         super().__init__(place)
 
     def begin(self) -> None:
@@ -97,14 +92,10 @@ class _TimedSide(Side):
         if not self._took.is_pinned:
             self.description.pop(CORES, None)
 
-    def send(self, request: str, doing: str, **arguments: Any) -> None:
-        self._sent = (request, arguments.get("benchmark", ""), time.monotonic())
-        super().send(request, doing, **arguments)
-
-    def answer(self, doing: str, timeout_s: float) -> Any:
-        answer = super().answer(doing, timeout_s)
-        request, benchmark, sent_at = self._sent
-        self._took.add(request, benchmark, time.monotonic() - sent_at, answer)
+    def ask(self, request: str, doing: str, timeout_s: float, **arguments: Any) -> Any:
+        began = time.monotonic()
+        answer = super().ask(request, doing, timeout_s, **arguments)
+        self._took.add(request, arguments.get("benchmark", ""), time.monotonic() - began, answer)
         return answer
 
 
@@ -117,8 +108,7 @@ def recording(record: Record, place: Place, took: Took, start_s: float) -> Recor
     """
     names = record.compared()
     pairs = [pair for pair in record.pairs if _is_whole(pair, names)]
-    at_once = record.sides[OLD].get(TIMES_NO_KERNELS, [])
-    seconds = took.seconds(len(pairs), start_s, at_once) if pairs else {}
+    seconds = took.seconds(len(pairs), start_s) if pairs else {}
     batches = []
     for pair in pairs:
         batch = Batch({name: pair.turns[name] for name in names}, {side: Process() for side in SIDES}, seconds)

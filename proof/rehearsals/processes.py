@@ -33,7 +33,7 @@ from regression.text import count
 from rehearsal import turns
 from rehearsal.arguments import ROOT, duration
 from rehearsal.device_lock import locked
-from rehearsal.protocol import CALIBRATES, KEEPS_PARTS
+from rehearsal.protocol import KEEPS_PARTS
 from rehearsal.record import Turns
 from rehearsal.side import NotAnswered, Place, Side, SideEnded, UnusableSide, end_all
 
@@ -193,11 +193,6 @@ class Batches:
             times_s: list[float] = in_turn(name, "turn", doing, failed, benchmark=benchmark, calls=calls, **on)
             return times_s
 
-        def calibrate(name: str, _: str, core: int | None) -> float:
-            found: float = in_turn(name, "calibrate", "timing its host", "time its host", **turns.on(core))
-            return found
-
-        calibrates = all(side.description.get(CALIBRATES) for side in self._sides.values())
         while True:
             self._check()
             left_s = max(0.0, ends - time.monotonic())
@@ -209,7 +204,6 @@ class Batches:
                     take,
                     self._batch.turns,
                     self._draw,
-                    calibrate=calibrate if calibrates else None,
                     cores=turns.common_cores(side.description for side in self._sides.values()),
                 )
                 return
@@ -275,7 +269,6 @@ class Batches:
         for found in self._batch.turns.values():
             found.min_s.pop(name, None)
             found.median_s.pop(name, None)
-            found.calibration_s.pop(name, None)
 
     def _check(self) -> None:
         if len(self._sides) < LEAST_PROCESSES:

@@ -57,8 +57,7 @@ def _turns(recorded: Turns, factor: float, draw: random.Random, *, exchanged: bo
             NEW: [stored[new][one] * factor for one in rounds],
         }
 
-    calibrations_s = of(recorded.calibration_s) if recorded.calibration_s else {}
-    return Turns(recorded.calls, of(recorded.min_s, factor), of(recorded.median_s, factor), calibrations_s)
+    return Turns(recorded.calls, of(recorded.min_s, factor), of(recorded.median_s, factor))
 
 
 def verdicts(

@@ -24,12 +24,8 @@ def at_pace(latency_s: Sequence[float], calibration_s: Sequence[float]) -> tuple
     Returns:
         Both in seconds; the second is the median.
     """
-    return _quantile(all_at_pace(latency_s, calibration_s), QUANTILE), statistics.median(calibration_s)
-
-
-def all_at_pace(latency_s: Sequence[float], calibration_s: Sequence[float]) -> list[float]:
-    """Each of several latencies in seconds on a host whose calibration takes REFERENCE_S."""
-    return [carried(visit_s, pace_s, REFERENCE_S) for visit_s, pace_s in zip(latency_s, calibration_s, strict=True)]
+    there = [carried(visit_s, pace_s, REFERENCE_S) for visit_s, pace_s in zip(latency_s, calibration_s, strict=True)]
+    return _quantile(there, QUANTILE), statistics.median(calibration_s)
 
 
 def carried(latency_s: float, calibration_s: float, to_s: float) -> float:

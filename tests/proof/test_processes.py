@@ -85,8 +85,6 @@ def test_real_processes_take_turns_and_one_is_really_slowed(tmp_path, monkeypatc
         ("--die=build", "process ended by SIGKILL"),
         ("--die=turn", "process ended by SIGKILL"),
         ("--die=turn --after=5", "process ended by SIGKILL"),
-        ("--die=calibrate --after=5", "process ended by SIGKILL"),
-        ("--refuse=calibrate", "process-2 side cannot time its host: it cannot calibrate"),
         ("--hang=turn", "took longer than 2 s"),
         ("--refuse=build", "process-2 cannot measure quick-eager-fp32-b1: it cannot build"),
         ("--refuse=turn --after=5", "cannot run quick-eager-fp32-b1: it cannot turn"),
@@ -107,7 +105,7 @@ def test_a_process_that_breaks_is_left_out_and_the_batch_goes_on(quick, tmp_path
     assert list(batch.processes) == ["process-1", "process-3"]
     for turns in batch.turns.values():
         assert turns.rounds >= LEAST_ROUNDS
-        for times_s in (turns.min_s, turns.median_s, turns.calibration_s):
+        for times_s in (turns.min_s, turns.median_s):
             assert {name: len(some_s) for name, some_s in times_s.items()} == dict.fromkeys(
                 ("process-1", "process-3"), turns.rounds
             )

@@ -3,7 +3,8 @@
 Its options, one each: `--sleep=SECONDS` a call, `--die=REQUEST`, `--hang=REQUEST`, `--refuse=REQUEST`, `--cuda=UUID`,
 `--only=BENCHMARK`, `--skipped=BENCHMARK` for want of a GPU, `--pids=FILE` (beside which it makes `FILE-hang` where it
 hangs), `--build=SECONDS` where nothing was kept, `--older=yes` that cannot keep, `--unloaded=REASON` of its first
-benchmark. `--after=N` lets it break only after so many requests to that benchmark.
+benchmark, `--told=CORE` on which it has to take its turns, or None. `--after=N` lets it break only after so many
+requests to that benchmark.
 """
 
 import os
@@ -52,17 +53,16 @@ def answer(do, request, options):
             "device": {"name": "none", "uuid": options.get("cuda", ""), "is_cuda": "cuda" in options},
             "benchmarks": {name: {"model": "quick", "variant": name, "batch_size": 1} for name in names},
             "missing": {options["skipped"]: "needs a CUDA GPU"} if "skipped" in options else {},
-            **({} if "older" in options else {"keeps_parts": True, "calibrates": "cuda" in options}),
+            **({} if "older" in options else {"keeps_parts": True, "cores": [0] if "cuda" in options else []}),
         }
     if do == "turn":
+        assert options.get("told", "") in ("", str(request.get("core")))
         times_s = []
         for _ in range(request["calls"]):
             began = time.perf_counter()
             time.sleep(float(options.get("sleep", 0.002)))
             times_s.append(time.perf_counter() - began)
         return times_s
-    if do == "calibrate":
-        return 0.001
     if do in ("outputs", "reference"):
         logits = struct.pack("4f", 4.0, 3.0, 2.0, 1.0)
         return {"files": ["a.jpg"], "logits": logits, "bound": 1e-3, "pretrained": False, "weights": "none"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import json
 import os
 import re
@@ -28,9 +29,9 @@ from rehearsal.bisection import Answer
 from rehearsal.device_lock import locked
 from rehearsal.followed import Followed
 from rehearsal.plan import plan
-from rehearsal.protocol import SIDES
-from rehearsal.record import Record, read
+from rehearsal.record import Record
 from rehearsal.rows import Row
+from rehearsal.side import Side
 from rehearsal.steps import INTERRUPTED
 from tests.docs.pages import blocks
 from tests.rehearsal.interrupting import interrupted
@@ -279,23 +280,40 @@ def test_a_side_that_hangs_in_a_build_is_ended(quick, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "calibrated"),
-    [("--cuda=GPU-1", "--cuda=GPU-1", True), ("--cuda=GPU-1 --older=yes", "--cuda=GPU-1", False), ("", "", False)],
+    ("old", "new", "core"),
+    [("--cuda=GPU-1", "--cuda=GPU-1", 0), ("--cuda=GPU-1 --older=yes", "--cuda=GPU-1", None), ("", "", None)],
     ids=["a GPU", "an older checkout", "a CPU"],
 )
-def test_the_host_is_timed_where_both_sides_can(quick, tmp_path, old, new, calibrated):
-    file = tmp_path / "rehearsal.json"
-    quick.run("--budget=25s", f"--json={file}", old=f"{old} --sleep=0.0005", new=f"{new} --sleep=0.0005")
-    for pair in read(file).pairs:
-        for turns in pair.turns.values():
-            assert turns.calibration_s == ({side: [0.001] * turns.rounds for side in SIDES} if calibrated else {})
+def test_both_sides_take_turns_on_one_core_where_both_can(quick, old, new, core):
+    said = f"--told={core} --sleep=0.0005"
+    status, out, _ = quick.run("--budget=25s", "--format=json", old=f"{old} {said}", new=f"{new} {said}")
+    assert (status, rows(out)[FIRST, "outputs"]) == (0, "SAME")
 
 
-def test_a_side_killed_while_its_host_is_timed_loses_that_benchmark(quick):
-    side = f"--cuda=GPU-1 --sleep=0.0005 --only={FIRST}"
-    status, out, _ = quick.run("--budget=25s", "--format=json", old=side, new=f"{side} --die=calibrate --after=20")
-    assert (status, rows(out)[FIRST, "latency"]) == (1, "MISSING")
-    assert "timing its host" in out
+def test_the_sides_of_the_next_pair_start_while_a_pair_ends(quick):
+    done: list[str] = []
+
+    class Watched(Side):
+        def __init__(self, place):
+            done.append("start")
+            super().__init__(place)
+
+        def ask(self, request, doing, timeout_s, **arguments):
+            done.append(request)
+            return super().ask(request, doing, timeout_s, **arguments)
+
+    options = parser("", ["table"]).parse_args(quick.command())
+    rehearsal = session.Rehearsal(
+        main_module._places(options), 60, least_pairs=2, most_pairs=2, counted=1, build_timeout_s=60,
+        turn_timeout_s=60, settled=lambda record: (set(), set()), progress=lambda text, share: None, start=Watched,
+    )  # fmt: skip
+    rehearsal.run(rehearsal.describe())
+    rehearsal.end()
+    quick.nothing_is_left()
+    assert [what for what, _ in itertools.groupby(done)] == [
+        "start", "keep", "build", "turn", "start", "outputs", "reference", "outputs", "count", "keep", "build", "turn",
+    ]  # fmt: skip
+    assert done.count("start") == 4
 
 
 def test_a_second_rehearsal_on_one_gpu_is_refused(quick):

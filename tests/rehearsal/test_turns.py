@@ -37,20 +37,6 @@ def test_both_sides_take_their_turns_at_a_benchmark_one_after_the_other():
         assert {first[0], second[0]} == set(SIDES)
 
 
-def test_a_host_is_timed_right_before_each_turn():
-    taker = Taker()
-    found: dict[str, Turns] = {}
-
-    def calibrate(side, benchmark, core):
-        taker.taken.append((f"host of {side}", benchmark))
-        return 0.001 if side == SIDES[0] else 0.002
-
-    take_turns(SIDES, {"a": 2, "b": 3}, 0.0, taker, found, random.Random(1), calibrate=calibrate)
-    for host, turn in zip(taker.taken[::2], taker.taken[1::2], strict=True):
-        assert host == (f"host of {turn[0]}", turn[1])
-    assert found["a"].calibration_s == {SIDES[0]: [0.001] * LEAST_ROUNDS, SIDES[1]: [0.002] * LEAST_ROUNDS}
-
-
 def test_the_order_is_drawn_anew():
     taker = Taker()
     take_turns(SIDES, {"a": 2, "b": 2}, 0.02, taker, {}, random.Random(1))
@@ -58,14 +44,8 @@ def test_the_order_is_drawn_anew():
 
 
 def test_turns_that_are_compared_run_on_one_core_and_others_on_others():
-    taker, timed = Taker(), []
-
-    def calibrate(side, benchmark, core):
-        timed.append(core)
-        return 0.001
-
-    take_turns(SIDES, {"a": 2, "b": 2}, 0.02, taker, {}, random.Random(1), calibrate=calibrate, cores=(3, 5, 7))
-    assert taker.cores == timed
+    taker = Taker()
+    take_turns(SIDES, {"a": 2, "b": 2}, 0.02, taker, {}, random.Random(1), cores=(3, 5, 7))
     assert taker.cores[::2] == taker.cores[1::2]
     assert set(taker.cores) == {3, 5, 7}
 

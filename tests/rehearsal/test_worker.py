@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from fixtures.variants import torchscript
 from fixtures.variants.table import VARIANTS
 from fixtures.variants.variant import OtherBuild
 from rehearsal import worker
-from rehearsal.protocol import CALIBRATES, KEEPS_PARTS
+from rehearsal.protocol import CORES, KEEPS_PARTS
 from rehearsal.worker import serve
 
 
@@ -260,12 +261,25 @@ def test_a_file_that_is_half_written_has_another_name(built, folder, monkeypatch
     assert built(build=never)["answer"]["spared_s"] > 0
 
 
-def test_a_side_on_a_cpu_is_not_asked_how_fast_its_host_is_and_says_it():
-    channel = Channel({"do": "begin", "arguments": ARGUMENTS}, {"do": "calibrate"})
-    serve(channel)
-    described, timed = channel.sent
-    assert described["answer"][CALIBRATES] is False
-    assert 0 < timed["answer"] < 1
+def test_a_turn_is_taken_on_the_core_that_is_asked_for(monkeypatch):
+    monkeypatch.setattr(worker, "warm_up", lambda call: call())
+    before, cores = os.sched_getaffinity(0), []
+    turn = {"do": "turn", "benchmark": BENCHMARK, "calls": 1}
+
+    class Watched(worker.Side):
+        def answer_build(self, benchmark):
+            answer = super().answer_build(benchmark)
+            self._calls[benchmark] = lambda: cores.append(os.sched_getaffinity(0))
+            return answer
+
+    core = max(before)
+    channel = Channel(
+        {"do": "begin", "arguments": ARGUMENTS}, {"do": "build", "benchmark": BENCHMARK}, {**turn, "core": core}, turn
+    )
+    serve(channel, Watched)
+    assert channel.sent[0]["answer"][CORES] == [], "calls need all cores of a CPU"
+    assert cores == [{core}] * 2 + [before] * 2
+    assert os.sched_getaffinity(0) == before
 
 
 def test_without_a_folder_a_side_builds_in_one_piece(monkeypatch):
