@@ -21,6 +21,8 @@ LEAST_TURNS_S = 1.0
 """Of a pair and benchmark, or its least rounds where they take longer; a budget that has not so much for LEAST_PAIRS
 decides nothing."""
 MOST_TURNS_S = 20.0
+TURNS_SHARE = 0.2
+"""Of what else a pair takes, so that more pairs are not bought with too few rounds of each."""
 BUILD_GRACE_S = 60.0
 CHECKED_S = 0.6
 """What counts and profiles of a benchmark take at least, before it is known."""
@@ -238,8 +240,9 @@ class Rehearsal:
             )
         for pairs in range(self._most_pairs - number, 0, -1):
             seconds = (left_s - (pairs - 1) * self._between_s()) / pairs
-            if seconds >= least_s:
-                return min(seconds, max(least_s, MOST_TURNS_S * len(latencies)))
+            enough_s = least_s if number + pairs <= self._least_pairs else max(least_s, TURNS_SHARE * self._between_s())
+            if seconds >= enough_s:
+                return min(seconds, max(enough_s, MOST_TURNS_S * len(latencies)))
         return max(0.0, min(left_s, least_s))
 
     def _launch(self) -> dict[str, Side]:

@@ -31,6 +31,7 @@ from fixtures.instruments.recompilations import Recompilations
 from fixtures.key import Key
 from fixtures.machine.environment import settings
 from fixtures.machine.gpu_state import GpuState
+from fixtures.models.kept import KeptNumbers
 from fixtures.models.names import WrongName, resolve_all
 from fixtures.pool import Inference
 from fixtures.recording import Recording
@@ -144,9 +145,10 @@ class Side:
         }
 
     def answer_keep(self, folder: str) -> None:
-        """From now on leave what is compiled in a folder to later processes of this side, and load what earlier ones
-        left there."""
+        """From now on leave what is compiled, and what is computed on the CPU, in a folder to later processes of this
+        side, and load what earlier ones left there."""
         self.pool.kept = KeptParts(Path(folder))
+        self.pool.models.kept = KeptNumbers(Path(folder))
 
     def answer_build(self, benchmark: str) -> dict[str, Any]:
         """Build a benchmark, check its outputs and warm it up.
@@ -181,7 +183,7 @@ class Side:
         """
         call = self._calls[benchmark]
         times_s = []
-        with without_garbage_collection(), _on(core):
+        with without_garbage_collection(), on_core(core):
             for _ in range(UNTIMED_CALLS):
                 call()
             for _ in range(calls):
@@ -243,8 +245,8 @@ class Side:
 
 
 @contextlib.contextmanager
-def _on(core: int | None) -> Iterator[None]:
-    """Keep this thread on a core of the host."""
+def on_core(core: int | None) -> Iterator[None]:
+    """Keep this thread on a core of the host; None leaves it to the system."""
     if core is None:
         yield
         return

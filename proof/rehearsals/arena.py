@@ -28,7 +28,7 @@ from rehearsal.protocol import NEW, OLD
 from rehearsal.record import Record, Turns
 from rehearsal.rows import Row, continuous_row, count_rows, is_settled
 from rehearsal.sequential import LEAST_PAIRS, MOST_PAIRS, interval
-from rehearsal.session import LEAST_TURNS_S, MOST_TURNS_S
+from rehearsal.session import LEAST_TURNS_S, MOST_TURNS_S, TURNS_SHARE
 from rehearsal.turns import LEAST_ROUNDS
 
 ProcessPair = tuple[int, str, str]
@@ -57,16 +57,11 @@ class Looks:
 
 
 class Arena:
-    """All recorded processes, of which rehearsals are made.
+    """All recorded processes, of which rehearsals are made."""
 
-    Args:
-        benchmarks: those that are rehearsed.
-    """
-
-    def __init__(self, recording: Recording, benchmarks: Sequence[str]) -> None:
-        self.batches, self.benchmarks = recording.batches, benchmarks
-        parts = recording.side["benchmarks"]
-        side = {**recording.side, "benchmarks": {name: parts[name] for name in benchmarks}}
+    def __init__(self, recording: Recording) -> None:
+        self.batches, side = recording.batches, recording.side
+        self.benchmarks = list(side["benchmarks"])
         self.record = Record(sides={OLD: side, NEW: side}, budget_s=0.0)
         self.tests = test_count(self.record)
         machine = {"software": side["packages"], "python_version": side["python"]}
@@ -77,29 +72,29 @@ class Arena:
         }
 
     def plan(self, budget_s: float, most_pairs: int = MOST_PAIRS) -> Plan | None:
-        """As many pairs as a rehearsal of these benchmarks finds room for; None where they decide nothing.
+        """As many pairs as a rehearsal finds room for; None where they decide nothing.
 
         The first pair compiles, and later ones load what it left.
         """
-        models = {self.record.sides[OLD]["benchmarks"][name]["model"] for name in self.benchmarks}
-        apart_s = self._twice_s("start") + len(models) * self._twice_s("reference")
-        apart_s += sum(map(self._both_s, ("build", "count", "profile")))
-        spared_s = self._both_s("spared")
+        plain = self._plain()
+        firsts = [batch.apart_s for batch in plain if batch.is_first]
+        laters = [batch.apart_s for batch in plain if not batch.is_first]
+        later_s = statistics.median(laters or firsts)
+        first_s = statistics.median(firsts or laters)
+        round_s = statistics.median(
+            batch.turns_s / max(turns.rounds for turns in batch.turns.values()) for batch in plain
+        )
+        least_s = LEAST_TURNS_S * len(self.benchmarks)
         for pairs in range(min(MOST_PAIRS, most_pairs), LEAST_PAIRS - 1, -1):
-            left_s = budget_s + (pairs - 1) * spared_s
-            seconds = min(left_s / pairs - apart_s, MOST_TURNS_S * len(self.benchmarks))
-            if seconds >= LEAST_TURNS_S * len(self.benchmarks):
-                return Plan(pairs, max(LEAST_ROUNDS, int(seconds / self._both_s("turn"))))
+            turns_s = (budget_s - first_s - (pairs - 1) * later_s) / pairs
+            if turns_s >= (least_s if pairs == LEAST_PAIRS else max(least_s, TURNS_SHARE * later_s)):
+                turns_s = min(turns_s, MOST_TURNS_S * len(self.benchmarks))
+                return Plan(pairs, max(LEAST_ROUNDS, int(turns_s / round_s)))
         return None
 
-    def _twice_s(self, request: str) -> float:
-        """What the two sides need for a request that is of no benchmark."""
-        return 2 * statistics.median(float(batch.seconds.get(request, 0.0)) for batch in self.batches)
-
-    def _both_s(self, request: str) -> float:
-        """What the two sides need for a request to all benchmarks, one after the other."""
-        each = [batch.seconds.get(request, {}) for batch in self.batches]
-        return 2 * statistics.median(sum(float(one.get(name, 0)) for name in self.benchmarks) for one in each)
+    def _plain(self) -> Sequence[Batch]:
+        """The batches that no calibration of what slows a process made longer; where there is none, all."""
+        return [batch for batch in self.batches if not batch.slowed] or self.batches
 
     def looks(self, pairs: Sequence[ProcessPair], rounds: int | None = None) -> Looks:
         """What these pairs show, one after the other, in so many rounds; by default in all."""

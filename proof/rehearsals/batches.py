@@ -1,4 +1,4 @@
-"""Batches of fresh processes of one environment that took turns: what was measured, as one compact file."""
+"""Fresh processes of one environment that took turns, by default two at a time: what was measured, as one file."""
 
 from __future__ import annotations
 
@@ -62,14 +62,16 @@ class Batch:
     Attributes:
         turns: by benchmark; in them the names of the processes stand for the sides.
         processes: by name, those that did all they were asked for.
-        seconds: what a process takes to start, and by benchmark to build, for a turn, to count and to profile, and what
-            a later process would be spared of a build; medians.
+        apart_s: what it took beside the turns, such as builds and profiles.
+        turns_s: what the turns took.
+        is_first: whether it compiled what later ones of its rehearsal loaded.
     """
 
     turns: dict[str, Turns] = field(default_factory=dict)
     processes: dict[str, Process] = field(default_factory=dict)
-    seconds: dict[str, Any] = field(default_factory=dict)
-    took_s: float = 0.0
+    apart_s: float = 0.0
+    turns_s: float = 0.0
+    is_first: bool = False
 
     @property
     def unchanged(self) -> list[str]:
@@ -145,7 +147,7 @@ def _read(path: Path) -> Recording:
         raise UnusableRecord(f"{path} cannot be read: {getattr(error, 'strerror', None) or 'it is damaged'}") from None
     if not isinstance(document, dict) or document.get("processes") != SCHEMA:
         raise UnusableRecord(
-            f"{path} holds no batches of processes; give a file that `python -m proof.rehearsals.processes` wrote"
+            f"{path} holds no batches of processes; give a file that `python -m proof.rehearsals.pairs` wrote"
         )
     try:
         batches = [_batch(stored, document["lists"]) for stored in document["batches"]]
@@ -176,7 +178,8 @@ def _stored(batch: Batch, lists: list[Any]) -> dict[str, Any]:
         }
         for benchmark, one in batch.turns.items()
     }
-    return {"turns": turns, "processes": processes, "seconds": batch.seconds, "took_s": batch.took_s}
+    took = {"apart_s": significant(batch.apart_s, DIGITS), "turns_s": significant(batch.turns_s, DIGITS)}
+    return {"turns": turns, "processes": processes, **took, "is_first": batch.is_first}
 
 
 def _batch(stored: Mapping[str, Any], lists: Sequence[Any]) -> Batch:
@@ -188,4 +191,4 @@ def _batch(stored: Mapping[str, Any], lists: Sequence[Any]) -> Batch:
         for found in (one.min_s, one.median_s):
             if set(found) != set(processes) or len({len(times_s) for times_s in found.values()}) > 1:
                 raise ValueError("turns of different numbers")
-    return Batch(turns, processes, stored["seconds"], stored["took_s"])
+    return Batch(turns, processes, float(stored["apart_s"]), float(stored["turns_s"]), bool(stored["is_first"]))

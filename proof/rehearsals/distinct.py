@@ -1,19 +1,14 @@
-"""Judges rehearsals of distinct pairs of processes that `proof.rehearsals.processes` recorded.
+"""Judges rehearsals of distinct pairs of processes that `proof.rehearsals.pairs` recorded.
 
-`python -m proof.rehearsals.distinct FILE.json [FILE.json ...] [--times N] [--benchmarks PATTERN]
-[--budget MINUTES [MINUTES ...]]`
+`python -m proof.rehearsals.distinct FILE.json [FILE.json ...] [--times N] [--budget MINUTES [MINUTES ...]]`
 
-A rehearsal draws its pairs, no process twice, and of each pair as many rounds as its budget holds, the first ones. The
-two processes of a pair are of one batch, and the pairs of any. It is judged after every pair as a rehearsal is while it
-runs. The two sides of a real rehearsal take their turns right after each other. Here other processes work between the
-two of most pairs, so that they share less of what the machine does at that moment. That makes these rehearsals rather
-worse than real ones.
+A rehearsal draws its pairs, no process twice, as many as its budget holds, and of each the first rounds, as many as it
+holds of them. It is judged after every pair as a rehearsal is while it runs.
 """
 
 from __future__ import annotations
 
 import argparse
-import fnmatch
 import itertools
 import math
 import random
@@ -32,9 +27,10 @@ from proof.rehearsals.arena import Arena, Found, Looks, Plan, disjoint, judged, 
 from proof.rehearsals.batches import Recording, read
 from proof.sight import RULES
 from regression.judge.verdict import Verdict
+from regression.text import count
 from rehearsal.paired import LATENCY, SAME_KERNELS
 from rehearsal.rows import Row
-from rehearsal.sequential import LEAST_PAIRS, MOST_PAIRS
+from rehearsal.sequential import LEAST_PAIRS
 
 BUDGETS_MIN = (1.0, 2.0, 5.0, 10.0)
 FOUND = 0.95
@@ -95,7 +91,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m proof.rehearsals.distinct", description=__doc__.splitlines()[0])
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE.json")
     parser.add_argument("--times", type=int, default=200, metavar="N", help="rehearsals drawn of each budget")
-    parser.add_argument("--benchmarks", default="*", metavar="PATTERN", help="those that are rehearsed (default: all)")
     parser.add_argument("--budget", type=float, nargs="+", default=list(BUDGETS_MIN), metavar="MINUTES")
     parser.add_argument("--seed", type=int, default=20260101)
     options = parser.parse_args(argv)
@@ -110,26 +105,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def report(recording: Recording, options: argparse.Namespace) -> Iterable[str]:
     """The tables, as Markdown."""
-    names = [name for name in recording.side["benchmarks"] if fnmatch.fnmatchcase(name, options.benchmarks)]
     draw = random.Random(options.seed)
-    if not names or len(unchanged_pairs(recording.batches, draw)) < LEAST_PAIRS:
-        raise NothingToJudge(
-            f"there are no {LEAST_PAIRS} pairs of unchanged processes with benchmarks {options.benchmarks!r}; record "
-            "more processes, or name other benchmarks"
-        )
-    arena = Arena(recording, names)
-    numbers = [len(batch.unchanged) for batch in recording.batches]
-    pairs = sum(math.comb(number, 2) for number in numbers)
-    yield (
-        f"{recording.side['device']['name']}: {sum(numbers)} unchanged processes in batches of {_span(numbers)}, "
-        f"{pairs} distinct pairs"
-    )
+    if len(unchanged_pairs(recording.batches, draw)) < LEAST_PAIRS:
+        raise NothingToJudge(f"there are no {LEAST_PAIRS} pairs of unchanged processes; record more")
+    arena = Arena(recording)
+    names, pairs = arena.benchmarks, len(unchanged_pairs(recording.batches, draw))
+    yield f"{recording.side['device']['name']}: {count(pairs, 'pair')} of unchanged processes"
     yield from map("- {}".format, recording.notes)
     seen = {minutes: _rehearsals(arena, 60 * minutes, options.times, draw) for minutes in options.budget}
     yield from _unchanged(seen)
     yield from _detected(seen, names, _correlations(recording, names), is_cuda=arena.record.is_cuda)
     yield from _independent(arena, draw)
-    yield from _injected(arena, options.times, draw)
+    yield from _injected(arena, {minutes: drawn and drawn[0] for minutes, drawn in seen.items()}, options.times, draw)
 
 
 def _rehearsals(arena: Arena, budget_s: float, times: int, draw: random.Random) -> Drawn | None:
@@ -137,9 +124,7 @@ def _rehearsals(arena: Arena, budget_s: float, times: int, draw: random.Random) 
     plan = arena.plan(budget_s, len(unchanged_pairs(arena.batches, draw)))
     if plan is None:
         return None
-    recorded = min(turns.rounds for batch in arena.batches for turns in batch.turns.values())
-    had = Plan(plan.pairs, min(plan.rounds, recorded))
-    return had, [arena.looks(unchanged_pairs(arena.batches, draw)[: had.pairs], had.rounds) for _ in range(times)]
+    return plan, [arena.looks(unchanged_pairs(arena.batches, draw)[: plan.pairs], plan.rounds) for _ in range(times)]
 
 
 def _unchanged(seen: Mapping[float, Drawn | None]) -> Iterable[str]:
@@ -168,11 +153,6 @@ def _wrong(rows: Iterable[Iterable[Row]]) -> list[str]:
         if row.judgement.verdict not in QUIET
     )
     return [f"{name}, {key.replace('_', ' ')}: {number} x {verdict}" for (name, key, verdict), number in said.items()]
-
-
-def _span(numbers: Iterable[int]) -> str:
-    found = sorted(numbers)
-    return " to ".join(str(one) for one in dict.fromkeys((found[0], found[-1])))
 
 
 def _holding(rows: Iterable[Iterable[Row]], keys: set[str]) -> str:
@@ -229,34 +209,49 @@ def _independent(arena: Arena, draw: random.Random) -> Iterable[str]:
     yield from map("- {}".format, _wrong(rows))
 
 
-def _injected(arena: Arena, times: int, draw: random.Random) -> Iterable[str]:
-    """What became of the processes that were really slowed, against unchanged ones of their batch."""
-    if len(slowed_pairs(arena.batches, draw)) < LEAST_PAIRS:
+def _injected(arena: Arena, plans: Mapping[float, Plan | None], times: int, draw: random.Random) -> Iterable[str]:
+    """What became of the processes that were really slowed, each against the one it took turns with."""
+    pairs = len(slowed_pairs(arena.batches, draw))
+    if pairs < LEAST_PAIRS:
         return
     sizes_s: dict[tuple[str, str, str], list[float]] = {}
     for batch in arena.batches:
         for name in batch.slowed:
             for benchmark, entry in batch.processes[name].injected:
-                if benchmark in arena.benchmarks:
-                    sizes_s.setdefault((benchmark, entry["kind"], entry["asked"]), []).append(entry["size_s"] or 0)
-    drawn = [judged(arena.looks(slowed_pairs(arena.batches, draw)[:MOST_PAIRS])) for _ in range(times)]
+                sizes_s.setdefault((benchmark, entry["kind"], entry["asked"]), []).append(entry["size_s"] or 0)
+    drawn = {
+        minutes: [
+            judged(arena.looks(slowed_pairs(arena.batches, draw)[: plan.pairs], plan.rounds)) for _ in range(times)
+        ]
+        for minutes, plan in plans.items()
+        if plan is not None
+    }
     yield ""
-    yield "| really slowed | by | size, median | metric | found | change, median |"
-    yield "| --- | --- | --- | --- | --- | --- |"
+    budgets = " | ".join(f"{minutes:g} min" for minutes in plans)
+    yield f"| really slowed in {pairs} pairs, by | median | metric | {budgets} | change |"
+    yield "| --- " * (4 + len(plans)) + "|"
     for (benchmark, kind, asked), some_s in sizes_s.items():
         size = f"{statistics.median(some_s) * 1e6:.3g} us" if any(some_s) else "-"
         for key in RULES[kind].seen_in:
-            said = [row for rows in drawn if (row := _row(rows, benchmark, key)) is not None]
+            said = [row for some in drawn.values() for rows in some if (row := _row(rows, benchmark, key)) is not None]
             if said:
-                found = sum(_is_found(rows, benchmark, kind, key) for rows in drawn)
-                cells = (benchmark, f"{kind}={asked}", size, key.replace("_", " "), f"{found} of {len(drawn)}")
-                yield f"| {' | '.join(cells)} | {_change(said, kind)} |"
+                found = [_found(drawn.get(minutes), benchmark, kind, key) for minutes in plans]
+                cells = (f"{benchmark}, {kind}={asked}", size, key.replace("_", " "), *found, _change(said, kind))
+                yield f"| {' | '.join(cells)} |"
     touched = {(benchmark, key) for benchmark, kind, _ in sizes_s for key in RULES[kind].may_change}
     others = _wrong(
-        [row for row in rows if (row.judgement.benchmark, row.judgement.metric) not in touched] for rows in drawn
+        [row for row in rows if (row.judgement.benchmark, row.judgement.metric) not in touched]
+        for some in drawn.values()
+        for rows in some
     )
     yield ""
     yield from map("- {}".format, others or ["Of all else nothing is said but SAME and UNSURE."])
+
+
+def _found(drawn: Sequence[Sequence[Row]] | None, benchmark: str, kind: str, key: str) -> str:
+    if drawn is None:
+        return "-"
+    return f"{sum(_is_found(rows, benchmark, kind, key) for rows in drawn)} of {len(drawn)}"
 
 
 def _row(rows: Iterable[Row], benchmark: str, key: str) -> Row | None:

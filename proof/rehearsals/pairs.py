@@ -1,30 +1,27 @@
 """Records the pairs of a real rehearsal of one environment, all that its budget holds, whatever is decided.
 
-`python -m proof.rehearsals.pairs FILE.json [--pairs N] [--budget TIME] [--slow PATTERN:KIND=AMOUNT] [--unpinned]
+`python -m proof.rehearsals.pairs FILE.json [--pairs N] [--budget TIME] [--slow PATTERN:KIND=AMOUNT] [--unpinned] [-v]
 -- OPTIONS OF THE SUITE`
 
-The two processes of a pair take turns right after each other, as in every rehearsal. With `--slow` the new side is
-really slowed. The file has a batch for each pair, for `proof.rehearsals.distinct`, and is written after every pair. A
-file that ends in .xz is packed.
+With `--slow` the new side is really slowed. The file has a batch for each pair, for `proof.rehearsals.distinct`, and is
+written after every pair. A file that ends in .xz is packed.
 """
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import statistics
 import sys
 import time
-from collections import defaultdict
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from common import option_types, output
 from common.errors import UsageError
 from common.signals import interrupting
+from proof.inject.slowdown import COUNTED, OPTION, Asked, parse
 from proof.rehearsals.batches import Batch, Process, Recording
-from proof.rehearsals.processes import described, places, slowed
-from rehearsal.arguments import duration
+from rehearsal.arguments import ROOT, duration
 from rehearsal.device_lock import locked
 from rehearsal.protocol import CORES, NEW, OLD, SIDES
 from rehearsal.record import Pair, Record
@@ -32,96 +29,112 @@ from rehearsal.sequential import LEAST_PAIRS, MOST_PAIRS
 from rehearsal.session import Rehearsal
 from rehearsal.side import Place, Side, SideEnded
 
-BUILD = "build"
+SLOWED_WORKER = "proof.rehearsals.slowed_worker"
+# Kinds that slow down what a rehearsal measures.
+KINDS = ("host", "kernel", "operator", *COUNTED)
 
 
-class Took:
-    """What requests took, in seconds.
+class Recorder:
+    """Turns the record of a rehearsal under way into a file.
 
     Args:
         is_pinned: whether sides are told on which core to take a turn, as in a rehearsal.
+        is_verbose: whether to print what each request took.
     """
 
-    def __init__(self, *, is_pinned: bool = True) -> None:
-        self.is_pinned = is_pinned
-        self._seconds: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
-        # By benchmark, of every build what it took, and what of it a later process is spared.
-        self._builds: defaultdict[str, list[tuple[float, float]]] = defaultdict(list)
+    def __init__(self, file: Path, *, is_pinned: bool, is_verbose: bool) -> None:
+        self.is_pinned, self._is_verbose = is_pinned, is_verbose
+        self._file = file
+        self._began = self._pair_began = time.monotonic()
+        self.turns_s = 0.0
+        # Of every pair what it took beside its turns, and what its turns took.
+        self._took: list[tuple[float, float]] = []
 
     def start(self, place: Place) -> Side:
-        """A side of which is kept what it takes to answer."""
+        """A side of which is kept what its turns take."""
         return _TimedSide(place, self)
 
-    def add(self, request: str, benchmark: str, seconds: float, answer: Any) -> None:
-        """Keep what one request took."""
-        if request == BUILD:
-            self._builds[benchmark].append((seconds, float(answer.get("spared_s", 0.0))))
-        else:
-            self._seconds[request, benchmark].append(seconds)
+    def settled(self, record: Record) -> tuple[set[str], set[str]]:
+        """Before each pair: nothing is ever decided, and what there is so far is written."""
+        if len(record.pairs) > len(self._took):
+            now = time.monotonic()
+            self._took.append((now - self._pair_began - self.turns_s, self.turns_s))
+            self._pair_began, self.turns_s = now, 0.0
+            self.say(f"pair {len(self._took)}: {self._took[-1][0]:.1f} s, and {self._took[-1][1]:.1f} s of turns")
+            self._recording(record).write(self._file)
+        return set(), set()
 
-    def seconds(self, pairs: int, start_s: float) -> dict[str, Any]:
-        """Medians, as `Batch.seconds` has them of one process of two, of which each compiles all that it runs.
+    def say(self, text: str) -> None:
+        """Print what was done, and when."""
+        if self._is_verbose:
+            print(f"{time.monotonic() - self._began:6.1f} s  {text}", file=sys.stderr, flush=True)
 
-        Args:
-            start_s: what both sides took to start. Those of later pairs start while the pair before them ends.
-        """
-        found: dict[str, Any] = {"spared": {}, BUILD: {}}
-        for benchmark, builds in self._builds.items():
-            spared_s = statistics.median([spared_s for _, spared_s in builds if spared_s] or [0.0])
-            loaded_s = statistics.median(took_s - own_s for took_s, own_s in builds)
-            found["spared"][benchmark], found[BUILD][benchmark] = spared_s, loaded_s + spared_s
-        for (request, benchmark), took_s in self._seconds.items():
-            median_s = statistics.median(took_s)
-            if benchmark:
-                found.setdefault(request, {})[benchmark] = median_s
-            else:
-                found[request] = median_s
-        # Of all pairs together, where they are counted for every process.
-        found["start"] = start_s / (len(SIDES) * pairs)
-        found["reference"] = found.get("reference", 0.0) / (len(SIDES) * pairs)
-        return found
+    def _recording(self, record: Record) -> Recording:
+        """The pairs that are whole, each as a batch of two processes."""
+        names = record.compared()
+        batches = []
+        for number, (pair, took) in enumerate(zip(record.pairs, self._took, strict=True)):
+            if _is_whole(pair, names):
+                processes = {side: Process() for side in SIDES}
+                for one, process in processes.items():
+                    for name in names:
+                        process.keep(name, pair.measured[one][name], pair.lists[one])
+                batches.append(Batch({name: pair.turns[name] for name in names}, processes, *took, number == 0))
+        failed = [f"{one}: {name}: {why}" for one in SIDES for name, why in record.failed[one].items()]
+        arguments = [word for word in record.sides[OLD]["arguments"] if not word.startswith(OPTION)]
+        side = {**record.sides[OLD], "arguments": arguments}
+        return Recording(side, record.datetime, batches, [*failed, *record.notes])
 
 
 class _TimedSide(Side):
-    def __init__(self, place: Place, took: Took) -> None:
-        self._took = took
+    def __init__(self, place: Place, recorder: Recorder) -> None:
+        self._recorder = recorder
         super().__init__(place)
 
     def begin(self) -> None:
         super().begin()
-        if not self._took.is_pinned:
+        self._recorder.say(f"{self.name} has begun")
+        if not self._recorder.is_pinned:
             self.description.pop(CORES, None)
 
     def ask(self, request: str, doing: str, timeout_s: float, **arguments: Any) -> Any:
         began = time.monotonic()
         answer = super().ask(request, doing, timeout_s, **arguments)
-        self._took.add(request, arguments.get("benchmark", ""), time.monotonic() - began, answer)
+        took_s = time.monotonic() - began
+        if request == "turn":
+            self._recorder.turns_s += took_s
+        else:
+            self._recorder.say(f"{self.name} took {took_s:.1f} s for {doing}")
         return answer
-
-
-def recording(record: Record, place: Place, took: Took, start_s: float) -> Recording:
-    """The pairs that are whole, each as a batch of two processes.
-
-    Args:
-        place: of the old side.
-        start_s: what both sides took to start.
-    """
-    names = record.compared()
-    pairs = [pair for pair in record.pairs if _is_whole(pair, names)]
-    seconds = took.seconds(len(pairs), start_s) if pairs else {}
-    batches = []
-    for pair in pairs:
-        batch = Batch({name: pair.turns[name] for name in names}, {side: Process() for side in SIDES}, seconds)
-        for side, process in batch.processes.items():
-            for name in names:
-                process.keep(name, pair.measured[side][name], pair.lists[side])
-        batches.append(batch)
-    failed = [f"{side}: {name}: {why}" for side in SIDES for name, why in record.failed[side].items()]
-    return Recording(described(place, record.sides[OLD]), record.datetime, batches, [*failed, *record.notes])
 
 
 def _is_whole(pair: Pair, names: Sequence[str]) -> bool:
     return all(name in pair.turns and all(name in pair.measured[side] for side in SIDES) for name in names)
+
+
+def slowed(text: str) -> Asked:
+    """The value of `--slow`.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none, or slows down what no rehearsal measures.
+    """
+    asked = parse(text)
+    if asked.kind not in KINDS:
+        raise argparse.ArgumentTypeError(f"{asked}: this kind is not for rehearsals; kinds are {', '.join(KINDS)}")
+    return asked
+
+
+def places(arguments: Sequence[str], slow: Sequence[Asked]) -> dict[str, Place]:
+    """Where the sides run; the new one is slowed down.
+
+    The old side has the shortest kernel in an operator that is slowed down in the new one.
+    """
+    alike = [f"{one.pattern}:{one.kind}={one.module}" for one in slow if one.kind == "operator"]
+    found = {}
+    for side, injected in ((OLD, alike), (NEW, [str(one) for one in slow])):
+        there = (Path(sys.executable), ROOT, (*arguments, *(f"{OPTION}{one}" for one in injected)))
+        found[side] = Place(side, *there, SLOWED_WORKER) if injected else Place(side, *there)
+    return found
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -137,6 +150,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--timeout", type=option_types.seconds, default=600.0, metavar="SECONDS", help="of an answer")
     parser.add_argument("--slow", type=slowed, action="append", default=[], metavar="PATTERN:KIND=AMOUNT")
     parser.add_argument("--unpinned", action="store_true", help="let the system choose the cores of both sides")
+    parser.add_argument("-v", "--verbose", action="store_true", help="print what each request took")
     given = list(sys.argv[1:] if argv is None else argv)
     own = given.index("--") if "--" in given else len(given)
     options = parser.parse_args(given[:own])
@@ -156,27 +170,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _record(options: argparse.Namespace, arguments: Sequence[str]) -> None:
     began = time.monotonic()
-    old, new = places(len(SIDES), arguments, options.slow, 1 if options.slow else 0)
-    sides = {OLD: dataclasses.replace(old, name=OLD), NEW: dataclasses.replace(new, name=NEW)}
-    took = Took(is_pinned=not options.unpinned)
-
-    def kept(found: Record) -> tuple[set[str], set[str]]:
-        """Nothing is ever decided; what was recorded so far is written."""
-        if found.pairs:
-            recording(found, sides[OLD], took, rehearsal.start_s).write(options.file)
-        return set(), set()
-
+    recorder = Recorder(options.file, is_pinned=not options.unpinned, is_verbose=options.verbose)
     rehearsal = Rehearsal(
-        sides,
+        places(arguments, options.slow),
         options.budget,
         least_pairs=LEAST_PAIRS,
         most_pairs=options.pairs,
         counted=options.pairs,
         build_timeout_s=options.timeout,
         turn_timeout_s=options.timeout,
-        settled=kept,
+        settled=recorder.settled,
         progress=lambda text, share: None,
-        start=took.start,
+        start=recorder.start,
     )
     ended = False
     try:
@@ -186,7 +191,7 @@ def _record(options: argparse.Namespace, arguments: Sequence[str]) -> None:
         ended = True
     finally:
         rehearsal.end(at_once=not ended)
-    kept(found)
+    recorder.settled(found)
     print(f"{len(found.pairs)} pairs, {time.monotonic() - began:.0f} s", file=sys.stderr)
 
 

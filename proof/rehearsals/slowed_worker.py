@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -35,7 +36,6 @@ class Side(worker.Side):
         super().__init__([word for word in arguments if not word.startswith(OPTION)])
         asked = [parse(word.removeprefix(OPTION)) for word in arguments if word.startswith(OPTION)]
         self.slowdown = Slowdown(asked, self.device)
-        self._in_turn: set[str] = set()
         for one in asked:
             if not any(one in self.slowdown.of(key) for key in self.keys.values()):
                 raise UsageError(f"{OPTION}{one}: no benchmark is called so; those are {', '.join(self.keys)}")
@@ -44,12 +44,10 @@ class Side(worker.Side):
         for key in self.keys.values():
             self.slowdown.check(key)
 
-    def answer_turn(self, benchmark: str, calls: int, core: int | None = None) -> list[float]:
-        """As a plain side; before the first turn, what slows the latency is calibrated."""
-        if benchmark not in self._in_turn:
-            self._slow(benchmark, "latency")
-            self._in_turn.add(benchmark)
-        return super().answer_turn(benchmark, calls, core)
+    def answer_build(self, benchmark: str) -> dict[str, Any]:
+        """Build it, calibrate what slows its latency, and from then on do as a plain side does."""
+        self._slow(benchmark, "latency")
+        return super().answer_build(benchmark)
 
     def answer_count(self, benchmark: str) -> dict[str, Any]:
         self._slow(benchmark, "host_work")
@@ -66,5 +64,8 @@ class Side(worker.Side):
 
     def _slow(self, benchmark: str, measurement: str) -> None:
         inference = self._inference(benchmark)
-        self.slowdown.prepare(inference, measurement)
+        cores = self.device.is_cuda and worker.CAN_PIN
+        # what is slowed and what is not are timed in turns, as the sides are
+        with worker.on_core(min(os.sched_getaffinity(0)) if cores else None):
+            self.slowdown.prepare(inference, measurement)
         self._calls[benchmark] = synchronised(inference.run, self.device)

@@ -15,6 +15,7 @@ import torch
 
 from fixtures.building.build import BuildTimeout
 from fixtures.machine.device import Device
+from fixtures.models.loaded import LoadedModels
 from fixtures.variants import torchscript
 from fixtures.variants.table import VARIANTS
 from fixtures.variants.variant import OtherBuild
@@ -124,8 +125,13 @@ def never(*_):
     raise AssertionError("this is not to be called")
 
 
+def compiled(folder):
+    """The files of what was compiled, without those of what was computed of the model."""
+    return sorted(file for file in folder.iterdir() if file.suffix != ".npz")
+
+
 def names(folder):
-    return sorted(file.name for file in folder.iterdir())
+    return [file.name for file in compiled(folder)]
 
 
 def build_s(answer):
@@ -135,7 +141,7 @@ def build_s(answer):
 def test_a_later_process_loads_what_the_first_compiled(built, folder):
     first = built(build=never)
     assert names(folder) == [f"{BENCHMARK}.parts"]
-    (file,) = folder.iterdir()
+    (file,) = compiled(folder)
     header, _, data = file.read_bytes().partition(b"\n")
     seconds = json.loads(header)["seconds"]
     assert first["answer"]["spared_s"] == seconds <= build_s(first) + 0.001
@@ -146,6 +152,13 @@ def test_a_later_process_loads_what_the_first_compiled(built, folder):
     assert second["answer"]["relative_error"] == first["answer"]["relative_error"]
     measured = [one["answer"]["extra_info"] | {"build_s": None} for one in (first, second)]
     assert measured[0] == measured[1]
+
+
+def test_a_later_process_computes_nothing_of_the_model_on_the_cpu(built, monkeypatch):
+    first = built()
+    monkeypatch.setattr(LoadedModels, "_reference", never)
+    monkeypatch.setattr("fixtures.models.sensitivity.amplification", never)
+    assert built()["answer"]["relative_error"] == first["answer"]["relative_error"]
 
 
 @pytest.mark.parametrize(
@@ -163,7 +176,7 @@ def test_a_later_process_loads_what_the_first_compiled(built, folder):
 )
 def test_a_damaged_file_is_compiled_anew_and_replaced(built, folder, damaged):
     built()
-    (file,) = folder.iterdir()
+    (file,) = compiled(folder)
     whole = file.read_bytes()
     file.write_bytes(damaged(whole))
     loaded = []
@@ -182,7 +195,7 @@ def test_a_damaged_file_is_compiled_anew_and_replaced(built, folder, damaged):
 def test_what_cannot_be_loaded_is_built_in_one_piece_by_every_process_that_tries(built, folder):
     """The file is what was written, so compiling once more would not help."""
     built()
-    (file,) = folder.iterdir()
+    (file,) = compiled(folder)
     data = b"no module of TorchScript"
     header = {"sha256": hashlib.sha256(data).hexdigest(), "seconds": 1000.0, "facts": {}}
     file.write_bytes(json.dumps(header).encode() + b"\n" + data)

@@ -12,13 +12,8 @@ from tests.rehearsal import records
 
 NAMES = records.NAMES
 LISTS: dict[str, Any] = {"kernels": ["conv", "add"], "operators": ["aten::conv2d", "aten::add"], "api_calls": [{}]}
-SECONDS: dict[str, Any] = {
-    "start": 5.0,
-    "build": dict.fromkeys(NAMES, 2.0),
-    "turn": dict.fromkeys(NAMES, 0.05),
-    "count": dict.fromkeys(NAMES, 0.2),
-    "profile": dict.fromkeys(NAMES, 1.0),
-}
+# A pair takes so long beside its turns, the first one longer.
+FIRST_S, LATER_S, TURNS_S = 40.0, 20.0, 6.0
 
 
 def measured(draw: random.Random, spread: float, slower: float = 0.0, waits: int = 1) -> dict[str, Any]:
@@ -46,10 +41,11 @@ def batch(
     process: float = 0.003,
     turn: float = 0.01,
     rounds: int = 30,
+    is_first: bool = False,
 ) -> Batch:
     """Processes of which the last ones are slower, latency and kernels, and wait for the GPU so often more; spreads are
     of the logarithm."""
-    found = Batch(seconds=SECONDS, took_s=60.0)
+    found = Batch(apart_s=FIRST_S if is_first else LATER_S, turns_s=TURNS_S, is_first=is_first)
     for number in range(processes + slowed):
         is_slowed = number >= processes
         entry = [{"kind": "host", "asked": f"{slower:%}", "size_s": 0.02 * slower}]
@@ -76,4 +72,6 @@ def recording(batches: int = 2, seed: int = 1, **of_a_batch: Any) -> Recording:
     draw = random.Random(seed)
     side = records.side()
     side["device"] |= {"name": "a GPU", "uuid": "GPU-1", "is_cuda": True}
-    return Recording(side, "2026-01-01T00:00:00+00:00", [batch(draw, **of_a_batch) for _ in range(batches)])
+    return Recording(
+        side, "2026-01-01T00:00:00+00:00", [batch(draw, is_first=not number, **of_a_batch) for number in range(batches)]
+    )
