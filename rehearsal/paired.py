@@ -23,7 +23,7 @@ LATENCY, KERNEL_TIME, SAME_KERNELS = "latency", "kernel_time", "same_kernels"
 
 # Prior standard deviations of the logarithm of a latency between two processes of one environment (docs/rehearsal.md).
 ON_CPU = 0.025
-HOST_BOUND, HOST_BOUND_TENSORRT, GPU_BOUND = 0.023, 0.009, 0.003
+HOST_BOUND, GPU_BOUND = 0.012, 0.003
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def latency(
         return
     old_s = math.exp(statistics.fmean(float(np.median(np.log(turns.min_s[OLD]))) for turns in pairs))
     waits = _waits(runs[OLD], benchmark, old_s)
-    yield LATENCY, benchmark, latency_differences(pairs, old_s), latency_prior(record, benchmark, waits)
+    yield LATENCY, benchmark, latency_differences(pairs, old_s), latency_prior(record, waits)
 
 
 def latency_differences(pairs: Iterable[Turns], old_s: float) -> Differences:
@@ -86,16 +86,13 @@ def latency_differences(pairs: Iterable[Turns], old_s: float) -> Differences:
     return Differences(tuple(values), tuple(within), old_s, old_s * math.exp(statistics.fmean(values)))
 
 
-def latency_prior(record: Record, benchmark: str, waits: float) -> float:
+def latency_prior(record: Record, waits: float) -> float:
     """Prior standard deviation of the logarithm between two processes of one environment.
 
     Args:
         waits: share of the latency in which the GPU waits for the host.
     """
-    if not record.is_cuda:
-        return ON_CPU
-    variant = str(record.sides[OLD]["benchmarks"][benchmark]["variant"])
-    return math.hypot(GPU_BOUND, waits * (HOST_BOUND_TENSORRT if variant.startswith("tensorrt") else HOST_BOUND))
+    return math.hypot(GPU_BOUND, waits * HOST_BOUND) if record.is_cuda else ON_CPU
 
 
 def _waits(runs: Sequence[Run], benchmark: str, latency_s: float) -> float:

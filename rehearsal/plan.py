@@ -32,7 +32,7 @@ def _sentences(record: Record, start_s: float) -> Iterable[str]:
     kinds = "latency in turns, outputs, counts" + (", kernel time by operator" if record.is_cuda else "")
     yield f"Measured: {kinds}; {LEAST_PAIRS} to {MOST_PAIRS} pairs of fresh processes."
     yield (
-        f"At most {record.budget_s:.0f} s, and the build or profile that is under way then; less where all is decided "
+        f"At most {record.budget_s:.0f} s, and the end of the pair that is under way then; less where all is decided "
         "before."
     )
     yield from _detectable(record, start_s)
@@ -50,9 +50,5 @@ def _detectable(record: Record, start_s: float) -> Iterable[str]:
     if most < LEAST_PAIRS:
         return
     for pairs in dict.fromkeys((LEAST_PAIRS, most)):
-        shown = [
-            math.exp(expected(pairs, WITHIN, latency_prior(record, name, 1.0), test_count(record)).detectable)
-            for name in record.compared()
-        ]
-        span = dict.fromkeys(change(ratio, "") for ratio in (min(shown), max(shown)))
-        yield f"A change of latency of {' to '.join(span)} could be seen after {pairs} pairs."
+        said = expected(pairs, WITHIN, latency_prior(record, 1.0), test_count(record))
+        yield f"A change of latency of {change(math.exp(said.detectable), '')} could be seen after {pairs} pairs."

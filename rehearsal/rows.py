@@ -24,7 +24,9 @@ OUTPUTS = "outputs"
 MIN_EFFECT: Mapping[str, float] = {LATENCY: 0.02, KERNEL_TIME: 0.0025, SAME_KERNELS: 0.0025}
 """The smallest change that is reported: in turns a smaller one can be told than by stored runs."""
 WORTH_KNOWING: Mapping[str, float] = {LATENCY: 0.10, KERNEL_TIME: 0.02, SAME_KERNELS: 0.02}
-"""Where the whole interval lies within this, a benchmark is SAME; within half of it, it is no longer measured."""
+"""Where the whole interval lies within this, a benchmark is SAME."""
+ENOUGH: Mapping[str, float] = {LATENCY: 0.05, KERNEL_TIME: 0.005, SAME_KERNELS: 0.005}
+"""Where it lies within this, the benchmark is no longer measured."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def is_settled(key: str, said: Interval) -> bool:
     """Whether a further pair would change nothing that matters."""
     if verdict_of(key, said)[1] is Reason.CONFIRMED:
         return True
-    return max(said.high, -said.low) < math.log1p(WORTH_KNOWING[key]) / 2
+    return max(said.high, -said.low) < math.log1p(ENOUGH[key])
 
 
 def output_rows(record: Record) -> Iterable[Row]:

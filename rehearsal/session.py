@@ -6,7 +6,7 @@ import random
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ class Rehearsal:
 
     Args:
         places: where the sides run, old and new.
-        budget_s: no round begins after so many seconds.
+        budget_s: no pair begins after so many seconds, and no round beyond the fewest of a pair.
         pairs: how many pairs there are at most, and after how many something can be decided.
         counted: in how many pairs is counted.
         settled: says what is decided; asked before every pair.
@@ -128,7 +128,7 @@ class Rehearsal:
             # The first pair also counts and compares outputs, whatever else is asked for.
             if not wanted or (whole and not (left or profiled)):
                 break
-            if attempts and not self._has_room(whole, left):
+            if attempts and not self._has_room(whole, left, 0.0 if self._starting else self.start_s):
                 break
             attempts += 1
             pair = Pair()
@@ -148,24 +148,26 @@ class Rehearsal:
 
     def end(self, *, at_once: bool = False) -> None:
         """End both sides, and remove what they kept for later pairs."""
-        try:
-            end_all(self._starting.values(), at_once=True)
-            self._end_sides(at_once=at_once)
-        finally:
-            self._starting = {}
+        starting, self._starting = self._starting, {}
+        with ExitStack() as stack:  # what comes last is done first, and nothing is left out
             if self._parts is not None:
-                self._parts.cleanup()
+                stack.callback(self._parts.cleanup)
                 self._parts = None
+            stack.callback(self._end_sides, at_once=at_once)
+            stack.callback(end_all, starting.values(), at_once=True)
 
     def _end_sides(self, *, at_once: bool = False) -> None:
         sides, self._sides = list(self._sides.values()), {}
         end_all(sides, at_once=at_once)
 
-    def _has_room(self, whole: int, latencies: Sequence[str]) -> bool:
-        """Whether the budget has room for one more pair; for one without which nothing is decided, until its turns."""
-        if whole < self._least_pairs:
-            return self._left_s() > self._build_s
-        return self._left_s() > self._build_s + self._least_turns_s(latencies) + self._end_s
+    def _has_room(self, whole: int, latencies: Sequence[str], until_then_s: float) -> bool:
+        """Whether the budget has room for one more pair; for one without which nothing is decided, until its turns.
+
+        Args:
+            until_then_s: what passes before it can build.
+        """
+        left_s = self._left_s() - until_then_s - self._build_s
+        return left_s > (self._least_turns_s(latencies) + self._end_s if whole >= self._least_pairs else 0.0)
 
     def _between_s(self) -> float:
         """What a further pair takes beside its turns. Its processes start while the pair before it ends."""
@@ -207,8 +209,9 @@ class Rehearsal:
             turns.common_cores(side.description for side in self._sides.values()),
         )
         began = time.monotonic()
-        if number + 1 < self._most_pairs and self._has_room(number + 1, left):
-            self._starting = self._launch()  # imports disturb no count and no kernel, but would disturb latencies
+        self._benchmark = ""
+        if number + 1 < self._most_pairs and self._has_room(number + 1, left, max(self._end_s, self.start_s)):
+            self._start_next()
         self._compare_outputs(record, [name for name in counts if name not in record.outputs])
         for request, names in (("count", counted), ("profile", profiled)):
             for name in names:
@@ -255,6 +258,14 @@ class Rehearsal:
             end_all(launched.values(), at_once=True)
             raise
         return launched
+
+    def _start_next(self) -> None:
+        """Let the sides of the next pair start: that disturbs no count and no kernel, but would disturb latencies.
+
+        Where they cannot, the next pair tries again, and says why.
+        """
+        with suppress(SideEnded, UnusableSide):
+            self._starting = self._launch()
 
     def _start(self) -> None:
         self._benchmark = ""
@@ -336,16 +347,13 @@ class Rehearsal:
         pair.lists[side] = answer["suite"]
 
     def _take(self, side: str, benchmark: str, calls: int, core: int | None) -> Sequence[float]:
-        doing, on = f"taking a turn of {benchmark}", turns.on(core)
-        found: list[float] = self._in_turn(side, benchmark, "turn", doing, benchmark=benchmark, calls=calls, **on)
-        return found
-
-    def _in_turn(self, side: str, name: str, request: str, doing: str, **arguments: Any) -> Any:
-        self._benchmark = name
+        self._benchmark, doing = benchmark, f"taking a turn of {benchmark}"
+        arguments = {"benchmark": benchmark, "calls": calls, **turns.on(core)}
         try:
-            return self._sides[side].ask(request, doing, self._turn_timeout_s, **arguments)
+            found: list[float] = self._sides[side].ask("turn", doing, self._turn_timeout_s, **arguments)
         except NotAnswered as error:  # a round without it is not whole, so a new pair measures the rest
             raise SideEnded(side, f" failed while {doing}: {error}") from None
+        return found
 
     def _ask(self, side: str, request: str, benchmark: str, timeout_s: float) -> Any:
         self._benchmark = benchmark

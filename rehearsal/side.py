@@ -144,7 +144,6 @@ class Side:
         self._folder, self._log = _log(place.name)
         self._pid = 0
         self._group = execnet.Group()
-        self._ended = ""
         with self._ended_if_it_fails():
             self._launch()
 
@@ -212,6 +211,7 @@ class Side:
         if at_once:
             self._kill()
         self._group.terminate(timeout=END_S)
+        self._pid = 0  # which another process may have from now on
         self._folder.cleanup()
 
     def _answer(self, doing: str, timeout_s: float) -> Any:

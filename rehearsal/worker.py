@@ -9,7 +9,6 @@ import argparse
 import contextlib
 import gc
 import importlib.metadata
-import os
 import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,6 +28,7 @@ from fixtures.instruments.latency import synchronised, warm_up
 from fixtures.instruments.memory import PeakMemory
 from fixtures.instruments.recompilations import Recompilations
 from fixtures.key import Key
+from fixtures.machine.cores import on_core, usable
 from fixtures.machine.environment import settings
 from fixtures.machine.gpu_state import GpuState
 from fixtures.models.kept import KeptNumbers
@@ -39,8 +39,6 @@ from fixtures.setup import device_for, pool_for
 from fixtures.variants.table import VARIANTS, NoVariant, chosen, default_variants
 from rehearsal.protocol import CORES, KEEPS_PARTS, UNTIMED_CALLS
 from rehearsal.protocol import VERSION as VERSION
-
-CAN_PIN = hasattr(os, "sched_setaffinity")
 
 
 class Channel(Protocol):
@@ -141,7 +139,7 @@ class Side:
             },
             "missing": self.missing,
             KEEPS_PARTS: True,
-            CORES: sorted(os.sched_getaffinity(0)) if self.device.is_cuda and CAN_PIN else [],
+            CORES: usable() if self.device.is_cuda else [],
         }
 
     def answer_keep(self, folder: str) -> None:
@@ -156,6 +154,8 @@ class Side:
         `latency_s` is what its last call took, `spared_s` what this process spent on the build that the next one of
         this side need not, `not_loaded` why it could not load what was compiled; empty where nothing failed.
         """
+        numbers = self.pool.models.kept
+        spared_before_s = numbers.spared_s if numbers is not None else 0.0
         inference = self._inference(benchmark)
         error = outputs.check(self.pool, inference)
         call = self._calls[benchmark] = synchronised(inference.run, self.device)
@@ -167,10 +167,12 @@ class Side:
         self.recording.extra_info[inference.key] = {}
         self.recording.add_fields(inference.key, fields)
         kept = self.pool.kept
+        spared_s = kept.spared_s.get(inference.key, 0.0) if kept is not None else 0.0
+        spared_s += numbers.spared_s - spared_before_s if numbers is not None else 0.0
         return {
             "latency_s": latency_s,
             "relative_error": error,
-            "spared_s": kept.spared_s.get(inference.key, 0.0) if kept is not None else 0.0,
+            "spared_s": spared_s,
             "not_loaded": kept.not_loaded.get(inference.key, "") if kept is not None else "",
             **self._recorded(inference.key),
         }
@@ -242,20 +244,6 @@ class Side:
         except NoVariant:
             self.missing[pattern] = f"this checkout has no variant {pattern!r}"
             return ()
-
-
-@contextlib.contextmanager
-def on_core(core: int | None) -> Iterator[None]:
-    """Keep this thread on a core of the host; None leaves it to the system."""
-    if core is None:
-        yield
-        return
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 def _packages() -> dict[str, str]:

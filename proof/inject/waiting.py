@@ -5,12 +5,14 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 import torch
 
 from fixtures.instruments.latency import synchronised, warm_up
+from fixtures.machine.cores import on_core, usable
 from fixtures.machine.device import Device
 
 LATENCIES, LATENCIES_S = 400, 1.0
@@ -41,11 +43,12 @@ class HostWait:
         """Find the length of the wait, once: its share of the median latency of the variant as it is."""
         if self.size_s is None:
             call = synchronised(lambda: self.call(self.batch), self.device)
-            warm_up(call, max_s=WARM_UP_S)
             found: list[float] = []
-            started = time.perf_counter()
-            while len(found) < 5 or (len(found) < LATENCIES and time.perf_counter() - started < LATENCIES_S):
-                found.append(_timed_s(call))
+            warm_up(call, max_s=WARM_UP_S)
+            with _one_core(self.device):
+                started = time.perf_counter()
+                while len(found) < 5 or (len(found) < LATENCIES and time.perf_counter() - started < LATENCIES_S):
+                    found.append(_timed_s(call))
             self.size_s = self.share * statistics.median(found)
 
     def begin(self) -> None:
@@ -89,20 +92,23 @@ class SpreadWait:
         if self.size_s is not None:
             return
         call = synchronised(lambda: self.call(self.batch), self.device)
-        warm_up(call, max_s=WARM_UP_S)
+        warm_up(call, max_s=WARM_UP_S)  # threads that are made now use any core
+        with _one_core(self.device):
+            self.size_s = self._found_s(call)
+
+    def _found_s(self, call: Callable[[], Any]) -> float:
         self._entered = 0
         self.begin()
         call()
         entered = max(self._entered, 1)
         for _ in range(STEPS):
             plain_s, slowed_s = self._latencies_s(call)
-            self.size_s = slowed_s - plain_s
-            if abs(self.size_s - self.share * plain_s) < 0.01 * self.share * plain_s:
-                break
-            self._each_s = max(0.0, self._each_s + (self.share * plain_s - self.size_s) / entered)
-        else:
-            plain_s, slowed_s = self._latencies_s(call)
-            self.size_s = slowed_s - plain_s
+            wanted_s = self.share * plain_s
+            if abs(slowed_s - plain_s - wanted_s) < 0.01 * wanted_s:
+                return slowed_s - plain_s
+            self._each_s = max(0.0, self._each_s + (wanted_s - (slowed_s - plain_s)) / entered)
+        plain_s, slowed_s = self._latencies_s(call)
+        return slowed_s - plain_s
 
     def _latencies_s(self, call: Callable[[], Any]) -> tuple[float, float]:
         """The latency without the waits and with them, taken in turns."""
@@ -133,6 +139,11 @@ def wait(duration_s: float) -> None:
 def low_end(times_s: Sequence[float]) -> float:
     """What a call takes while nothing disturbs the host."""
     return float(np.quantile(np.asarray(times_s), QUANTILE))
+
+
+def _one_core(device: Device) -> AbstractContextManager[None]:
+    """Keeps the host on one of its cores, which are slow each by itself; calls on a CPU need all of them."""
+    return on_core(min(usable(), default=None) if device.is_cuda else None)
 
 
 def _timed_s(call: Callable[[], Any]) -> float:

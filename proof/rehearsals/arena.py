@@ -71,6 +71,15 @@ class Arena:
             for name, process in batch.processes.items()
         }
 
+    @property
+    def is_timed(self) -> bool:
+        """Whether it is known what a pair takes."""
+        return bool(self._plain())
+
+    def all_of(self, pairs: int) -> Plan:
+        """So many pairs, with all rounds."""
+        return Plan(pairs, max(turns.rounds for batch in self.batches for turns in batch.turns.values()))
+
     def plan(self, budget_s: float, most_pairs: int = MOST_PAIRS) -> Plan | None:
         """As many pairs as a rehearsal finds room for; None where they decide nothing.
 
@@ -93,8 +102,8 @@ class Arena:
         return None
 
     def _plain(self) -> Sequence[Batch]:
-        """The batches that no calibration of what slows a process made longer; where there is none, all."""
-        return [batch for batch in self.batches if not batch.slowed] or self.batches
+        """The batches that say what they took, and that no calibration of what slows a process made longer."""
+        return [batch for batch in self.batches if batch.turns_s and not batch.slowed]
 
     def looks(self, pairs: Sequence[ProcessPair], rounds: int | None = None) -> Looks:
         """What these pairs show, one after the other, in so many rounds; by default in all."""

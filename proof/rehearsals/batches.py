@@ -1,4 +1,4 @@
-"""Fresh processes of one environment that took turns, by default two at a time: what was measured, as one file."""
+"""Fresh processes of one environment that took turns: what was measured, as one compact file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from common.numbers import significant
 from proof.inject.slowdown import is_reference
 from rehearsal.record import LARGEST_FILE_BYTES, Turns, UnusableRecord
 
-SCHEMA = 1
+SCHEMA = 2
 DIGITS = 5
 PACKED = ".xz"
 SLOWED = "slowed"
@@ -62,8 +62,8 @@ class Batch:
     Attributes:
         turns: by benchmark; in them the names of the processes stand for the sides.
         processes: by name, those that did all they were asked for.
-        apart_s: what it took beside the turns, such as builds and profiles.
-        turns_s: what the turns took.
+        apart_s: what it took beside the turns, such as builds and profiles; 0 where that is not known.
+        turns_s: what the turns took; 0 where that is not known.
         is_first: whether it compiled what later ones of its rehearsal loaded.
     """
 

@@ -1,6 +1,7 @@
 """Judges rehearsals of distinct pairs of processes that `proof.rehearsals.pairs` recorded.
 
-`python -m proof.rehearsals.distinct FILE.json [FILE.json ...] [--times N] [--budget MINUTES [MINUTES ...]]`
+`python -m proof.rehearsals.distinct FILE.json [FILE.json ...] [--times N] [--budget MINUTES [MINUTES ...]]
+[--plot FILE.svg]`
 
 A rehearsal draws its pairs, no process twice, as many as its budget holds, and of each the first rounds, as many as it
 holds of them. It is judged after every pair as a rehearsal is while it runs.
@@ -15,12 +16,12 @@ import random
 import statistics
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from scipy import stats
 
-from common import output
+from common import option_types, output
 from common.errors import UsageError
 from proof.inject.slowdown import COUNTED
 from proof.rehearsals.arena import Arena, Found, Looks, Plan, disjoint, judged, slowed_pairs, unchanged_pairs
@@ -30,9 +31,10 @@ from regression.judge.verdict import Verdict
 from regression.text import count
 from rehearsal.paired import LATENCY, SAME_KERNELS
 from rehearsal.rows import Row
-from rehearsal.sequential import LEAST_PAIRS
+from rehearsal.sequential import LEAST_PAIRS, MOST_PAIRS
 
 BUDGETS_MIN = (1.0, 2.0, 5.0, 10.0)
+MINUTES = " min"
 FOUND = 0.95
 # Slowdowns are tried in such steps, up to so many of them.
 STEP: Mapping[str, float] = {LATENCY: 0.005, SAME_KERNELS: 0.0005}
@@ -92,6 +94,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE.json")
     parser.add_argument("--times", type=int, default=200, metavar="N", help="rehearsals drawn of each budget")
     parser.add_argument("--budget", type=float, nargs="+", default=list(BUDGETS_MIN), metavar="MINUTES")
+    parser.add_argument(
+        "--plot", type=option_types.output_file, metavar="FILE.svg", help="draw the latencies of the second table"
+    )
     parser.add_argument("--seed", type=int, default=20260101)
     options = parser.parse_args(argv)
     try:
@@ -112,36 +117,48 @@ def report(recording: Recording, options: argparse.Namespace) -> Iterable[str]:
     names, pairs = arena.benchmarks, len(unchanged_pairs(recording.batches, draw))
     yield f"{recording.side['device']['name']}: {count(pairs, 'pair')} of unchanged processes"
     yield from map("- {}".format, recording.notes)
-    seen = {minutes: _rehearsals(arena, 60 * minutes, options.times, draw) for minutes in options.budget}
+    if options.plot and not arena.is_timed:
+        raise NothingToJudge("no pair says what it took, so there is nothing to plot against a budget")
+    plans = _plans(arena, options.budget, len(unchanged_pairs(recording.batches, draw)))
+    seen: dict[str, Drawn | None] = {
+        budget: None if plan is None else _rehearsals(arena, plan, options.times, draw)
+        for budget, plan in plans.items()
+    }
     yield from _unchanged(seen)
-    yield from _detected(seen, names, _correlations(recording, names), is_cuda=arena.record.is_cuda)
+    found = _found_at(seen, names, is_cuda=arena.record.is_cuda)
+    yield from _detected(seen, found, _correlations(recording, names))
+    if options.plot:
+        plot(found, options.plot)
     yield from _independent(arena, draw)
-    yield from _injected(arena, {minutes: drawn and drawn[0] for minutes, drawn in seen.items()}, options.times, draw)
+    yield from _injected(arena, plans, options.times, draw)
 
 
-def _rehearsals(arena: Arena, budget_s: float, times: int, draw: random.Random) -> Drawn | None:
-    """Drawn rehearsals with what each had; None where the budget decides nothing."""
-    plan = arena.plan(budget_s, len(unchanged_pairs(arena.batches, draw)))
-    if plan is None:
-        return None
+def _plans(arena: Arena, budgets_min: Iterable[float], pairs: int) -> dict[str, Plan | None]:
+    """By budget what it holds of so many pairs; None where it decides nothing."""
+    if not arena.is_timed:
+        return {"no budget": arena.all_of(min(pairs, MOST_PAIRS))}
+    return {f"{minutes:g}{MINUTES}": arena.plan(60 * minutes, pairs) for minutes in budgets_min}
+
+
+def _rehearsals(arena: Arena, plan: Plan, times: int, draw: random.Random) -> Drawn:
     return plan, [arena.looks(unchanged_pairs(arena.batches, draw)[: plan.pairs], plan.rounds) for _ in range(times)]
 
 
-def _unchanged(seen: Mapping[float, Drawn | None]) -> Iterable[str]:
+def _unchanged(seen: Mapping[str, Drawn | None]) -> Iterable[str]:
     yield ""
     yield "| budget | pairs | rounds | rehearsals | not SAME or UNSURE | latency: interval holds 0 | kernel time: |"
     yield "| --- | --- | --- | --- | --- | --- | --- |"
     others: list[str] = []
-    for minutes, drawn in seen.items():
+    for budget, drawn in seen.items():
         if drawn is None:
-            yield f"| {minutes:g} min | decides nothing | | | | | |"
+            yield f"| {budget} | decides nothing | | | | | |"
             continue
         plan, looks = drawn
         rows = [judged(one) for one in looks]
         cells = [plan.pairs, plan.rounds, len(rows), sum(map(is_wrong, rows))]
         held = [_holding(rows, keys) for keys in ({LATENCY}, {SAME_KERNELS})]
-        yield f"| {minutes:g} min | {' | '.join(map(str, [*cells, *held]))} |"
-        others += [f"- {minutes:g} min: {text}" for text in _wrong(rows)]
+        yield f"| {budget} | {' | '.join(map(str, [*cells, *held]))} |"
+        others += [f"- {budget}: {text}" for text in _wrong(rows)]
     yield from ["", *others] if others else []
 
 
@@ -181,20 +198,47 @@ def _logs(times_s: Sequence[float]) -> list[float]:
     return [math.log(time_s) for time_s in times_s]
 
 
+def _found_at(
+    seen: Mapping[str, Drawn | None], names: Sequence[str], *, is_cuda: bool
+) -> dict[tuple[str, str], dict[str, float | None]]:
+    """By benchmark and metric, and by budget, the smallest slowdown that is found often enough."""
+    return {
+        (name, key): {budget: found_at(drawn[1], key, name) if drawn else None for budget, drawn in seen.items()}
+        for name in names
+        for key in ((LATENCY, SAME_KERNELS) if is_cuda else (LATENCY,))
+    }
+
+
 def _detected(
-    seen: Mapping[float, Drawn | None], names: Sequence[str], correlations: Mapping[str, float], *, is_cuda: bool
+    budgets: Collection[str],
+    found: Mapping[tuple[str, str], Mapping[str, float | None]],
+    correlations: Mapping[str, float],
 ) -> Iterable[str]:
     yield ""
     yield f"Found in {FOUND:.0%} of the rehearsals, by a factor on the new side:"
     yield ""
-    yield f"| benchmark | metric | rounds correlate | {' | '.join(f'{minutes:g} min' for minutes in seen)} |"
-    yield "| --- " * (3 + len(seen)) + "|"
-    for name in names:
-        for key in (LATENCY, SAME_KERNELS) if is_cuda else (LATENCY,):
-            found = [found_at(drawn[1], key, name) if drawn else None for drawn in seen.values()]
-            cells = [f"{correlations[name]:.2f}" if key == LATENCY else ""]
-            cells += ["-" if one is None else f"{one * 100:g} %" for one in found]
-            yield f"| {name} | {key.replace('_', ' ')} | {' | '.join(cells)} |"
+    yield f"| benchmark | metric | rounds correlate | {' | '.join(budgets)} |"
+    yield "| --- " * (3 + len(budgets)) + "|"
+    for (name, key), by_budget in found.items():
+        cells = [f"{correlations[name]:.2f}" if key == LATENCY else ""]
+        cells += ["-" if one is None else f"{one * 100:g} %" for one in by_budget.values()]
+        yield f"| {name} | {key.replace('_', ' ')} | {' | '.join(cells)} |"
+
+
+def plot(found: Mapping[tuple[str, str], Mapping[str, float | None]], file: Path) -> None:
+    """Draw the latencies' smallest slowdowns against the budget in minutes, a line a benchmark."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 3.5), layout="constrained")
+    axes = figure.subplots()
+    for (name, key), by_budget in found.items():
+        points = [(float(budget.removesuffix(MINUTES)), 100 * share) for budget, share in by_budget.items() if share]
+        if key == LATENCY and points:
+            axes.plot(*zip(*points, strict=True), "o-", label=name)
+    axes.set(xlabel="budget, minutes", ylabel="slowdown found in 95 % of rehearsals, %", xlim=(0, None), ylim=(0, None))
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else None)
 
 
 def _independent(arena: Arena, draw: random.Random) -> Iterable[str]:
@@ -209,7 +253,7 @@ def _independent(arena: Arena, draw: random.Random) -> Iterable[str]:
     yield from map("- {}".format, _wrong(rows))
 
 
-def _injected(arena: Arena, plans: Mapping[float, Plan | None], times: int, draw: random.Random) -> Iterable[str]:
+def _injected(arena: Arena, plans: Mapping[str, Plan | None], times: int, draw: random.Random) -> Iterable[str]:
     """What became of the processes that were really slowed, each against the one it took turns with."""
     pairs = len(slowed_pairs(arena.batches, draw))
     if pairs < LEAST_PAIRS:
@@ -220,22 +264,21 @@ def _injected(arena: Arena, plans: Mapping[float, Plan | None], times: int, draw
             for benchmark, entry in batch.processes[name].injected:
                 sizes_s.setdefault((benchmark, entry["kind"], entry["asked"]), []).append(entry["size_s"] or 0)
     drawn = {
-        minutes: [
+        budget: [
             judged(arena.looks(slowed_pairs(arena.batches, draw)[: plan.pairs], plan.rounds)) for _ in range(times)
         ]
-        for minutes, plan in plans.items()
-        if plan is not None
+        for budget, plan in plans.items()
+        if plan is not None and plan.pairs <= pairs
     }
     yield ""
-    budgets = " | ".join(f"{minutes:g} min" for minutes in plans)
-    yield f"| really slowed in {pairs} pairs, by | median | metric | {budgets} | change |"
+    yield f"| really slowed in {pairs} pairs, by | median | metric | {' | '.join(plans)} | change |"
     yield "| --- " * (4 + len(plans)) + "|"
     for (benchmark, kind, asked), some_s in sizes_s.items():
         size = f"{statistics.median(some_s) * 1e6:.3g} us" if any(some_s) else "-"
         for key in RULES[kind].seen_in:
             said = [row for some in drawn.values() for rows in some if (row := _row(rows, benchmark, key)) is not None]
             if said:
-                found = [_found(drawn.get(minutes), benchmark, kind, key) for minutes in plans]
+                found = [_found(drawn.get(budget), benchmark, kind, key) for budget in plans]
                 cells = (f"{benchmark}, {kind}={asked}", size, key.replace("_", " "), *found, _change(said, kind))
                 yield f"| {' | '.join(cells)} |"
     touched = {(benchmark, key) for benchmark, kind, _ in sizes_s for key in RULES[kind].may_change}

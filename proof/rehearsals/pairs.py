@@ -49,6 +49,7 @@ class Recorder:
         self.turns_s = 0.0
         # Of every pair what it took beside its turns, and what its turns took.
         self._took: list[tuple[float, float]] = []
+        self.recording: Recording | None = None
 
     def start(self, place: Place) -> Side:
         """A side of which is kept what its turns take."""
@@ -56,12 +57,14 @@ class Recorder:
 
     def settled(self, record: Record) -> tuple[set[str], set[str]]:
         """Before each pair: nothing is ever decided, and what there is so far is written."""
+        now = time.monotonic()
         if len(record.pairs) > len(self._took):
-            now = time.monotonic()
             self._took.append((now - self._pair_began - self.turns_s, self.turns_s))
-            self._pair_began, self.turns_s = now, 0.0
             self.say(f"pair {len(self._took)}: {self._took[-1][0]:.1f} s, and {self._took[-1][1]:.1f} s of turns")
-            self._recording(record).write(self._file)
+        self._pair_began, self.turns_s = now, 0.0  # also where a pair was given up
+        self.recording = self._recorded(record)
+        if self.recording.batches:
+            self.recording.write(self._file)
         return set(), set()
 
     def say(self, text: str) -> None:
@@ -69,7 +72,7 @@ class Recorder:
         if self._is_verbose:
             print(f"{time.monotonic() - self._began:6.1f} s  {text}", file=sys.stderr, flush=True)
 
-    def _recording(self, record: Record) -> Recording:
+    def _recorded(self, record: Record) -> Recording:
         """The pairs that are whole, each as a batch of two processes."""
         names = record.compared()
         batches = []
@@ -82,7 +85,8 @@ class Recorder:
                 batches.append(Batch({name: pair.turns[name] for name in names}, processes, *took, number == 0))
         failed = [f"{one}: {name}: {why}" for one in SIDES for name, why in record.failed[one].items()]
         arguments = [word for word in record.sides[OLD]["arguments"] if not word.startswith(OPTION)]
-        side = {**record.sides[OLD], "arguments": arguments}
+        benchmarks = {name: record.sides[OLD]["benchmarks"][name] for name in names}
+        side = {**record.sides[OLD], "arguments": arguments, "benchmarks": benchmarks}
         return Recording(side, record.datetime, batches, [*failed, *record.notes])
 
 
@@ -158,17 +162,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(f"--pairs {options.pairs}: a rehearsal has at least {LEAST_PAIRS}")
     try:
         with interrupting():
-            _record(options, given[own + 1 :])
+            missing = _record(options, given[own + 1 :])
     except (UsageError, SideEnded, output.UnwritableOutput) as error:
         print(f"pairs: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("pairs: interrupted; the file has the pairs that were whole", file=sys.stderr)
         return 2
-    return 0
+    for sentence in missing:
+        print(f"pairs: {sentence}", file=sys.stderr)
+    return 2 if missing else 0
 
 
-def _record(options: argparse.Namespace, arguments: Sequence[str]) -> None:
+def _record(options: argparse.Namespace, arguments: Sequence[str]) -> list[str]:
+    """What could not be recorded, a sentence each."""
     began = time.monotonic()
     recorder = Recorder(options.file, is_pinned=not options.unpinned, is_verbose=options.verbose)
     rehearsal = Rehearsal(
@@ -192,7 +199,11 @@ def _record(options: argparse.Namespace, arguments: Sequence[str]) -> None:
     finally:
         rehearsal.end(at_once=not ended)
     recorder.settled(found)
-    print(f"{len(found.pairs)} pairs, {time.monotonic() - began:.0f} s", file=sys.stderr)
+    whole = recorder.recording
+    if whole is None or not whole.batches:
+        raise UsageError(f"no pair was whole: {'; '.join(whole.notes) if whole else 'none was begun'}")
+    print(f"{len(whole.batches)} pairs, {time.monotonic() - began:.0f} s", file=sys.stderr)
+    return whole.notes
 
 
 if __name__ == "__main__":

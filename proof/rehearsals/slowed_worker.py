@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -64,8 +63,5 @@ class Side(worker.Side):
 
     def _slow(self, benchmark: str, measurement: str) -> None:
         inference = self._inference(benchmark)
-        cores = self.device.is_cuda and worker.CAN_PIN
-        # what is slowed and what is not are timed in turns, as the sides are
-        with worker.on_core(min(os.sched_getaffinity(0)) if cores else None):
-            self.slowdown.prepare(inference, measurement)
+        self.slowdown.prepare(inference, measurement)
         self._calls[benchmark] = synchronised(inference.run, self.device)

@@ -135,23 +135,22 @@ def test_more_pairs_find_smaller_slowdowns():
     least, most = (distinct.found_at(looks, LATENCY, NAMES[0]) for looks in (many, few))
     assert least is not None and most is not None
     assert distinct.STEP[LATENCY] < least < most < 0.2
-    # Three pairs place the kernels within half of what is worth knowing, and no further pair is asked for.
-    same, again = (distinct.found_at(looks, SAME_KERNELS, NAMES[0]) for looks in (many, few))
-    assert same is not None and same == again
-    assert distinct.STEP[SAME_KERNELS] < same < 0.01
+    least, most = (distinct.found_at(looks, SAME_KERNELS, NAMES[0]) for looks in (many, few))
+    assert least is not None and most is not None
+    assert distinct.STEP[SAME_KERNELS] < least < most < 0.01
 
 
 def test_the_command_prints_what_became_of_unchanged_and_of_really_slowed_processes(tmp_path, capsys):
     files = [tmp_path / "first.json.xz", tmp_path / "second.json"]
-    for seed, file in enumerate(files):
-        recording(batches=2, processes=6, slowed=3, slower=0.3, waits=1, seed=seed).write(file)
+    recording(batches=2, processes=6).write(files[0])
+    recording(batches=3, processes=6, slowed=3, slower=0.3, waits=1, seed=2).write(files[1])
     assert distinct.main([*map(str, files), "--times=5", "--budget", "1", "10"]) == 0
     said = capsys.readouterr().out
-    assert "a GPU: 12 pairs of unchanged processes" in said
+    assert "a GPU: 15 pairs of unchanged processes" in said
     assert "| 1 min | decides nothing | | | | | |" in said
     assert "| 10 min | 8 | 200 | 5 | 0 | 10 of 10 | 10 of 10 |" in said
-    assert "really slowed in 12 pairs" in said
-    assert "share no process: 4, of which 0 say anything but SAME and UNSURE" in said
+    assert "really slowed in 9 pairs" in said
+    assert "share no process: 5, of which 0 say anything but SAME and UNSURE" in said
     assert f"| {NAMES[0]}, host=30.000000% | 6e+03 us | latency | - | 5 of 5 | +" in said
     assert f"| {NAMES[0]}, synchronisation=1 | - | synchronisations | - | 5 of 5 | +1 |" in said
     # the made-up waits lengthen the kernels as well, which is of what a synchronisation may move

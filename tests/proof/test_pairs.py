@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from proof.inject.slowdown import parse
-from proof.rehearsals import pairs, slowed_worker
+from proof.rehearsals import distinct, pairs, slowed_worker
 from proof.rehearsals.batches import LEFT_OUT, Batch, Process, read
 from proof.rehearsals.pairs import SLOWED_WORKER, main, places
 from rehearsal import session
@@ -99,7 +99,10 @@ def test_all_pairs_are_recorded_whatever_is_decided(quick, tmp_path, capsys):
 def test_sides_take_their_turns_where_the_system_places_them_on_request(quick, tmp_path, told):
     side = f"--cuda={tmp_path.name} --told={told}"
     unpinned = ["--unpinned"] if told == "None" else []
-    assert quick(tmp_path / "found.json", "--budget=60s", "--pairs=3", *unpinned, old=side, new=side) == 0
+    file = tmp_path / "found.json"
+    assert quick(file, "--budget=60s", "--pairs=3", *unpinned, old=side, new=side) == 0
+    found = read([file])
+    assert len(found.batches) == 3 and not found.notes
 
 
 @pytest.mark.parametrize(
@@ -112,13 +115,14 @@ def test_sides_take_their_turns_where_the_system_places_them_on_request(quick, t
 )
 def test_a_side_that_breaks_costs_its_benchmark_alone(quick, tmp_path, capsys, breaks, kept, sentence):
     file = tmp_path / "found.json"
-    status = quick(file, "--budget=60s", "--pairs=3", new=breaks)
-    assert status == (0 if kept else 2)
+    assert quick(file, "--budget=60s", "--pairs=3", new=breaks) == 2
     if kept:
         found = read([file])
         assert all(list(batch.turns) == [quick_worker.NAMES[1]] for batch in found.batches)
         assert len(found.batches) >= kept
         assert sentence in found.notes[0]
+        assert distinct.main([str(file), "--times=2", "--budget", "5"]) == 0
+        assert quick_worker.NAMES[0] not in capsys.readouterr().out.split("\n\n", 1)[1], "it was not recorded"
     else:
         assert not file.exists()
         assert sentence in capsys.readouterr().err

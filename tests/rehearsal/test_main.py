@@ -29,9 +29,10 @@ from rehearsal.bisection import Answer
 from rehearsal.device_lock import locked
 from rehearsal.followed import Followed
 from rehearsal.plan import plan
+from rehearsal.protocol import SIDES
 from rehearsal.record import Record
 from rehearsal.rows import Row
-from rehearsal.side import Side
+from rehearsal.side import Side, SideEnded, UnusableSide
 from rehearsal.steps import INTERRUPTED
 from tests.docs.pages import blocks
 from tests.rehearsal.interrupting import interrupted
@@ -314,6 +315,30 @@ def test_the_sides_of_the_next_pair_start_while_a_pair_ends(quick):
         "start", "keep", "build", "turn", "start", "outputs", "reference", "outputs", "count", "keep", "build", "turn",
     ]  # fmt: skip
     assert done.count("start") == 4
+
+
+@pytest.mark.parametrize("reason", [SideEnded("new", "'s interpreter ended while starting"), UnusableSide("no room")])
+def test_sides_that_cannot_start_while_a_pair_ends_cost_that_pair_nothing(quick, reason):
+    """They are started again when they are needed."""
+    starts = itertools.count()
+
+    class Fails(Side):
+        def __init__(self, place):
+            if next(starts) == 3:
+                raise reason
+            super().__init__(place)
+
+    options = parser("", ["table"]).parse_args(quick.command())
+    rehearsal = session.Rehearsal(
+        main_module._places(options), 60, least_pairs=2, most_pairs=2, counted=2, build_timeout_s=60,
+        turn_timeout_s=60, settled=lambda record: (set(), set()), progress=lambda text, share: None, start=Fails,
+    )  # fmt: skip
+    rehearsal.run(record := rehearsal.describe())
+    rehearsal.end()
+    quick.nothing_is_left()
+    assert next(starts) == 6
+    assert not any(record.failed.values()) and len(record.pairs) == 2
+    assert all("host_work" in pair.measured[side][FIRST] for pair in record.pairs for side in SIDES)
 
 
 def test_a_second_rehearsal_on_one_gpu_is_refused(quick):
@@ -627,7 +652,7 @@ def test_the_page_shows_what_the_command_prints(capsys, monkeypatch):
     monkeypatch.chdir(ROOT)
     prompt = "$ python -m rehearsal "
     shown = [block for block in blocks(ROOT / "docs" / "rehearsal.md") if block.startswith(prompt)]
-    assert len(shown) == 2
+    assert len(shown) == 3
     for block in shown:
         command, *lines = block.splitlines()
         main(shlex.split(command.removeprefix(prompt)))

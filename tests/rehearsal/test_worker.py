@@ -144,7 +144,8 @@ def test_a_later_process_loads_what_the_first_compiled(built, folder):
     (file,) = compiled(folder)
     header, _, data = file.read_bytes().partition(b"\n")
     seconds = json.loads(header)["seconds"]
-    assert first["answer"]["spared_s"] == seconds <= build_s(first) + 0.001
+    assert seconds <= first["answer"]["spared_s"], "and what was computed on the CPU"
+    assert seconds <= build_s(first) + 0.001
     file.write_bytes(json.dumps(json.loads(header) | {"seconds": 1000.0}).encode() + b"\n" + data)
     second = built(compile=never, build=never)
     assert second["answer"]["spared_s"] == 0
@@ -251,9 +252,8 @@ def test_where_nothing_can_be_kept_every_process_builds(built, folder, monkeypat
         folder.rmdir()
     else:
         monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=1000))
-    for _ in range(2):
-        answer = built(build=never)
-        assert answer["answer"]["spared_s"] == 0 and answer["answer"]["relative_error"] < 1e-4
+    answers = [built(build=never)["answer"] for _ in range(2)]
+    assert answers[1]["spared_s"] == 0 and max(answer["relative_error"] for answer in answers) < 1e-4
     assert gone or names(folder) == []
 
 
