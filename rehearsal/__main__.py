@@ -146,10 +146,11 @@ def _bisect(
 ) -> Bisect:
     """A search that has announced what it costs."""
     from rehearsal.bisect import Bisect
+    from rehearsal.session import BUDGET_S
 
     for place in places.values():
         place.check()
-    made = Bisect(places, environments, step_s=options.budget, progress=progress.show, **timeouts)
+    made = Bisect(places, environments, step_s=options.budget or BUDGET_S, progress=progress.show, **timeouts)
     if options.keep:
         made.said.kept = str(environments.folder)
     if not options.plan:

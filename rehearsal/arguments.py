@@ -74,8 +74,9 @@ def parser(description: str, formats: Iterable[str]) -> argparse.ArgumentParser:
     )  # fmt: skip
     how = made.add_argument_group("how long, and what is said")
     how.add_argument(
-        "--budget", type=duration, default=600.0, metavar="TIME", help="such as 90s, 10m or 1h (default: 10m)"
-    )
+        "--budget", type=duration, metavar="TIME",
+        help="such as 90s, 10m or 1h (default: 1h on a GPU, 10m on a CPU and for each step of --bisect)",
+    )  # fmt: skip
     how.add_argument("--plan", action="store_true", help="say what would be measured and how long at most, and stop")
     how.add_argument("--format", choices=list(formats), default="table")
     how.add_argument(

@@ -21,6 +21,8 @@ LEAST_TURNS_S = 1.0
 """Of a pair and benchmark, or its least rounds where they take longer; a budget that has not so much for LEAST_PAIRS
 decides nothing."""
 MOST_TURNS_S = 20.0
+BUDGET_S, GPU_BUDGET_S = 600.0, 3600.0
+"""Where none is given. On a GPU engines and profiles take minutes a pair; it ends as soon as all is decided."""
 TURNS_SHARE = 0.2
 """Of what else a pair takes, so that more pairs are not bought with too few rounds of each."""
 BUILD_GRACE_S = 60.0
@@ -42,7 +44,8 @@ class Rehearsal:
 
     Args:
         places: where the sides run, old and new.
-        budget_s: no pair begins after so many seconds, and no round beyond the fewest of a pair.
+        budget_s: no pair begins after so many seconds, and no round beyond the fewest of a pair; None for as long as
+            the device needs.
         pairs: how many pairs there are at most, and after how many something can be decided.
         counted: in how many pairs is counted.
         settled: says what is decided; asked before every pair.
@@ -56,7 +59,7 @@ class Rehearsal:
     def __init__(
         self,
         places: Mapping[str, Place],
-        budget_s: float,
+        budget_s: float | None,
         *,
         least_pairs: int,
         most_pairs: int,
@@ -68,7 +71,8 @@ class Rehearsal:
         seed: int | None = None,
         start: Callable[[Place], Side] = Side,
     ) -> None:
-        self._places, self._budget_s = places, budget_s
+        self._places, self._budget_s = places, budget_s or BUDGET_S
+        self._is_asked_for = budget_s is not None
         self._least_pairs, self._most_pairs, self._counted = least_pairs, most_pairs, counted
         self._build_timeout_s, self._turn_timeout_s = build_timeout_s, turn_timeout_s
         self._settled, self._progress, self._start_side = settled, progress, start
@@ -94,6 +98,8 @@ class Rehearsal:
         began = time.monotonic()
         self._start()
         self.start_s = time.monotonic() - began
+        if not self._is_asked_for and self._sides[OLD].description["device"]["is_cuda"]:
+            self._budget_s = GPU_BUDGET_S
         record = Record(
             sides={
                 side: {

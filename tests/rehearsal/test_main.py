@@ -486,6 +486,12 @@ def test_what_cannot_be_rehearsed_is_one_sentence(quick, arguments, old, new, se
     assert len(said.splitlines()) == 1
 
 
+@pytest.mark.parametrize(("side", "said"), [("", "At most 600 s"), ("--cuda=GPU-1", "At most 3600 s")])
+def test_a_gpu_gets_more_time_where_none_is_given(quick, side, said):
+    status, out, _ = quick.run("--plan", old=side, new=side)
+    assert status == 0 and said in unwrapped(out)
+
+
 def test_the_plan_measures_nothing(quick):
     status, out, _ = quick.run("--plan", new=f"--only={FIRST}")
     assert status == 0
