@@ -23,6 +23,7 @@ from scipy import stats
 
 from common import option_types, output
 from common.errors import UsageError
+from common.numbers import significant
 from proof.inject.slowdown import COUNTED
 from proof.rehearsals.arena import Arena, Found, Looks, Plan, disjoint, judged, slowed_pairs, unchanged_pairs
 from proof.rehearsals.batches import Recording, read
@@ -271,10 +272,11 @@ def _injected(arena: Arena, plans: Mapping[str, Plan | None], times: int, draw: 
         if plan is not None and plan.pairs <= pairs
     }
     yield ""
-    yield f"| really slowed in {pairs} pairs, by | median | metric | {' | '.join(plans)} | change |"
+    yield f"| really slowed in {pairs} pairs, by | size | metric | {' | '.join(plans)} | change |"
     yield "| --- " * (4 + len(plans)) + "|"
     for (benchmark, kind, asked), some_s in sizes_s.items():
-        size = f"{statistics.median(some_s) * 1e6:.3g} us" if any(some_s) else "-"
+        least_us, most_us = (significant(1e6 * size_s, 3) for size_s in (min(some_s), max(some_s)))
+        size = f"{least_us:,g} to {most_us:,g} us" if most_us else "-"
         for key in RULES[kind].seen_in:
             said = [row for some in drawn.values() for rows in some if (row := _row(rows, benchmark, key)) is not None]
             if said:

@@ -151,7 +151,7 @@ def test_the_command_prints_what_became_of_unchanged_and_of_really_slowed_proces
     assert "| 10 min | 8 | 200 | 5 | 0 | 10 of 10 | 10 of 10 |" in said
     assert "really slowed in 9 pairs" in said
     assert "share no process: 5, of which 0 say anything but SAME and UNSURE" in said
-    assert f"| {NAMES[0]}, host=30.000000% | 6e+03 us | latency | - | 5 of 5 | +" in said
+    assert f"| {NAMES[0]}, host=30.000000% | 6,000 to 6,000 us | latency | - | 5 of 5 | +" in said
     assert f"| {NAMES[0]}, synchronisation=1 | - | synchronisations | - | 5 of 5 | +1 |" in said
     # the made-up waits lengthen the kernels as well, which is of what a synchronisation may move
     assert "- Of all else nothing is said but SAME and UNSURE." in said
