@@ -228,6 +228,7 @@ def _detected(
 
 def plot(found: Mapping[tuple[str, str], Mapping[str, float | None]], file: Path) -> None:
     """Draw the latencies' smallest slowdowns against the budget in minutes, a line a benchmark."""
+    import matplotlib
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 3.5), layout="constrained")
@@ -239,7 +240,8 @@ def plot(found: Mapping[tuple[str, str], Mapping[str, float | None]], file: Path
     axes.set(xlabel="budget, minutes", ylabel="slowdown found in 95 % of rehearsals, %", xlim=(0, None), ylim=(0, None))
     axes.grid(alpha=0.3)
     axes.legend()
-    figure.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else None)
+    with matplotlib.rc_context({"svg.hashsalt": "distinct"}):  # the same figure is the same file
+        figure.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else None)
 
 
 def _independent(arena: Arena, draw: random.Random) -> Iterable[str]:

@@ -157,6 +157,26 @@ def test_the_command_prints_what_became_of_unchanged_and_of_really_slowed_proces
     assert "- Of all else nothing is said but SAME and UNSURE." in said
 
 
+def test_the_second_table_is_drawn_and_the_same_figure_is_the_same_file(tmp_path, capsys):
+    recording(batches=4, processes=2).write(file := tmp_path / "found.json")
+    drawn = [tmp_path / name for name in ("first.svg", "second.svg")]
+    for plot in drawn:
+        assert distinct.main([str(file), "--times=2", "--budget", "2", "10", f"--plot={plot}"]) == 0
+    assert drawn[0].read_bytes() == drawn[1].read_bytes()
+    assert drawn[0].read_text().count("<path") > 2 * len(NAMES)
+
+
+def test_without_the_time_that_pairs_took_there_is_no_budget_to_plot(tmp_path, capsys):
+    found = recording(batches=4, processes=2)
+    for batch in found.batches:
+        batch.apart_s = batch.turns_s = 0.0
+    found.write(file := tmp_path / "found.json")
+    assert distinct.main([str(file), "--times=2", f"--plot={tmp_path / 'plot.svg'}"]) == 2
+    assert "nothing to plot" in capsys.readouterr().err
+    assert distinct.main([str(file), "--times=2"]) == 0
+    assert "| no budget | 4 | 30 | 2 | 0 |" in capsys.readouterr().out
+
+
 def test_what_rounds_share_is_said(tmp_path, capsys):
     alone, together = recording(batches=1, processes=6), recording(batches=1, processes=6)
     draw = random.Random(2)
