@@ -23,8 +23,6 @@ decides nothing."""
 MOST_TURNS_S = 20.0
 BUDGET_S, GPU_BUDGET_S = 600.0, 3600.0
 """Where none is given. On a GPU engines and profiles take minutes a pair; it ends as soon as all is decided."""
-TURNS_SHARE = 0.2
-"""Of what else a pair takes, so that more pairs are not bought with too few rounds of each."""
 BUILD_GRACE_S = 60.0
 CHECKED_S = 0.6
 """What counts and profiles of a benchmark take at least, before it is known."""
@@ -247,12 +245,10 @@ class Rehearsal:
                 f"processes take about {needed_s:.0f} s here; give more, or fewer benchmarks (--models, --variants, "
                 "--batch-sizes)"
             )
-        for pairs in range(self._most_pairs - number, 0, -1):
-            seconds = (left_s - (pairs - 1) * self._between_s()) / pairs
-            enough_s = least_s if number + pairs <= self._least_pairs else max(least_s, TURNS_SHARE * self._between_s())
-            if seconds >= enough_s:
-                return min(seconds, max(enough_s, MOST_TURNS_S * len(latencies)))
-        return max(0.0, min(left_s, least_s))
+        longest_s = MOST_TURNS_S * len(latencies)
+        pairs = (self._most_pairs - number, self._least_pairs - number)
+        planned = turns.planned(left_s, self._between_s(), least_s, longest_s, *pairs)
+        return planned[1] if planned else max(0.0, min(left_s, least_s))
 
     def _launch(self) -> dict[str, Side]:
         """New processes of both sides, which import at the same time."""

@@ -12,6 +12,8 @@ from rehearsal.record import Turns
 
 MOST_CALLS, LEAST_CALLS, LONGEST_S = 5, 2, 0.03
 LEAST_ROUNDS = 5
+SHARE = 0.2
+"""Of what else a pair takes, so that more pairs are not bought with too few rounds of each."""
 
 TakeTurn = Callable[[str, str, int, int | None], Sequence[float]]
 """Side, benchmark, calls, and the core that makes them, to the seconds of each call."""
@@ -20,6 +22,26 @@ TakeTurn = Callable[[str, str, int, int | None], Sequence[float]]
 def calls(latency_s: float) -> int:
     """Timed calls of a turn for a call that takes so long."""
     return max(LEAST_CALLS, min(MOST_CALLS, int(LONGEST_S / latency_s)))
+
+
+def planned(
+    left_s: float, between_s: float, shortest_s: float, longest_s: float, most_pairs: int, needed_pairs: int
+) -> tuple[int, float] | None:
+    """As many pairs as find room, and for how many seconds each takes turns; None where there is no room for one.
+
+    Args:
+        left_s: for the turns of all pairs, and for what lies between them.
+        between_s: what a further pair takes beside its turns.
+        shortest_s: the turns of a pair take so long at least.
+        longest_s: the turns of a pair take no longer, unless they have to.
+        needed_pairs: so many have short turns rather than be fewer.
+    """
+    for pairs in range(most_pairs, 0, -1):
+        seconds = (left_s - (pairs - 1) * between_s) / pairs
+        enough_s = shortest_s if pairs <= needed_pairs else max(shortest_s, SHARE * between_s)
+        if seconds >= enough_s:
+            return pairs, min(seconds, max(enough_s, longest_s))
+    return None
 
 
 def take_turns(

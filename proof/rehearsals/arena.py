@@ -28,8 +28,8 @@ from rehearsal.protocol import NEW, OLD
 from rehearsal.record import Record, Turns
 from rehearsal.rows import Row, continuous_row, count_rows, is_settled
 from rehearsal.sequential import LEAST_PAIRS, MOST_PAIRS, interval
-from rehearsal.session import LEAST_TURNS_S, MOST_TURNS_S, TURNS_SHARE
-from rehearsal.turns import LEAST_ROUNDS
+from rehearsal.session import LEAST_TURNS_S, MOST_TURNS_S
+from rehearsal.turns import LEAST_ROUNDS, planned
 
 ProcessPair = tuple[int, str, str]
 """The number of a batch, and the names of its processes that are the old and the new side."""
@@ -93,13 +93,12 @@ class Arena:
         round_s = statistics.median(
             batch.turns_s / max(turns.rounds for turns in batch.turns.values()) for batch in plain
         )
-        least_s = LEAST_TURNS_S * len(self.benchmarks)
-        for pairs in range(min(MOST_PAIRS, most_pairs), LEAST_PAIRS - 1, -1):
-            turns_s = (budget_s - first_s - (pairs - 1) * later_s) / pairs
-            if turns_s >= (least_s if pairs == LEAST_PAIRS else max(least_s, TURNS_SHARE * later_s)):
-                turns_s = min(turns_s, MOST_TURNS_S * len(self.benchmarks))
-                return Plan(pairs, max(LEAST_ROUNDS, int(turns_s / round_s)))
-        return None
+        shortest_s, longest_s = (each_s * len(self.benchmarks) for each_s in (LEAST_TURNS_S, MOST_TURNS_S))
+        pairs = (min(MOST_PAIRS, most_pairs), LEAST_PAIRS)
+        found = planned(budget_s - first_s, later_s, shortest_s, longest_s, *pairs)
+        if found is None or found[0] < LEAST_PAIRS:
+            return None
+        return Plan(found[0], max(LEAST_ROUNDS, int(found[1] / round_s)))
 
     def _plain(self) -> Sequence[Batch]:
         """The batches that say what they took, and that no calibration of what slows a process made longer."""

@@ -8,7 +8,7 @@ import pytest
 
 from rehearsal.protocol import SIDES
 from rehearsal.record import Turns
-from rehearsal.turns import LEAST_ROUNDS, calls, common_cores, take_turns
+from rehearsal.turns import LEAST_ROUNDS, calls, common_cores, planned, take_turns
 
 
 class Taker:
@@ -66,3 +66,18 @@ def test_a_round_that_breaks_off_leaves_whole_rounds():
 
 def test_a_turn_is_short_and_never_a_single_call():
     assert [calls(latency_s) for latency_s in (0.0001, 0.01, 1.0)] == [5, 3, 2]
+
+
+@pytest.mark.parametrize(
+    ("left_s", "found"),
+    [
+        (2.9, None),  # not even one pair
+        (3.0, (1, 3.0)),
+        (49.0, (3, 3.0)),  # needed pairs have short turns rather than be fewer
+        (75.9, (3, pytest.approx(35.9 / 3))),
+        (76.0, (4, 4.0)),  # a fourth has a fifth of what lies between
+        (1000.0, (8, 60.0)),
+    ],
+)
+def test_as_many_pairs_are_planned_as_find_room_for_their_turns(left_s, found):
+    assert planned(left_s, 20.0, 3.0, 60.0, most_pairs=8, needed_pairs=3) == found
