@@ -26,7 +26,7 @@ from proof.inject.operator import SlowOperator
 from proof.inject.slowdown import COUNTED, LEAKS, NEEDS_CUDA, STARTING, Asked
 from proof.inject.spinning import SpinningKernel, TooShort
 from proof.inject.starting import command
-from proof.inject.waiting import HostWait, SpreadWait, leaves
+from proof.inject.working import HostWork, SpreadWork, leaves
 
 # The fixture that a test measures with, and in which measurement an injection then acts.
 MEASURES = {
@@ -35,7 +35,7 @@ MEASURES = {
     "measure_host_work": "host_work",
     "measure_memory_growth": "memory_growth",
 }
-# A model of fewer modules has no place to spread a wait over.
+# A model of fewer modules has no place to spread work over.
 FEWEST_LEAVES = 2
 
 
@@ -155,7 +155,8 @@ class Slowdown:
         with torch.inference_mode():
             slowed.act_in(measurement)
         for asked in wanted:
-            self._write_down(id_ or str(key), asked, slowed.parts[asked].size_s if asked in slowed.parts else None)
+            part = slowed.parts.get(asked)
+            self._write_down(id_ or str(key), asked, getattr(part, "size_s", None), getattr(part, "found_share", None))
 
     def start(self, key: Key, question: str) -> None:
         """Write down what the process of a first request does itself (`proof.inject.starting`)."""
@@ -163,10 +164,11 @@ class Slowdown:
             if asked.kind in STARTING:
                 self._write_down(question, asked, asked.fixed_s)
 
-    def _write_down(self, id_: str, asked: Asked, size_s: float | None) -> None:
+    def _write_down(self, id_: str, asked: Asked, size_s: float | None, share: float | None = None) -> None:
         entries = self.injected.setdefault(id_, [])
         entries[:] = [other for other in entries if other["kind"] != asked.kind]
-        entries.append({"kind": asked.kind, "asked": asked.text, "size_s": size_s})
+        entry = {"kind": asked.kind, "asked": asked.text, "size_s": size_s}
+        entries.append(entry if share is None else {**entry, "share": share})
 
     def _part(self, asked: Asked, inference: Inference) -> Part:
         built, batch = inference.built, inference.batch
@@ -187,8 +189,8 @@ class Slowdown:
         if asked.kind in LEAKS:
             return leaking(asked.kind, asked.size_bytes, built.call, self.device)
         if built.module is not None and len(leaves(built.module)) >= FEWEST_LEAVES:
-            return SpreadWait(built.call, batch, self.device, asked.share, built.module)
-        return HostWait(built.call, batch, self.device, asked.share)
+            return SpreadWork(built.call, batch, self.device, asked.share, built.module)
+        return HostWork(built.call, batch, self.device, asked.share)
 
 
 SLOWDOWN: pytest.StashKey[Slowdown] = pytest.StashKey()

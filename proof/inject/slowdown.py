@@ -102,7 +102,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="PATTERN:KIND=AMOUNT",
         help="what (a variant, or a pattern of benchmark ids such as '*-b128') and by how much; may be repeated. "
         "kernel=N%% or kernel=Nus: one more kernel after each inference, as long as this share of the kernel time, or "
-        "as so many microseconds. host=N%%: the host waits for this share of the latency at each call. layout=MODULE: "
+        "as so many microseconds. host=N%%: the host works longer, by this share of the latency. layout=MODULE: "
         f"eager variants run in channels-last, and this module of the model (blocks.1.0) in NCHW; '{UNCHANGED}' is "
         "what that is to be compared with. operator=MODULE+N%%: in eager variants the kernels of this module's "
         "operator take longer, by this share of the kernel time; operator=MODULE is what that is to be compared with. "

@@ -41,6 +41,7 @@ class Injected:
     benchmark: str
     asked: str = dataclasses.field(compare=False)
     size_s: float | None = dataclasses.field(default=None, compare=False)
+    share: float | None = dataclasses.field(default=None, compare=False)
 
     @property
     def module(self) -> str:
@@ -101,7 +102,7 @@ class Scores:
 def injections(run: Run) -> list[Injected]:
     """What was done to the run, without what is only there to be compared with."""
     found = [
-        Injected(str(entry.get("kind")), id_, str(entry.get("asked")), entry.get("size_s"))
+        Injected(str(entry.get("kind")), id_, str(entry.get("asked")), entry.get("size_s"), entry.get("share"))
         for id_, entries in (injected(run) or {}).items()
         for entry in entries
         if entry.get("kind") in RULES and not is_reference(str(entry.get("kind")), str(entry.get("asked")))
@@ -222,6 +223,8 @@ def size(one: Injected, run: Run) -> float | None:
     """By what fraction the benchmark was slowed down in this very run."""
     if one.kind == EVERYTHING or one.size_s is None or one.kind in COUNTED:
         return None
+    if one.share is not None:
+        return one.share
     key = "kernel_time" if one.kind in ("kernel", "operator") else SCORED[one.kind]
     benchmark = run.benchmarks[one.benchmark]
     whole_s = benchmark.visited.get(key, benchmark.values.get(key))

@@ -115,7 +115,7 @@ class Judgings:
 def size(run: Run, group: Group) -> float | None:
     """By what fraction the group's benchmark was slowed down in this very run; None where the run does not say.
 
-    Of an extra kernel by its own recorded duration, of a wait by the latency without it.
+    Of an extra kernel by its own recorded duration, of host work by the latency without it.
     """
     benchmark = run.benchmarks.get(group.benchmark)
     if benchmark is None:
@@ -124,8 +124,10 @@ def size(run: Run, group: Group) -> float | None:
     if group.kind == "kernel":
         extra_s = sum(kernel.time_s for kernel in _table(run, group.benchmark) if EXTRA.search(kernel.name)) or None
     elif group.kind == "host":
-        entries = (injected(run) or {}).get(group.benchmark, ())
-        extra_s = next((entry.get("size_s") for entry in entries if entry.get("kind") == "host"), None)
+        entry = next(one for one in (injected(run) or {})[group.benchmark] if one.get("kind") == "host")
+        if entry.get("share") is not None:
+            return float(entry["share"])
+        extra_s = entry.get("size_s")
     if whole_s is None or not isinstance(extra_s, (int, float)) or not 0 < extra_s < whole_s:
         return None
     return extra_s / (whole_s - extra_s)

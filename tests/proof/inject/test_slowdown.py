@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
-import statistics
 import time
 from pathlib import Path
 from typing import Any, cast
@@ -29,7 +28,7 @@ from proof.inject.injection import NothingCompiles, Slowdown
 from proof.inject.layout import NoSuchModule, in_channels_last
 from proof.inject.slowdown import parse
 from proof.inject.spinning import SpinningKernel, TooShort, tune
-from proof.inject.waiting import HostWait
+from proof.inject.working import HostWork, SpreadWork
 from tests.inner_session import suite_arguments
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -56,7 +55,7 @@ def session(pytester, monkeypatch):
 
 @pytest.mark.alone
 def test_a_slowed_session_stores_what_was_done(session, pytester):
-    """The host waits, no call takes less than that, and it is stored. How long a wait is has a test without a real
+    """The host works, no call takes less than that, and it is stored. How much work it is has a test without a real
     clock."""
     before = dict(VARIANTS)
     result = session(
@@ -166,15 +165,15 @@ def test_what_was_asked_can_be_asked_again_of_a_fresh_process(words):
     assert str(parse(words)) == words and parse(str(parse(words))) == parse(words)
 
 
-def test_a_wait_and_a_kernel_each_act_on_their_own_metric(fake_gpu, steady_time, monkeypatch):
-    """The wait while the latency is measured, the kernel while kernels are profiled; both are written down."""
+def test_work_and_a_kernel_each_act_on_their_own_metric(fake_gpu, steady_time, monkeypatch):
+    """The work while the latency is measured, the kernel while kernels are profiled; both are written down."""
     queue, call = fake_gpu
-    monkeypatch.setattr("proof.inject.waiting.synchronised", lambda run, device: run)
+    monkeypatch.setattr("proof.inject.working.synchronised", lambda run, device: run)
     slowdown = Slowdown([parse("eager-fp32:host=50%"), parse("*-b1:kernel=1%")], GPU)
     built = inference(call)
     slowdown.prepare(built, "latency")
-    waited: Any = built.call
-    waited.size_s = 0.002
+    worked: Any = built.call
+    worked.looks, worked.size_s = 2000, 0.002
     slowdown.prepare(built, "latency")
     queue.clear()
     began = time.perf_counter()
@@ -189,7 +188,7 @@ def test_a_wait_and_a_kernel_each_act_on_their_own_metric(fake_gpu, steady_time,
     assert time.perf_counter() - began < 0.002
     assert slowdown.injected == {
         "model-eager-fp32-b1": [
-            {"kind": "host", "asked": "50%", "size_s": 0.002},
+            {"kind": "host", "asked": "50%", "size_s": 0.002, "share": 0.5},
             {"kind": "kernel", "asked": "1%", "size_s": spun.size_s},
         ]
     }
@@ -236,7 +235,7 @@ def test_what_cannot_be_done_is_refused(session, arguments, message):
     result.stderr.fnmatch_lines([message]) if result.errlines else result.stdout.fnmatch_lines([message])
 
 
-def test_a_wait_lengthens_every_call_by_its_share(steady_time):
+def test_work_lengthens_every_call_by_its_share(steady_time):
     """Against a call whose length is known."""
 
     def sleep(batch):
@@ -244,21 +243,75 @@ def test_a_wait_lengthens_every_call_by_its_share(steady_time):
         return batch
 
     batch = torch.zeros(1)
-    slowed = HostWait(sleep, batch, CPU, share=0.5)
+    slowed = HostWork(sleep, batch, CPU, share=0.5)
     assert slowed(batch) is batch and slowed.size_s is None
     slowed.prepare(profiled=False)
     assert slowed.size_s == pytest.approx(0.002, rel=0.01)
-    size_s = slowed.size_s
-    assert size_s is not None
+    looks = slowed.looks
+    assert slowed.found_share == 0.5
     slowed.prepare(profiled=True)
-    assert slowed.size_s == size_s, "calibrated once"
-    found = []
-    for _ in range(30):
-        begin = time.perf_counter()
-        slowed(batch)
-        found.append(time.perf_counter() - begin)
-    assert min(found) >= 0.004 + size_s
-    assert statistics.median(found) == pytest.approx(0.004 + size_s, rel=0.01)
+    assert slowed.looks == looks, "calibrated once"
+    found = [timed_s(slowed, batch) for _ in range(30)]
+    assert min(found) == pytest.approx(0.006, rel=0.01)
+    assert max(found) == pytest.approx(0.006, rel=0.01)
+
+
+def test_work_after_every_module_lengthens_every_call_by_its_share(steady_time):
+    class Sleep(torch.nn.Module):
+        def forward(self, batch):
+            time.sleep(0.001)
+            return batch
+
+    module, batch = torch.nn.Sequential(*(Sleep() for _ in range(7))), torch.zeros(1)
+    slowed = SpreadWork(module, batch, CPU, share=0.1, module=module)
+    slowed.prepare(profiled=False)
+    assert slowed.size_s == pytest.approx(0.0007, rel=0.01) and slowed.found_share == pytest.approx(0.1, rel=0.01)
+    slowed.begin()
+    assert timed_s(slowed, batch) == pytest.approx(0.0077, rel=0.01)
+    slowed.end()
+    assert timed_s(slowed, batch) == pytest.approx(0.007, rel=0.01)
+
+
+@pytest.mark.parametrize("spread", [False, True], ids=["before", "after every module"])
+def test_on_a_slower_host_work_takes_longer_as_the_call_does(host, spread):
+    """Half as fast, both take twice as long: a share stays that share."""
+    module, batch = torch.nn.Sequential(host.Call(), host.Call()), torch.zeros(1)
+    slowed = SpreadWork(module, batch, CPU, 0.2, module) if spread else HostWork(module, batch, CPU, 0.2)
+    slowed.prepare(profiled=False)
+    slowed.begin()
+    for host.slowness in (1.0, 2.0, 0.7):
+        slowed.end()
+        plain_s = timed_s(module, batch)
+        slowed.begin()
+        assert timed_s(slowed, batch) / plain_s == pytest.approx(1.2, rel=0.01), host.slowness
+
+
+@pytest.fixture
+def host(monkeypatch):
+    """A host whose pace is known: a call takes 2 ms, a look at the clock a microsecond, and both follow its pace."""
+
+    class Host:
+        slowness, now_s = 1.0, 0.0
+
+        class Call(torch.nn.Module):
+            def forward(self, batch):
+                known.now_s += 0.002 * known.slowness
+                return batch
+
+    known = Host()
+
+    def look():
+        known.now_s += 1e-6 * known.slowness
+        return known.now_s
+
+    monkeypatch.setattr(time, "perf_counter", look)
+    return known
+
+
+def timed_s(call, batch):
+    begin = time.perf_counter()
+    call(batch)
+    return time.perf_counter() - begin
 
 
 def device(overhead_s=0.9e-6, rest_s=495e-6, step_s=32e-9):

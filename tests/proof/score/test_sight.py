@@ -85,6 +85,16 @@ def test_an_injection_smaller_than_asked_for_is_not_held_against_the_judge(runs,
     assert capsys.readouterr().out.count("3 others smaller than asked for") == 2
 
 
+def test_work_of_the_host_stays_its_share_where_the_host_is_slow(runs):
+    """Stored in seconds of the host as it was when calibrated, it would look smaller than it is."""
+    kinds = copy.deepcopy(slowed())
+    (entry,) = kinds["injected"][f"{MODEL}-eager-fp16-b1"]
+    entry.update(size_s=entry["size_s"] / 2, share=0.3)
+    runs.add(3, **kinds)
+    scores = score(read(runs))
+    assert [one.size for one in scores.seen["host", "eager-fp16-b1"]] == [0.3] * 3 and scores.passed
+
+
 def test_what_lengthens_kernels_is_judged_without_the_others_that_do(runs):
     runs.add(3, **slowed())
     run = next(run for run in read(runs) if injections(run))
