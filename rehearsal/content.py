@@ -130,11 +130,13 @@ def sides_of(record: Record) -> Iterable[str]:
 def method(record: Record, judged: Judged) -> Iterable[str]:
     """How it was measured."""
     rounds = [turns.rounds for pair in record.pairs for turns in pair.turns.values()]
-    spread = f", {min(rounds)} to {max(rounds)} rounds a benchmark and pair" if rounds else ""
+    spread = tested = ""
+    if rounds:
+        spread = f", {min(rounds)} to {max(rounds)} rounds a benchmark and pair"
+        tested = f"; {count(judged.tests, 'test')}, error of all intervals together {ERROR * 100:g} %"
     # A pair that a failure ended is none of those.
     most = f" of at most {MOST_PAIRS}" if len(record.pairs) <= MOST_PAIRS else ""
     yield (
         f"{count(len(record.pairs), 'pair')} of fresh processes{most}, "
-        f"in {record.took_s:.0f} s{spread}; "
-        f"{count(judged.tests, 'test')}, error of all intervals together {ERROR * 100:g} %."
+        f"in {record.took_s:.0f} s{spread}{tested}."
     )

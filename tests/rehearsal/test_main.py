@@ -658,7 +658,7 @@ def test_the_page_shows_what_the_command_prints(capsys, monkeypatch):
     monkeypatch.chdir(ROOT)
     prompt = "$ python -m rehearsal "
     shown = [block for block in blocks(ROOT / "docs" / "rehearsal.md") if block.startswith(prompt)]
-    assert len(shown) == 3
+    assert len(shown) == 4
     for block in shown:
         command, *lines = block.splitlines()
         main(shlex.split(command.removeprefix(prompt)))
