@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from fixtures.instruments.latency import synchronised, warm_up
+from fixtures.instruments.visits import MOSTLY, idle_share
 from fixtures.machine.cores import on_core, usable
 from fixtures.machine.device import Device
 
@@ -37,7 +38,7 @@ class HostWork:
 
     Attributes:
         looks: so many at the clock; None before it is calibrated.
-        found_share: of the latency without it, whatever the pace of the host; None before.
+        found_share: as `_share` has it; None before.
     """
 
     def __init__(self, call: Call, batch: torch.Tensor, device: Device, share: float) -> None:
@@ -65,7 +66,8 @@ class HostWork:
                 latencies_s.append(_timed_s(call))
                 in_looks.append(latencies_s[-1] / look_s())  # at the pace that the host has now
         self.looks = round(self.share * statistics.median(in_looks))
-        self.found_share, self.size_s = self.share, self.share * statistics.median(latencies_s)
+        self.size_s = self.share * statistics.median(latencies_s)
+        self.found_share = _share(self, self.share)
 
     def begin(self) -> None:
         """Act from now on."""
@@ -79,7 +81,7 @@ class SpreadWork:
 
     Attributes:
         size_s: by how much longer a call was when it was calibrated; None before.
-        found_share: of the latency without it, whatever the pace of the host; None before.
+        found_share: as `_share` has it; None before.
     """
 
     def __init__(self, call: Call, batch: torch.Tensor, device: Device, share: float, module: torch.nn.Module) -> None:
@@ -115,7 +117,9 @@ class SpreadWork:
         with _one_core(self.device):
             plain_s, slowed_s = self._tuned_s(call)
         self.size_s = slowed_s - plain_s
-        self.found_share = self.size_s / plain_s
+        self.end()
+        self.found_share = _share(self, self.size_s / plain_s)
+        self.begin()
 
     def _tuned_s(self, call: Callable[[], Any]) -> tuple[float, float]:
         """The latency without the work and with it, once that is as much as was asked for."""
@@ -171,6 +175,11 @@ def look_s() -> float:
 def low_end(times_s: Sequence[float]) -> float:
     """What a call takes while nothing disturbs the host."""
     return float(np.quantile(np.asarray(times_s), QUANTILE))
+
+
+def _share(slowed: HostWork | SpreadWork, share: float) -> float | None:
+    """Work as a share of the latency without it, whatever the pace of the host; None where that follows the GPU."""
+    return share if idle_share(lambda: slowed.call(slowed.batch), slowed.device) < MOSTLY else None
 
 
 def _one_core(device: Device) -> AbstractContextManager[None]:

@@ -7,6 +7,7 @@ import itertools
 import json
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -169,6 +170,7 @@ def test_work_and_a_kernel_each_act_on_their_own_metric(fake_gpu, steady_time, m
     """The work while the latency is measured, the kernel while kernels are profiled; both are written down."""
     queue, call = fake_gpu
     monkeypatch.setattr("proof.inject.working.synchronised", lambda run, device: run)
+    monkeypatch.setattr("proof.inject.working.idle_share", lambda run, device: 0.0)
     slowdown = Slowdown([parse("eager-fp32:host=50%"), parse("*-b1:kernel=1%")], GPU)
     built = inference(call)
     slowdown.prepare(built, "latency")
@@ -284,6 +286,14 @@ def test_on_a_slower_host_work_takes_longer_as_the_call_does(host, spread):
         plain_s = timed_s(module, batch)
         slowed.begin()
         assert timed_s(slowed, batch) / plain_s == pytest.approx(1.2, rel=0.01), host.slowness
+
+
+def test_work_beside_a_busy_gpu_claims_no_share(steady_time):
+    """Its latency does not follow the host's pace, so on a slower host the work is more of it."""
+    gpu = SimpleNamespace(is_cuda=False, synchronize=lambda: time.sleep(0.004))
+    slowed = HostWork(lambda batch: batch, torch.zeros(1), cast(Any, gpu), share=0.5)
+    slowed.prepare(profiled=False)
+    assert slowed.size_s == pytest.approx(0.002, rel=0.01) and slowed.found_share is None
 
 
 @pytest.fixture
