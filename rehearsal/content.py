@@ -136,7 +136,4 @@ def method(record: Record, judged: Judged) -> Iterable[str]:
         tested = f"; {count(judged.tests, 'test')}, error of all intervals together {ERROR * 100:g} %"
     # A pair that a failure ended is none of those.
     most = f" of at most {MOST_PAIRS}" if len(record.pairs) <= MOST_PAIRS else ""
-    yield (
-        f"{count(len(record.pairs), 'pair')} of fresh processes{most}, "
-        f"in {record.took_s:.0f} s{spread}{tested}."
-    )
+    yield f"{count(len(record.pairs), 'pair')} of fresh processes{most}, in {record.took_s:.0f} s{spread}{tested}."
