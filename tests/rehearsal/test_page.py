@@ -73,6 +73,19 @@ def test_kernels_behind_a_change_are_shown_as_on_the_page_of_a_run():
     assert "of kernel time per inference" in text
 
 
+@pytest.mark.parametrize("is_cuda", [False, True])
+def test_where_nothing_runs_any_more_nothing_is_said_of_what_changed(is_cuda):
+    found = record()
+    for side in found.sides.values():
+        side["device"]["is_cuda"] = is_cuda
+    found.failed[NEW] = dict.fromkeys(NAMES, "the engine cannot be loaded")
+    for pair in found.pairs:
+        pair.turns.clear()
+    text = page(found)
+    assert text.count(">MISSING<") == len(NAMES) and "the engine cannot be loaded" in text
+    assert "What changed" not in text and "kernel time changed" not in text and "intervals" not in text
+
+
 def test_what_a_side_says_is_text():
     found = slower()
     found.bisection = searched(INJECTION)
