@@ -67,6 +67,7 @@ def of_a_million_lookups() -> float:
     return best
 
 
+@pytest.mark.alone
 def test_a_thousand_benchmarks_against_fifty_runs_take_a_few_seconds() -> None:
     # Seconds would be those of one machine; looking at a value for every metric and run is a million lookups.
     most = 150 * of_a_million_lookups()
