@@ -124,7 +124,8 @@ def size(run: Run, group: Group) -> float | None:
     if group.kind == "kernel":
         extra_s = sum(kernel.time_s for kernel in _table(run, group.benchmark) if EXTRA.search(kernel.name)) or None
     elif group.kind == "host":
-        entry = next(one for one in (injected(run) or {})[group.benchmark] if one.get("kind") == "host")
+        entries = (injected(run) or {}).get(group.benchmark, ())
+        entry = next((one for one in entries if one.get("kind") == "host"), {})
         if entry.get("share") is not None:
             return float(entry["share"])
         extra_s = entry.get("size_s")

@@ -92,6 +92,7 @@ def test_a_run_that_is_slowed_in_several_ways_is_scored_for_each(folder):
     assert set(scores.too_few) == {Group("kernel", "0.2%", IDS[3]), Group("kernel", "3.0%", IDS[3])}
     folder.add(1, latency={TENSORRT: 0.5}, injected={TENSORRT: [{**wait, "share": 0.2}]})
     assert size(folder.runs()[-1], Group("host", "20%", TENSORRT)) == 0.2  # on a slower host, too
+    assert size(folder.runs()[-1], Group("host", "20%", IDS[3])) is None  # of which the run does not say it
 
 
 def test_a_run_is_judged_against_its_own_gpu(folder):
