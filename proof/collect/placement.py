@@ -1,82 +1,143 @@
-"""What a TensorRT engine's place in the GPU's memory does to its kernel time. Needs a GPU and Torch-TensorRT.
+"""What the place of engines, weights and activations in the GPU's memory does to the kernel time. Needs a GPU.
 
-Run as `python -m proof.collect.placement MODEL VARIANT BATCH_SIZE`.
+Run as `python -m proof.collect.placement MODEL VARIANT BATCH_SIZE`; a variant `tensorrt-*` needs Torch-TensorRT.
 """
 
 from __future__ import annotations
 
 import argparse
+import random
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import timm
 import torch
 
 from common import output
-from fixtures.instruments import kernel_time as clocks
+from fixtures.instruments.kernel_time import Kernel, measure_kernel_time
 from fixtures.machine.device import Device, resolve
 from fixtures.models import images, names
 from fixtures.models import model as models
+from fixtures.variants.requirement import CUDA
 from fixtures.variants.table import VARIANTS
 from fixtures.variants.tensorrt import compile_dynamo, detect, engine_modules
 
+MOST_MOVED = 3
+# Blocks of up to a megabyte come from segments of their own; the allocator gives out multiples of 512 bytes.
+SMALL_BYTES, LARGE_BYTES, STEP_BYTES = 512, 2**20, 512
+
+
+@dataclass
+class Table:
+    """Prints the kernel time of one variant, a line each time, and keeps the kernels of every line."""
+
+    call: Any
+    device: Device
+    lines: list[dict[str, Kernel]] = field(default_factory=list)
+
+    def say(self, name: str, batch: torch.Tensor) -> None:
+        found = measure_kernel_time(lambda: self.call(batch), self.device)
+        self.lines.append({kernel.name: kernel for kernel in found.kernels})
+        print(f"{name:28}{found.time_s * 1e6:12.3f} us", flush=True)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the kernel time of one engine again and again, its batch elsewhere, and after every new load.
+    """Print the kernel time again and again: as it was built, then with its memory elsewhere.
 
-    Exit status 2 where there is no TensorRT.
+    Exit status 2 where there is no GPU, or no TensorRT for its variants.
     """
     parser = argparse.ArgumentParser(prog="python -m proof.collect.placement", description=__doc__)
     parser.add_argument("model")
-    parser.add_argument("variant", choices=("tensorrt-fp32", "tensorrt-fp16"))
+    parser.add_argument("variant", choices=("eager-fp32", "eager-fp16", "tensorrt-fp32", "tensorrt-fp16"))
     parser.add_argument("batch_size", type=int)
-    parser.add_argument("--loads", type=int, default=5, help="how often the engine is loaded anew (default: 5)")
+    parser.add_argument("--times", type=int, default=5, help="how often each thing is moved (default: 5)")
     options = parser.parse_args(arguments)
     if not timm.is_model(options.model):
         parser.error(f"timm {timm.__version__} has no model {options.model!r}")
     if options.batch_size < 1:
         parser.error(f"the batch size {options.batch_size} is not a positive number")
-    found = detect()
-    if not found.flavour:
-        print(f"python -m proof.collect.placement: {found}", file=sys.stderr)
-        return 2
-    device = resolve("cuda")
-    model = models.load(names.resolve(options.model), models.Wanted(), images.find(images.SAMPLE_FOLDER))
     variant = VARIANTS[options.variant]
+    device = resolve("cuda" if torch.cuda.is_available() else "cpu")
+    if missing := CUDA.missing(device) or variant.reason_to_skip(device):
+        print(f"python -m proof.collect.placement: {missing}", file=sys.stderr)
+        return 2
+    torch.backends.cudnn.benchmark = True
+    model = models.load(names.resolve(options.model), models.Wanted(), images.find(images.SAMPLE_FOLDER))
     shape = (options.batch_size, *model.input_size)
     batch = torch.rand(shape, device=device.torch_device, dtype=variant.dtype)
     with torch.no_grad():
-        call = compile_dynamo(variant.prepare(model.module, device), batch).module
-        loaded = engine_modules(call)
-        first = [child.engine for child in loaded]
-        print(f"{options.model} {options.variant}, batch {options.batch_size}, on {device.name}, {found}")
-        say("as built", call, batch, device)
-        say("the same", call, batch, device)
+        module = variant.prepare(model.module, device)
+        compiled = options.variant.startswith("tensorrt")
+        compiler = str(detect()) if compiled else f"PyTorch {torch.__version__}"
+        table = Table(compile_dynamo(module, batch).module if compiled else module, device)
+        print(f"{options.model} {options.variant}, batch {options.batch_size}, on {device.name}, {compiler}")
+        table.say("as built", batch)
+        table.say("the same", batch)
         elsewhere = [torch.empty(37 * 2**20, device=device.torch_device), batch.clone()]
-        say("the batch elsewhere", call, elsewhere[-1], device)
-        # every engine is kept, so that none gets the place of another
-        engines = [first]
-        for number in range(options.loads):
-            began = time.perf_counter()
-            load_again(loaded)
-            call(batch)
-            device.synchronize()
-            engines.append([child.engine for child in loaded])
-            took_s = time.perf_counter() - began
-            say(f"loaded anew, {number + 1} ({took_s:.1f} s)", call, batch, device)
-        for name, kept in (("the first load again", first), ("the last load again", engines[-1])):
-            for child, engine in zip(loaded, kept, strict=True):
-                child.engine = engine
-            say(name, call, batch, device)
+        table.say("the batch elsewhere", elsewhere[-1])
+        (load_engines if compiled else move_tensors)(table, batch, options.times)
     return 0
 
 
-def say(name: str, call: Any, batch: torch.Tensor, device: Device) -> None:
-    """Print the kernel time in microseconds."""
-    found = clocks.measure_kernel_time(lambda: call(batch), device)
-    print(f"{name:28}{found.time_s * 1e6:12.3f} us", flush=True)
+def load_engines(table: Table, batch: torch.Tensor, times: int) -> None:
+    """Load the engines anew, then take the first and the last again."""
+    loaded = engine_modules(table.call)
+    # every engine is kept, so that none gets the place of another
+    engines = [[child.engine for child in loaded]]
+    for number in range(times):
+        began = time.perf_counter()
+        load_again(loaded)
+        table.call(batch)
+        table.device.synchronize()
+        engines.append([child.engine for child in loaded])
+        took_s = time.perf_counter() - began
+        table.say(f"loaded anew, {number + 1} ({took_s:.1f} s)", batch)
+    for name, kept in (("the first load again", engines[0]), ("the last load again", engines[-1])):
+        for child, engine in zip(loaded, kept, strict=True):
+            child.engine = engine
+        table.say(name, batch)
+
+
+def move_tensors(table: Table, batch: torch.Tensor, times: int) -> None:
+    """Move the activations, then the weights, then take the first weights again; print which kernels felt it most."""
+    draw = random.Random(1)
+    held: list[torch.Tensor] = []
+    for number in range(times):
+        torch.cuda.empty_cache()
+        held += fillers(table.device, draw)
+        table.say(f"activations elsewhere, {number + 1}", batch)
+    tensors = [*table.call.parameters(), *table.call.buffers()]
+    first = [tensor.data for tensor in tensors]
+    for number in range(times):
+        held += [tensor.data for tensor in tensors] + fillers(table.device, draw)
+        for tensor in tensors:
+            tensor.data = tensor.data.clone()
+        table.say(f"weights elsewhere, {number + 1}", batch)
+    for tensor, data in zip(tensors, first, strict=True):
+        tensor.data = data
+    table.say("the first weights again", batch)
+    print(*most_moved(table.lines), sep="\n")
+
+
+def fillers(device: Device, draw: random.Random) -> list[torch.Tensor]:
+    """A small and a large block of random size: what is allocated after them lies elsewhere."""
+    sizes = (STEP_BYTES * draw.randint(1, 1000) + least for least in (SMALL_BYTES, LARGE_BYTES))
+    return [torch.empty(size, dtype=torch.uint8, device=device.torch_device) for size in sizes]
+
+
+def most_moved(lines: Sequence[dict[str, Kernel]]) -> Iterator[str]:
+    """The kernels of every line whose time differed most from line to line."""
+    yield f"\n{'kernel':60}{'launches':>10}{'shortest':>12}{'longest':>12}"
+    rows = []
+    for name, kernel in lines[0].items():
+        times_s = [line[name].time_s for line in lines if name in line]
+        if len(times_s) == len(lines):
+            rows.append((max(times_s) - min(times_s), name, kernel.launches, min(times_s), max(times_s)))
+    for _, name, launches, shortest_s, longest_s in sorted(rows, reverse=True)[:MOST_MOVED]:
+        yield f"{name[:58]:60}{launches:10}{shortest_s * 1e6:9.3f} us{longest_s * 1e6:9.3f} us"
 
 
 def load_again(children: Sequence[Any]) -> None:

@@ -1,16 +1,21 @@
-"""The experiment on an engine's place in memory says what it needs. What it measures needs a GPU."""
+"""The experiment on places in memory says what it needs, and moves what it says. What it measures needs a GPU."""
 
 from __future__ import annotations
+
+import random
 
 import pytest
 import torch
 
+from fixtures.instruments.kernel_time import Kernel, KernelTime
+from fixtures.machine.device import resolve
 from proof.collect import placement
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="is for machines without a GPU")
-def test_without_a_gpu_it_says_so(capsys):
-    assert placement.main(["tf_efficientnet_lite0", "tensorrt-fp32", "1"]) == 2
+@pytest.mark.parametrize("variant", ["tensorrt-fp32", "eager-fp32"])
+def test_without_a_gpu_it_says_so(capsys, variant):
+    assert placement.main(["tf_efficientnet_lite0", variant, "1"]) == 2
     assert capsys.readouterr().err == "python -m proof.collect.placement: needs a CUDA GPU\n"
 
 
@@ -46,3 +51,38 @@ def test_every_load_makes_a_new_engine():
     placement.load_again([child])
     placement.load_again([child])
     assert child.engine == "engine 3"
+
+
+def test_tensors_are_moved_and_the_first_weights_come_back(monkeypatch, capsys):
+    module = torch.nn.BatchNorm1d(4).eval()
+    places: list[set[int]] = []
+
+    def measured(run, device):
+        run()
+        places.append({tensor.data_ptr() for tensor in module.parameters()})
+        number = len(places)
+        steady, restless = Kernel("steady", 2, 3e-6), Kernel("restless", 1, number * 1e-6)
+        return KernelTime(steady.time_s + restless.time_s, (), 3, (steady, restless))
+
+    monkeypatch.setattr(placement, "measure_kernel_time", measured)
+    monkeypatch.setattr(placement, "MOST_MOVED", 1)
+    batch = torch.rand(2, 4)
+    table = placement.Table(module, resolve("cpu"))
+    with torch.no_grad():
+        table.say("as built", batch)
+        placement.move_tensors(table, batch, 2)
+    as_built, *activations, first, second, again = places
+    assert activations == [as_built, as_built] and again == as_built
+    assert not first & as_built and not second & (first | as_built)
+    *_, titles, row = capsys.readouterr().out.splitlines()
+    assert titles.split() == ["kernel", "launches", "shortest", "longest"]
+    assert row.split() == ["restless", "1", "1.000", "us", "6.000", "us"]
+
+
+def test_fillers_differ_in_size_and_lie_in_both_kinds_of_segments():
+    draw = random.Random(1)
+    sizes = [[block.nbytes for block in placement.fillers(resolve("cpu"), draw)] for _ in range(8)]
+    smaller, larger = zip(*sizes, strict=True)
+    assert len(set(smaller)) == len(set(larger)) == 8
+    assert max(smaller) < 2**20 < min(larger)  # where PyTorch's allocator parts the two
+    assert not any(size % 512 for pair in sizes for size in pair)
