@@ -11,7 +11,7 @@ from regression.judge.verdict import Reason, Report, Verdict
 from regression.metric import ByOperator
 from regression.report.coverage import Coverage, where
 from regression.report.groups import Place
-from regression.report.rows import ORDER, Row
+from regression.report.rows import ALL_METRICS, ORDER, Row
 from regression.shared import is_shared
 from regression.text import count
 
@@ -82,9 +82,13 @@ def _failed(report: Report, rows: Sequence[Row]) -> str:
         unconfirmed = all(row.reason is Reason.UNCONFIRMED for row in slower)
         said.append(_slower(slower) + (" (not confirmed yet)" if unconfirmed else ""))
     lost = [row for row in missing if row.lost_by]
-    missing = [row for row in missing if not row.lost_by]
-    if missing:
-        said.append(_who(missing, "is", "missing"))
+    # of a benchmark that ran, one metric
+    untimed = [row for row in missing if row.reason is Reason.NOT_TIMED and row.title != ALL_METRICS]
+    gone = [row for row in missing if not row.lost_by and row not in untimed]
+    if gone:
+        said.append(_who(gone, "is", "missing"))
+    for title in dict.fromkeys(row.title for row in untimed):
+        said.append(_who([row for row in untimed if row.title == title], "has", f"no {title}"))
     if changed:
         lost = [row for row in changed if row.reason is Reason.LABEL_LOST]
         counts = [row for row in changed if row not in lost]

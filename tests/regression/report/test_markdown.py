@@ -38,6 +38,9 @@ GUESS = judgement(SLOW, "latency", Verdict.SLOWER, Reason.UNCONFIRMED, 0.005, 0.
 ACCEPTED = judgement(SLOW, "kernel_time", Verdict.SLOWER, Reason.ACCEPTED, 0.005, 0.0051)
 LOST = judgement(GONE, "kernel_time", Verdict.MISSING, Reason.FAILED, 0.005, None)
 LOST_TOO = judgement(FAST, "kernel_time", Verdict.MISSING, Reason.FAILED, 0.005, None)
+UNTIMED = judgement(FAST, "kernel_time", Verdict.MISSING, Reason.NOT_TIMED, 0.005, None, "not permitted")
+UNTIMED_TOO = judgement(SAME, "kernel_time", Verdict.MISSING, Reason.NOT_TIMED, 0.005, None, "not permitted")
+NO_LATENCY = judgement(SAME, "latency", Verdict.MISSING, Reason.NOT_TIMED, 0.005, None, "not permitted")
 SAME_AGAIN = judgement(SAME, "kernel_time", Verdict.SAME, Reason.INSIDE_NOISE, 0.012, 0.012)
 NOISY = judgement(SAME, "latency", Verdict.UNSURE, Reason.NOISY, 0.012, 0.013)
 FAST_NOISY = judgement(FAST, "latency", Verdict.UNSURE, Reason.DISTURBED, 0.012, 0.013)
@@ -58,6 +61,9 @@ RIGHT = "and right: labels agree in 4 of 4 benchmarks"
         ([SLOWER, GUESS], f"{SLOW} is slower."),
         ([SLOWER, LOST, LOST_TOO], f"{SLOW} is slower and 2 are missing."),
         ([LOST, LOST_TOO], "2 benchmarks are missing."),
+        ([UNTIMED, UNTIMED_TOO], "2 benchmarks have no kernel time."),
+        ([LOST, UNTIMED], f"{GONE} is missing and {FAST} has no kernel time."),
+        ([UNTIMED, UNTIMED_TOO, NO_LATENCY], f"{SAME} is missing and {FAST} has no kernel time."),
         (
             [SLOWER, SAME_AGAIN, NOISY],
             f"{SLOW} is slower; 1 of the other measurements could not have shown a regression"
