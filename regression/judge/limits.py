@@ -43,6 +43,8 @@ class Limits:
     """Every confirmation must be beyond this."""
     final: Floats
     """The mean of the initial run and its confirmations must be beyond this."""
+    again: Floats
+    """The mean of the confirmations must be beyond this, where the host explains a part of the initial run."""
     min_effect: Floats
     """The initial run, and the confirmations' mean, must be beyond this."""
     detectable: Floats
@@ -66,8 +68,19 @@ class Limits:
         missing = np.isnan(again)
         count = (~missing).sum(axis=1)
         mean = (np.abs(first) + np.where(missing, 0, toward).sum(axis=1)) / (1 + count)
+        return np.asarray(self._each(toward) & (mean > self.final))
+
+    def agreed_alone(self, first: Floats, again: Floats) -> Bools:
+        """Which confirmations (B, n), NaN where not measured, show a change by themselves, large enough to matter and
+        in the direction of the initial run."""
+        toward = again * np.sign(first)[:, None]
+        return np.asarray(self._each(toward) & (settled(toward) > np.maximum(self.again, self.min_effect)))
+
+    def _each(self, toward: Floats) -> Bools:
+        """Where all confirmations (B, n) that were measured are beyond their limit, and so many were."""
+        missing = np.isnan(toward)
         each = (missing | (toward > self.each[:, None])).all(axis=1)
-        return np.asarray((count >= CONFIRMATIONS) & each & (mean > self.final))
+        return np.asarray(((~missing).sum(axis=1) >= CONFIRMATIONS) & each)
 
     def disagreed(self, first: Floats, again: Floats) -> Bools:
         """Which confirmations (B, n), NaN where not measured, speak against a suspicious initial run.
@@ -124,7 +137,8 @@ def limits(
     heavy = np.minimum(noise.df, UNCONFIRMED_DF)
     alone = np.maximum(quantile(FAMILY_WISE_ERROR * error / 2, heavy) * one, screen)
     each = quantile(AGREEMENT_ERROR, noise.df) * each_sd
-    final = quantile(FAMILY_WISE_ERROR * error / 2, noise.df) * final_sd
+    beyond_all = quantile(FAMILY_WISE_ERROR * error / 2, noise.df)
+    final = beyond_all * final_sd
     matter = np.full(len(one), change)
     gates = [(screen, one), *[(each, each_sd)] * confirmations, (final, final_sd), (matter, mean_sd)]
     return Limits(
@@ -134,6 +148,7 @@ def limits(
         alone=alone,
         each=each,
         final=final,
+        again=beyond_all * mean_sd,
         min_effect=matter,
         detectable=detectable(gates, noise.df),
         final_deviation=final_sd,

@@ -126,8 +126,8 @@ def test_what_is_claimed_to_be_seen_is_seen_of_every_kind_and_size(scores):
     assert not scores.others_slower
 
 
-def test_a_longer_operator_is_seen_and_named_at_both_batch_sizes():
-    """In eager PyTorch, by 1.3 times what the baseline of that GPU claims to detect."""
+def test_longer_operators_and_host_work_are_seen():
+    """By 1.3 times what the baseline of that GPU claims to detect. Two runs began on a host that was slower by half."""
     found, left_out = read_all([FOLDER.with_name("nvidia-h200-operators.tar.xz")])
     assert not left_out
     scores = sight.score(found)
@@ -135,6 +135,8 @@ def test_a_longer_operator_is_seen_and_named_at_both_batch_sizes():
     for size in (1, 128):
         seen = [one for precision in ("fp32", "fp16") for one in scores.seen["operator", f"eager-{precision}-b{size}"]]
         assert len(seen) == 10 and all(one.reported and one.named and not one.undersized for one in seen)
+    seen = scores.seen["host", "torchscript-fp32-b1"]
+    assert len(seen) == 5 and all(one.reported and not one.undersized for one in seen)
 
 
 def test_the_right_kernel_is_named_first_every_time(runs):

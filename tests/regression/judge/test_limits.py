@@ -30,6 +30,8 @@ def test_limits_by_hand() -> None:
     assert known.final[0] == pytest.approx(
         stats.t.isf(FAMILY_WISE_ERROR * error / 2, 12) * np.hypot(three, 0.0004 * 2 / 3)
     )
+    two = 0.001 * np.sqrt(1 / 5 + 1 / 2)
+    assert known.again[0] == pytest.approx(stats.t.isf(FAMILY_WISE_ERROR * error / 2, 12) * np.hypot(two, 0.0004))
 
 
 def test_what_does_not_matter_is_never_reported() -> None:
@@ -56,6 +58,32 @@ def test_what_does_not_matter_is_never_reported() -> None:
 def test_both_confirmations_must_agree(first: float, again: list[float], reported: bool) -> None:
     known = limits(noise_of(0.001), 0.0025, 0.7, 72)
     assert known.reported(np.array([first]), np.array([again]))[0] == reported
+
+
+@pytest.mark.parametrize(
+    ("first", "again", "agreed"),
+    [
+        (0.001, [1.01, 1.01], True),
+        (-0.001, [-1.01, -1.01], True),
+        # Two processes must be further away than three, each of them away, in the direction of the initial run.
+        (0.001, [0.99, 0.99], False),
+        (0.001, [2.02, 0.0], False),
+        (-0.001, [1.01, 1.01], False),
+        (0.001, [1.01, np.nan], False),
+        (0.001, [1.01, np.nan, 1.01], True),
+        (0.0, [1.01, 1.01], False),
+    ],
+)
+def test_confirmations_alone_must_be_beyond_their_own_limit(first: float, again: list[float], agreed: bool) -> None:
+    known = limits(noise_of(0.001), 0.0025, 0.7, 72)
+    assert known.again > known.final
+    assert known.agreed_alone(np.array([first]), known.again[0] * np.array([again]))[0] == agreed
+
+
+def test_confirmations_alone_report_nothing_that_does_not_matter() -> None:
+    known = limits(noise_of(1e-6), 0.0025, 1, 1)
+    assert not known.agreed_alone(np.array([0.01]), np.array([[0.0024, 0.0025]]))[0]
+    assert known.agreed_alone(np.array([0.01]), np.array([[0.0026, 0.0026]]))[0]
 
 
 def test_settled_ignores_what_was_not_measured() -> None:
@@ -102,6 +130,10 @@ def test_unchanged_tests_are_reported_no_more_often_than_their_share_of_the_erro
     assert known.certain(looks[:, 0]).mean() <= FAMILY_WISE_ERROR
     reported = known.reported(looks[:, 0], looks[:, 1:]).mean()
     assert 0.1 * FAMILY_WISE_ERROR <= reported <= FAMILY_WISE_ERROR
+    # Whatever the host did to the initial run: in either direction no more often than that.
+    for direction in (1.0, -1.0):
+        alone = known.agreed_alone(np.full(rows, direction), looks[:, 1:]).mean()
+        assert 0.1 * FAMILY_WISE_ERROR / 2 <= alone <= FAMILY_WISE_ERROR / 2
 
 
 @pytest.mark.parametrize(
