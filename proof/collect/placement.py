@@ -27,7 +27,7 @@ from fixtures.variants.tensorrt import compile_dynamo, detect, engine_modules
 
 MOST_MOVED = 3
 # Blocks of up to a megabyte come from segments of their own; the allocator gives out multiples of 512 bytes.
-SMALL_BYTES, LARGE_BYTES, STEP_BYTES = 512, 2**20, 512
+STEP_BYTES, LARGE_BYTES = 512, 2**20
 
 
 @dataclass
@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     batch = torch.rand(shape, device=device.torch_device, dtype=variant.dtype)
     with torch.no_grad():
         module = variant.prepare(model.module, device)
-        compiled = options.variant.startswith("tensorrt")
+        compiled = variant.compiler == "tensorrt"
         compiler = str(detect()) if compiled else f"PyTorch {torch.__version__}"
         table = Table(compile_dynamo(module, batch).module if compiled else module, device)
         print(f"{options.model} {options.variant}, batch {options.batch_size}, on {device.name}, {compiler}")
@@ -124,7 +124,7 @@ def move_tensors(table: Table, batch: torch.Tensor, times: int) -> None:
 
 def fillers(device: Device, draw: random.Random) -> list[torch.Tensor]:
     """A small and a large block of random size: what is allocated after them lies elsewhere."""
-    sizes = (STEP_BYTES * draw.randint(1, 1000) + least for least in (SMALL_BYTES, LARGE_BYTES))
+    sizes = (STEP_BYTES * draw.randint(1, 1000) + least for least in (STEP_BYTES, LARGE_BYTES))
     return [torch.empty(size, dtype=torch.uint8, device=device.torch_device) for size in sizes]
 
 
@@ -132,10 +132,9 @@ def most_moved(lines: Sequence[dict[str, Kernel]]) -> Iterator[str]:
     """The kernels of every line whose time differed most from line to line."""
     yield f"\n{'kernel':60}{'launches':>10}{'shortest':>12}{'longest':>12}"
     rows = []
-    for name, kernel in lines[0].items():
-        times_s = [line[name].time_s for line in lines if name in line]
-        if len(times_s) == len(lines):
-            rows.append((max(times_s) - min(times_s), name, kernel.launches, min(times_s), max(times_s)))
+    for name in set.intersection(*map(set, lines)):
+        times_s = [line[name].time_s for line in lines]
+        rows.append((max(times_s) - min(times_s), name, lines[0][name].launches, min(times_s), max(times_s)))
     for _, name, launches, shortest_s, longest_s in sorted(rows, reverse=True)[:MOST_MOVED]:
         yield f"{name[:58]:60}{launches:10}{shortest_s * 1e6:9.3f} us{longest_s * 1e6:9.3f} us"
 

@@ -120,12 +120,12 @@ class MetricTests:
         settled_, agreed = settled(self.again), known.agreed(self.first, self.again)
         first, again = unexplained(self.first, self.explained[:, 0]), unexplained(self.again, self.explained[:, 1:])
         suspect, certain = known.suspect(self.first), known.certain(first)
-        explained = suspect & ~known.suspect(first)
+        excusable = suspect & ~known.suspect(first)
         # What the host explains in part is left to confirmations: it may be calmer then.
-        in_part = explained & (first != 0)
+        in_part = excusable & (first != 0)
         reported = known.reported(first, again) | (in_part & known.agreed_alone(first, again))
         unmeasured = np.isfinite(again).sum(axis=1) < CONFIRMATIONS
-        excused = ((explained & ~(in_part & unmeasured)) | known.reported(self.first, self.again)) & ~reported
+        excused = ((excusable & ~(in_part & unmeasured)) | known.reported(self.first, self.again)) & ~reported
         looks = (self.first + np.nansum(self.again, axis=1)) / (1 + np.isfinite(self.again).sum(axis=1))
         # The initial run was selected for being far away; the confirmations were not.
         ratio = np.where(reported, settled_, self.first)
