@@ -82,19 +82,20 @@ def _failed(report: Report, rows: Sequence[Row]) -> str:
         unconfirmed = all(row.reason is Reason.UNCONFIRMED for row in slower)
         said.append(_slower(slower) + (" (not confirmed yet)" if unconfirmed else ""))
     lost = [row for row in missing if row.lost_by]
+    missing = [row for row in missing if not row.lost_by]
     # of a benchmark that ran, one metric
     untimed = [row for row in missing if row.reason is Reason.NOT_TIMED and row.title != ALL_METRICS]
-    gone = [row for row in missing if not row.lost_by and row not in untimed]
+    gone = [row for row in missing if row not in untimed]
     if gone:
         said.append(_who(gone, "is", "missing"))
     for title in dict.fromkeys(row.title for row in untimed):
         said.append(_who([row for row in untimed if row.title == title], "has", f"no {title}"))
     if changed:
-        lost = [row for row in changed if row.reason is Reason.LABEL_LOST]
-        counts = [row for row in changed if row not in lost]
+        relabelled = [row for row in changed if row.reason is Reason.LABEL_LOST]
+        counts = [row for row in changed if row not in relabelled]
         titles = ", ".join(dict.fromkeys(row.title for row in counts))
         said += [_who(counts, "has", f"changed counts ({titles})")] if counts else []
-        said += [_who(lost, "has", "lost labels")] if lost else []
+        said += [_who(relabelled, "has", "lost labels")] if relabelled else []
     if report.labels:
         said.append(_named([name for name, _ in report.labels], "is", "wrong about what the photographs show"))
     said += [_who([row for row in lost if row.detail == why], "is", why) for why in {row.detail: None for row in lost}]

@@ -41,6 +41,13 @@ LOST_TOO = judgement(FAST, "kernel_time", Verdict.MISSING, Reason.FAILED, 0.005,
 UNTIMED = judgement(FAST, "kernel_time", Verdict.MISSING, Reason.NOT_TIMED, 0.005, None, "not permitted")
 UNTIMED_TOO = judgement(SAME, "kernel_time", Verdict.MISSING, Reason.NOT_TIMED, 0.005, None, "not permitted")
 NO_LATENCY = judgement(SAME, "latency", Verdict.MISSING, Reason.NOT_TIMED, 0.005, None, "not permitted")
+GPU_LOST = "not measured: the GPU was lost by model-bad-b1 (an illegal memory access)"
+UNMEASURED = judgement(FAST, "kernel_time", Verdict.MISSING, Reason.FAILED, 0.005, None, GPU_LOST)
+NO_LONGER_TIMED = judgement(FAST, "kernel_time", Verdict.MISSING, Reason.NOT_TIMED, 0.005, None, GPU_LOST)
+COUNTED = judgement(
+    SAME, "synchronisations", Verdict.CHANGED, Reason.CONFIRMED, 1.0, 2.0, "cudaStreamSynchronize 0 -> 1"
+)
+RELABELLED = judgement(SAME, "labels", Verdict.CHANGED, Reason.LABEL_LOST, None, None, "dog.jpg: 258 -> 259")
 SAME_AGAIN = judgement(SAME, "kernel_time", Verdict.SAME, Reason.INSIDE_NOISE, 0.012, 0.012)
 NOISY = judgement(SAME, "latency", Verdict.UNSURE, Reason.NOISY, 0.012, 0.013)
 FAST_NOISY = judgement(FAST, "latency", Verdict.UNSURE, Reason.DISTURBED, 0.012, 0.013)
@@ -64,6 +71,9 @@ RIGHT = "and right: labels agree in 4 of 4 benchmarks"
         ([UNTIMED, UNTIMED_TOO], "2 benchmarks have no kernel time."),
         ([LOST, UNTIMED], f"{GONE} is missing and {FAST} has no kernel time."),
         ([UNTIMED, UNTIMED_TOO, NO_LATENCY], f"{SAME} is missing and {FAST} has no kernel time."),
+        ([COUNTED, UNMEASURED], f"{SAME} has changed counts (synchronisations) and {FAST} is {GPU_LOST}."),
+        ([RELABELLED, UNMEASURED], f"{SAME} has lost labels and {FAST} is {GPU_LOST}."),
+        ([NO_LONGER_TIMED], f"{FAST} is {GPU_LOST}."),
         (
             [SLOWER, SAME_AGAIN, NOISY],
             f"{SLOW} is slower; 1 of the other measurements could not have shown a regression"
