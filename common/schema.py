@@ -12,9 +12,11 @@ from typing import Any
 SCHEMA = 3
 """The `suite.schema` that is written; every schema from 1 to this one is read."""
 
-LOADING = 2
-"""The `suite.loading` that is written: how TensorRT engines are loaded, and in which order. It is raised when that
-changes, since engines lie elsewhere in the GPU's memory then. Runs without it (1) loaded one engine after another."""
+LOADING = 3
+"""The `suite.loading` that is written: how and in which order TensorRT engines are loaded, and where activations lie
+while kernels are timed. It is raised when that changes, since a kernel time depends on both.
+
+Runs without it (1) loaded one engine after another; runs with 2 had activations in one place."""
 
 RENAMED: Mapping[int, Mapping[str, str]] = {1: {"host_pace_s": "host_calibration_s"}}
 """Fields of a benchmark (in `extra_info` and in confirmations) that a schema called otherwise: old name to new name."""

@@ -328,9 +328,9 @@ def _notes(run: Run, baselines: Sequence[Run], record: str) -> Iterable[str]:
     otherwise = sum(baseline.loading != run.loading for baseline in baselines)
     if otherwise:
         yield (
-            f"{count(otherwise, 'run')} of the baseline are of a version of this suite that loads TensorRT engines in "
-            "another way. They lie elsewhere in the GPU's memory then, and their detectable changes in kernel time "
-            f"allow for that; record a new baseline: `{record}`."
+            f"{count(otherwise, 'run')} of the baseline are of a version of this suite that has engines or activations "
+            "in other places of the GPU's memory. The detectable changes in kernel time allow for that; record a new "
+            f"baseline: `{record}`."
         )
     elsewhere = sum((baseline.gpu, baseline.loading) == (run.gpu, run.loading) for baseline in baselines) - alike
     if elsewhere and alike <= KNOWN_DF:

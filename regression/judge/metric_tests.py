@@ -426,14 +426,15 @@ def _placed(
     spread: Spread, run: Run, baselines: Sequence[Run], measured: Sequence[Sequence[Benchmark]]
 ) -> Floats | float:
     """What is added to the spread between places (B,): on a GPU that the baseline does not have, where it waits for the
-    host; and of engines, where a baseline run loaded them in another way."""
+    host; and where a baseline run had engines or activations in other places."""
     if not (spread.engine or spread.loading or spread.host):
         return 0.0
     known = any(baseline.gpu == run.gpu for baseline in baselines)
-    waits = 0.0 if known else np.array([waiting(items) for items in measured])
-    loading = 0.0 if all(baseline.loading == run.loading for baseline in baselines) else spread.loading
+    waits = np.array([waiting(items) for items in measured])
     engines = np.array([any("engine_bytes" in item.values for item in items) for items in measured])
-    return np.asarray(np.hypot(spread.host * waits, engines * np.hypot(spread.engine * waits, loading)))
+    gpu = 0.0 if known else np.hypot(spread.host, engines * spread.engine) * waits
+    loading = 0.0 if all(baseline.loading == run.loading for baseline in baselines) else spread.loading
+    return np.asarray(np.hypot(gpu, loading * np.where(engines, 1.0, waits)))
 
 
 def _waits(measured: Sequence[Benchmark]) -> float:
