@@ -95,7 +95,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             table.say("as built", batch)
             table.say("the same", batch)
             table.say("the batch elsewhere", elsewhere[-1])
-            table.say_of_places(batch)
             (load_engines if compiled else move_tensors)(table, batch, options.times)
         except InvalidProfile as problem:
             print(f"python -m proof.collect.placement: {problem}; run it again", file=sys.stderr)
@@ -123,9 +122,13 @@ def load_engines(table: Table, batch: torch.Tensor, times: int) -> None:
 
 
 def move_tensors(table: Table, batch: torch.Tensor, times: int) -> None:
-    """Move the activations, then the weights, then take the first weights again; print which kernels felt it most."""
+    """Move the activations, then the weights, then take the first weights again; print which kernels felt it most.
+
+    Beside it, as often as weights are moved, what the suite measures with them there.
+    """
     draw = random.Random(SEED)
     held: list[torch.Tensor] = []
+    table.say_of_places(batch)
     for number in range(times):
         torch.cuda.empty_cache()
         held += fillers(table.device, draw)

@@ -25,7 +25,7 @@ from proof.score.stored import (
     spinning_operators,
 )
 from proof.simulation import judge_again, judge_first
-from regression.judge.verdict import Verdict, suspects
+from regression.judge.verdict import Report, Verdict, suspects
 from regression.runs.run import Run
 from regression.text import count
 
@@ -34,13 +34,15 @@ THRESHOLDS = (5, 10)
 
 @dataclasses.dataclass
 class Tally:
-    """Of so many judgings, in how many something was measured again, SLOWER or FASTER."""
+    """Of so many judgings, in how many something was measured again, SLOWER or FASTER, or failed for its CHANGED count."""
 
     judgings: int = 0
     again: int = 0
     slower_before: int = 0
     slower: int = 0
     faster: int = 0
+    changed_before: int = 0
+    changed: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,7 +104,13 @@ def accusations(runs: Sequence[Run], most: int, seed: int) -> Accusations:
             tally.slower_before += any(item.verdict is Verdict.SLOWER for item in before.judgements)
             tally.slower += bool(slower)
             tally.faster += any(item.verdict is Verdict.FASTER for item in after.judgements)
+            tally.changed_before += _fails_for_counts(before)
+            tally.changed += _fails_for_counts(after)
     return Accusations(every, one_night, benchmarks, frozenset(accused), len(judged))
+
+
+def _fails_for_counts(report: Report) -> bool:
+    return any(item.verdict is Verdict.CHANGED and item.failed for item in report.judgements)
 
 
 def threshold(runs: Sequence[Run], statistic: str, percent: int) -> Threshold:
@@ -142,7 +150,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         row = threshold(runs, statistic, percent)
         of_benchmarks, of_pairs = f"{row.accused} of {row.compared}", f"{row.failed} of {row.pairs}"
         print(f"{statistic:10}{f'{percent} %':>10}{of_benchmarks:>22}{of_pairs:>16}")
-    return int(bool(result.every.slower))
+    return int(bool(result.every.slower or result.every.changed))
 
 
 def _of_one_code(runs: Sequence[Run]) -> list[Run]:
@@ -176,11 +184,15 @@ def _introduction(runs: Sequence[Run], most: int, seed: int) -> list[str]:
 
 def _accusation_lines(found: Accusations, runs: int) -> list[str]:
     lines = [
-        f"{'':44}{'judgings':>9}{'measured again':>16}{'SLOWER before':>15}{'SLOWER after':>14}{'FASTER after':>14}"
+        f"{'':40}{'judgings':>9}{'measured':>10}{'SLOWER':>8}{'SLOWER':>8}{'FASTER':>8}{'CHANGED':>9}{'CHANGED':>9}",
+        f"{'':49}{'again':>10}{'before':>8}{'after':>8}{'after':>8}{'before':>9}{'after':>9}",
     ]
     rows = (("every choice", found.every), ("run and confirmations of one GPU and day", found.one_night))
     for name, row in rows:
-        lines.append(f"{name:44}{row.judgings:9}{row.again:16}{row.slower_before:15}{row.slower:14}{row.faster:14}")
+        lines.append(
+            f"{name:40}{row.judgings:9}{row.again:10}{row.slower_before:8}{row.slower:8}{row.faster:8}"
+            f"{row.changed_before:9}{row.changed:9}"
+        )
     lines += [
         f"SLOWER after confirmation: {id_}, {metric}: {count(times, 'judging')}"
         for (id_, metric), times in found.benchmarks.most_common()

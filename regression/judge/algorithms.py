@@ -41,18 +41,22 @@ class Algorithms:
 
     def others(self, now: Operators, before: Operators) -> int:
         """How many operators of both run another algorithm now: other kernels or grids, or other calls of `calls`."""
-        rows, theirs = all_placed(now), all_placed(before)
-        there = paired(rows, theirs, lambda own, place: not launch_otherwise([rows[own], theirs[place]]))
-        both = [(row, theirs[there[own]]) for own, row in rows.items() if there[own] in theirs]
         return sum(
             launch_otherwise([row, seen]) or self._calls(row) != self._calls(seen)
-            for row, seen in both
+            for row, seen in in_both(now, before)
             if kind_of(row.name) in self.kinds
         )
 
     def _calls(self, row: StoredOperator) -> dict[str, int]:
         kind = kind_of(row.name)
         return {call: number for call, number in row.api_calls.items() if (kind, call) in self.calls}
+
+
+def in_both(now: Operators, before: Operators) -> list[tuple[StoredOperator, StoredOperator]]:
+    """The operators of both, each as it is now and as it was before."""
+    rows, theirs = all_placed(now), all_placed(before)
+    there = paired(rows, theirs, lambda own, place: not launch_otherwise([rows[own], theirs[place]]))
+    return [(row, theirs[there[own]]) for own, row in rows.items() if there[own] in theirs]
 
 
 def kind_of(operator: str) -> str:

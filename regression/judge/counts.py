@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 
 from common.schema import NOT_SELECTED
-from regression.judge.algorithms import Algorithms, software
+from regression.judge.algorithms import Algorithms, in_both, software
+from regression.judge.choices import Operators
 from regression.judge.known import Known
 from regression.judge.limits import CONFIRMATIONS
 from regression.judge.operator_calls import other_calls
@@ -41,12 +42,43 @@ class Reference:
         value, least, most = now.values[metric.key], self.values[0], self.values[-1]
         if self.exact:
             return value in self.values
-        known = [one for one in self.benchmarks if one.operators] if metric.of_workspaces and now.operators else []
-        if not known:
-            return least * (1 - metric.margin) <= value <= most * (1 + metric.margin)
-        return least <= value <= most or all(
-            abs(value - one.values[metric.key]) <= self.algorithms.others(now.operators, one.operators) for one in known
+        known = [one for one in self.benchmarks if one.operators] if now.operators else []
+        if known and metric.of_workspaces:
+            return least <= value <= most or all(
+                abs(value - one.values[metric.key]) <= self.algorithms.others(now.operators, one.operators)
+                for one in known
+            )
+        return least * (1 - metric.margin) <= value <= most * (1 + metric.margin) or any(
+            abs(rest - before) <= metric.margin * before
+            for before, rest in self.given_kernels(value, now.operators, metric)
         )
+
+    def fails(self, value: float, operators: Operators, metric: Metric) -> bool:
+        """Whether a value fails; operators explain it as far as they launch other kernels."""
+
+        def more(value: float, most: float) -> bool:
+            return value > most * (1 + metric.min_effect) and value - most >= metric.min_growth
+
+        if metric.fails is Fails.MORE:
+            return more(value, self.values[-1]) and all(
+                more(rest, before) for before, rest in self.given_kernels(value, operators, metric)
+            )
+        return metric.fails is Fails.FEWER and value < self.values[0]
+
+    def given_kernels(self, value: float, operators: Operators, metric: Metric) -> Iterator[tuple[float, float]]:
+        """Of every baseline run its value, and this value less what the operators that launch other kernels add to it.
+
+        None where operators do not have the count, or are not known.
+        """
+        if metric.in_operators and operators:
+            for one in self.benchmarks:
+                if one.operators:
+                    added = sum(
+                        sum(now.api_calls.values()) - sum(then.api_calls.values())
+                        for now, then in in_both(operators, one.operators)
+                        if now.kernels != then.kernels
+                    )
+                    yield one.values[metric.key], value - added
 
     def other_parts(self, now: Benchmark, metric: Metric) -> list[str]:
         """`name before -> now` of every part whose count no baseline run has seen, the largest change first.
@@ -168,7 +200,7 @@ def _judgement(metric: Metric, run: Run, id_: str, reference: Reference, *, may_
     now = run.benchmarks[id_]
     value = now.values[metric.key]
     again = [
-        confirmation.values[id_][metric.key]
+        (confirmation.values[id_][metric.key], confirmation.operators.get(id_, ()))
         for confirmation in run.confirmations
         if metric.key in confirmation.values.get(id_, {})
     ]
@@ -188,12 +220,12 @@ def _judgement(metric: Metric, run: Run, id_: str, reference: Reference, *, may_
 
 
 def _verdict(
-    metric: Metric, reference: Reference, now: Benchmark, again: Sequence[float] | None
+    metric: Metric, reference: Reference, now: Benchmark, again: Sequence[tuple[float, Operators]] | None
 ) -> tuple[Verdict, Reason, str]:
-    """`again` are the confirmations' values; None where no value fails."""
+    """`again` are the confirmations' values, and their operators where they are known; None where no value fails."""
     value = now.values[metric.key]
     named = reference.other_parts(now, metric)
-    fails = _failing(metric, reference, value)
+    fails = reference.fails(value, now.operators, metric)
     # Parts that were all seen, if not in one run, are none of them new.
     named_by_all = all(metric.key in one.parts for one in reference.benchmarks)
     by_name = reference.exact and metric.key in now.parts and (named_by_all or not metric.named_by)
@@ -211,18 +243,10 @@ def _verdict(
         return Verdict.CHANGED, Reason.NEW_VALUE, _joined(said, "the software is not the baseline's")
     if len(again) < CONFIRMATIONS:
         return Verdict.CHANGED, Reason.UNCONFIRMED, _joined(said, "not measured again")
-    said = _joined(said, f"again {_listed([_written(value, metric) for value in again])}")
-    if all(_failing(metric, reference, value) for value in again):
+    said = _joined(said, f"again {_listed([_written(value, metric) for value, _ in again])}")
+    if all(reference.fails(value, operators, metric) for value, operators in again):
         return Verdict.CHANGED, Reason.CONFIRMED, said
     return Verdict.UNSURE, Reason.DISAGREED, said
-
-
-def _failing(metric: Metric, reference: Reference, value: float) -> bool:
-    """Whether a value is one that fails."""
-    least, most = reference.values[0], reference.values[-1]
-    if metric.fails is Fails.MORE:
-        return value > most * (1 + metric.min_effect) and value - most >= metric.min_growth
-    return metric.fails is Fails.FEWER and value < least
 
 
 def _seen(metric: Metric, reference: Reference) -> str:

@@ -16,7 +16,7 @@ from regression.text import count, listed
 # A verdict for whoever has to act on it.
 PASSED, INCOMPLETE, FAILED = "passed", "incomplete", "FAILED"
 MOST_NAMED = 2
-MOST_PLACES = 4
+MOST_METRICS = 4
 # What was suspected and not settled; every other UNSURE could not have shown a regression.
 SUSPECTED = (Reason.UNCONFIRMED, Reason.DISAGREED, Reason.BELOW_LIMIT)
 
@@ -123,16 +123,24 @@ def coverage(
 
 
 def where(rows: Sequence[Row], places: Mapping[str, Place]) -> str:
-    """Which measurements these are: `batch-1 latency of A and B, launches and peak memory of 24 benchmarks`."""
+    """Which measurements these are: `batch-1 latency of A and B, launches and peak memory of 24 benchmarks`.
+
+    Of more benchmarks and metrics than a sentence holds, `batch-1 latency, launches and peak memory of 3 benchmarks`.
+    """
     benchmarks: dict[str, list[str]] = {}
     for row in rows:
         benchmarks.setdefault(row.title, []).append(row.benchmark)
     titles: dict[tuple[str, ...], list[str]] = {}
-    for title in list(benchmarks)[:MOST_PLACES]:
+    for title in benchmarks:
         titles.setdefault(tuple(sorted(benchmarks[title])), []).append(title)
-    said = [_of_metrics(listed(alike), benchmarks[alike[0]], places) for alike in titles.values()]
-    more = [count(len(benchmarks) - MOST_PLACES, "more metric")] if len(benchmarks) > MOST_PLACES else []
-    return ", ".join([*said, *more])
+    if len(titles) <= MOST_NAMED:
+        return ", ".join(_of_metrics(_cut(alike), benchmarks[alike[0]], places) for alike in titles.values())
+    return _of_metrics(_cut(list(benchmarks)), list(dict.fromkeys(row.benchmark for row in rows)), places)
+
+
+def _cut(titles: Sequence[str]) -> str:
+    more = [count(len(titles) - MOST_METRICS, "more metric")] if len(titles) > MOST_METRICS else []
+    return listed([*titles[:MOST_METRICS], *more])
 
 
 def _of_metrics(title: str, ids: Sequence[str], places: Mapping[str, Place]) -> str:

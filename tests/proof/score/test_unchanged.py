@@ -30,7 +30,7 @@ def test_unchanged_runs_are_not_accused(folder, capsys):
     assert printed.startswith("8 unchanged runs of 6 benchmarks; 1 GPU, 1 day; runs of one GPU and day: 8\n")
     assert "two as its confirmations): all of them" in printed
     every = next(line for line in printed.splitlines() if line.startswith("every choice")).split()
-    assert every[2] == "168" and every[5:] == ["0", "0"]
+    assert every[2] == "168" and every[5:] == ["0"] * 4
     assert "0 of 8 runs judged were SLOWER" in printed and "at most 31%" in printed and "says 3/8" in printed
     assert "1 judging can be had without a run in common" in printed and "of 1 bounds the share at 95%" in printed
     assert len([line for line in printed.splitlines() if line.endswith("0 of 56")]) == 6
@@ -66,6 +66,21 @@ def test_three_slow_processes_are_believed_and_counted(folder, capsys):
     assert found.benchmarks == {(TENSORRT, "kernel_time"): 3}
     assert main([str(folder.path)]) == 1
     assert "3 of 8 runs judged were SLOWER" in capsys.readouterr().out
+
+
+def test_a_count_that_fails_in_three_processes_is_counted(folder, capsys):
+    folder.add(5)
+    for path in folder.add(3):
+        document = json.loads(path.read_text())
+        for one in document["benchmarks"]:
+            one["extra_info"]["peak_memory_bytes"] = 2 * 10**9
+        path.write_text(json.dumps(document))
+    found = accusations(folder.runs(), 1000, seed=1).every
+    # before confirmation, each of the three against five of the five others, and none that has one of them
+    assert (found.slower, found.changed_before, found.changed) == (0, 3, 3)
+    assert main([str(folder.path)]) == 1
+    every = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("every choice"))
+    assert every.split()[-2:] == ["3", "3"]
 
 
 def test_a_confirmation_of_another_night_is_counted_apart(folder):

@@ -18,12 +18,12 @@ from regression.judge.choices import all_placed
 from regression.judge.counts import judge_counts
 from regression.judge.judge import judge
 from regression.judge.operator_calls import other_calls
-from regression.judge.verdict import Judgement, Verdict
+from regression.judge.verdict import Judgement, Reason, Verdict
 from regression.metric import Kind
 from regression.metrics import METRICS
 from regression.runs.operator_table import Grid, StoredOperator
 from regression.runs.read import read
-from regression.runs.run import Benchmark, Run
+from regression.runs.run import Benchmark, Confirmation, Run
 
 FILES = sorted(Path(__file__).resolve().parents[3].glob("baselines/nvidia-h200/*/*_baseline.json"))
 RUNS = {path.name[:4]: read(path) for path in FILES}
@@ -135,6 +135,44 @@ def test_one_memory_set_more_in_every_convolution_is_changed_by_the_total_too(id
     assert found.verdict is Verdict.CHANGED and found.failed and found.detail.startswith("the baseline has seen ")
     every = edited(NIGHT, id_, more(MEMSET, 1, *(row for _, row in known(id_, *CHOSEN))))
     assert judged(every, id_).detail.startswith(f"{MEMSET} 1 -> 2 in ")
+
+
+RESTLESS, STEADIER = RUNS["0004"], [run for name, run in RUNS.items() if name != "0004"]
+
+
+@pytest.mark.parametrize("id_", [EAGER, TORCHSCRIPT])
+def test_other_kernels_explain_the_api_calls_that_they_need(id_: str) -> None:
+    """In this process cuDNN chose kernels with more calls: 7 % more in all than in any other process."""
+    assert judged(RESTLESS, id_, baseline=STEADIER).verdict is Verdict.SAME
+    benchmark = dataclasses.replace(RESTLESS.benchmarks[id_], operators=())
+    blind = dataclasses.replace(RESTLESS, benchmarks={id_: benchmark})
+    assert judged(blind, id_, baseline=STEADIER).failed, "without operators the total is all there is"
+    rows = [row for row in RESTLESS.benchmarks[id_].operators if kind_of(row.name) not in CHOSEN]
+    assert judged(edited(RESTLESS, id_, more("cudaLaunchKernel", 1, *rows)), id_, baseline=STEADIER).failed
+
+
+@pytest.mark.parametrize("id_", [EAGER, TORCHSCRIPT])
+def test_beside_a_single_baseline_run_other_kernels_explain_api_calls_too(id_: str) -> None:
+    """One run shows of no kind that its kernels vary."""
+    for run in STEADIER:
+        assert not judged(RESTLESS, id_, baseline=[run]).failed
+
+
+@pytest.mark.parametrize("knows", [True, False])
+def test_a_confirmation_is_explained_by_its_own_kernels(knows: bool) -> None:
+    rows = [row for row in NIGHT.benchmarks[EAGER].operators if kind_of(row.name) not in CHOSEN]
+    changed = edited(NIGHT, EAGER, more("cudaLaunchKernel", 1, *rows))
+    other = RESTLESS.benchmarks[EAGER]
+    again = Confirmation(
+        controls=(),
+        values={EAGER: {"api_calls": other.values["api_calls"]}},
+        operators={EAGER: other.operators} if knows else {},
+    )
+    baseline = [run for run in OTHERS if run is not RESTLESS]
+    found = judged(dataclasses.replace(changed, confirmations=(again, again)), baseline=baseline)
+    assert (found.verdict, found.reason) == (
+        (Verdict.UNSURE, Reason.DISAGREED) if knows else (Verdict.CHANGED, Reason.CONFIRMED)
+    )
 
 
 def test_peak_memory_that_grew_is_seen() -> None:
