@@ -34,7 +34,7 @@ THRESHOLDS = (5, 10)
 
 @dataclasses.dataclass
 class Tally:
-    """Of so many judgings, in how many something was measured again, SLOWER or FASTER, or failed for its CHANGED count."""
+    """Of so many judgings, in how many something was measured again, or was SLOWER, FASTER, or CHANGED and failed."""
 
     judgings: int = 0
     again: int = 0
