@@ -53,6 +53,7 @@ class Accusations:
         every: over all choices of runs.
         one_night: over those whose run and confirmations are of one GPU and one day, as in a real session.
         benchmarks: (id, metric) to the number of judgings in which it was SLOWER after confirmation.
+        counts: the same of counts that failed.
         runs: indices of the runs that were SLOWER after confirmation in any judging.
         judged: how many different runs were judged.
     """
@@ -60,6 +61,7 @@ class Accusations:
     every: Tally
     one_night: Tally
     benchmarks: Counter[tuple[str, str]]
+    counts: Counter[tuple[str, str]]
     runs: frozenset[int]
     judged: int
 
@@ -79,6 +81,7 @@ def accusations(runs: Sequence[Run], most: int, seed: int) -> Accusations:
     whose confirmations have all of the run's benchmarks."""
     every, one_night = Tally(), Tally()
     benchmarks: Counter[tuple[str, str]] = Counter()
+    counts: Counter[tuple[str, str]] = Counter()
     accused: set[int] = set()
     judged: set[int] = set()
     judged_before: tuple[tuple[int, ...], int] | None = None
@@ -92,6 +95,8 @@ def accusations(runs: Sequence[Run], most: int, seed: int) -> Accusations:
         after = judge_again(before, run, baseline, again)
         slower = [(item.benchmark, item.metric) for item in after.judgements if item.verdict is Verdict.SLOWER]
         benchmarks.update(slower)
+        failing = _failing_counts(after)
+        counts.update(failing)
         judged.add(choice.run)
         if slower:
             accused.add(choice.run)
@@ -104,13 +109,14 @@ def accusations(runs: Sequence[Run], most: int, seed: int) -> Accusations:
             tally.slower_before += any(item.verdict is Verdict.SLOWER for item in before.judgements)
             tally.slower += bool(slower)
             tally.faster += any(item.verdict is Verdict.FASTER for item in after.judgements)
-            tally.changed_before += _fails_for_counts(before)
-            tally.changed += _fails_for_counts(after)
-    return Accusations(every, one_night, benchmarks, frozenset(accused), len(judged))
+            tally.changed_before += bool(_failing_counts(before))
+            tally.changed += bool(failing)
+    return Accusations(every, one_night, benchmarks, counts, frozenset(accused), len(judged))
 
 
-def _fails_for_counts(report: Report) -> bool:
-    return any(item.verdict is Verdict.CHANGED and item.failed for item in report.judgements)
+def _failing_counts(report: Report) -> list[tuple[str, str]]:
+    changed = [item for item in report.judgements if item.verdict is Verdict.CHANGED]
+    return [(item.benchmark, item.metric) for item in changed if item.failed]
 
 
 def threshold(runs: Sequence[Run], statistic: str, percent: int) -> Threshold:
@@ -194,8 +200,9 @@ def _accusation_lines(found: Accusations, runs: int) -> list[str]:
             f"{row.changed_before:9}{row.changed:9}"
         )
     lines += [
-        f"SLOWER after confirmation: {id_}, {metric}: {count(times, 'judging')}"
-        for (id_, metric), times in found.benchmarks.most_common()
+        f"{verdict} after confirmation: {id_}, {metric}: {count(times, 'judging')}"
+        for verdict, accused_of in ((Verdict.SLOWER, found.benchmarks), (Verdict.CHANGED, found.counts))
+        for (id_, metric), times in accused_of.most_common()
     ]
     accused, disjoint = len(found.runs), runs // NEEDED
     lines += [

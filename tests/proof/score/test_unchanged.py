@@ -79,8 +79,9 @@ def test_a_count_that_fails_in_three_processes_is_counted(folder, capsys):
     # before confirmation, each of the three against five of the five others, and none that has one of them
     assert (found.slower, found.changed_before, found.changed) == (0, 3, 3)
     assert main([str(folder.path)]) == 1
-    every = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("every choice"))
-    assert every.split()[-2:] == ["3", "3"]
+    printed = capsys.readouterr().out.splitlines()
+    assert next(line for line in printed if line.startswith("every choice")).split()[-2:] == ["3", "3"]
+    assert f"CHANGED after confirmation: {TENSORRT}, peak_memory: 3 judgings" in printed
 
 
 def test_a_confirmation_of_another_night_is_counted_apart(folder):
