@@ -28,7 +28,7 @@ from fixtures.variants.table import VARIANTS
 from fixtures.variants.tensorrt import compile_dynamo, detect, engine_modules
 
 MOST_MOVED = 3
-INFERENCES = 100
+INFERENCES_OF_A_LINE = 100
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Table:
             InvalidProfile: the profile lost events.
         """
         keep_busy(lambda: self.call(batch), self.device, WARM_UP_S)
-        found = summarise(take_profile(lambda: self.call(batch), self.device, INFERENCES))
+        found = summarise(take_profile(lambda: self.call(batch), self.device, INFERENCES_OF_A_LINE))
         self.lines.append({kernel.name: kernel for kernel in found.kernels})
         print(f"{name:28}{found.time_s * 1e6:12.3f} us", flush=True)
 
@@ -124,7 +124,7 @@ def load_engines(table: Table, batch: torch.Tensor, times: int) -> None:
 def move_tensors(table: Table, batch: torch.Tensor, times: int) -> None:
     """Move the activations, then the weights, then take the first weights again; print which kernels felt it most.
 
-    Beside it, as often as weights are moved, what the suite measures with them there.
+    Beside it, what the suite measures: before and after the activations are moved, and for every place of the weights.
     """
     draw = random.Random(SEED)
     held: list[torch.Tensor] = []

@@ -34,7 +34,7 @@ THRESHOLDS = (5, 10)
 
 @dataclasses.dataclass
 class Tally:
-    """Of so many judgings, in how many something was measured again, or was SLOWER, FASTER, or CHANGED and failed."""
+    """Of so many judgings, in how many something was measured again, or was SLOWER or FASTER, or a count failed."""
 
     judgings: int = 0
     again: int = 0
@@ -134,7 +134,7 @@ def threshold(runs: Sequence[Run], statistic: str, percent: int) -> Threshold:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print both; exit status 1 where any judging is SLOWER after confirmation, 2 where there are too few runs."""
+    """Print both; exit status 1 where any judging is SLOWER or a count fails after confirmation, 2 for too few runs."""
     parser = argparse.ArgumentParser(prog="python -m proof.score.unchanged", description=__doc__)
     parser.add_argument("runs", type=Path, nargs="+", help="stored runs, files or folders; slowed ones do not count")
     parser.add_argument("--choices", type=int, default=10_000, help="judge at most so many choices (default: 10000)")
@@ -190,14 +190,14 @@ def _introduction(runs: Sequence[Run], most: int, seed: int) -> list[str]:
 
 def _accusation_lines(found: Accusations, runs: int) -> list[str]:
     lines = [
-        f"{'':40}{'judgings':>9}{'measured':>10}{'SLOWER':>8}{'SLOWER':>8}{'FASTER':>8}{'CHANGED':>9}{'CHANGED':>9}",
-        f"{'':49}{'again':>10}{'before':>8}{'after':>8}{'after':>8}{'before':>9}{'after':>9}",
+        f"{'':40}{'judgings':>9}{'measured':>10}{'SLOWER':>8}{'SLOWER':>8}{'FASTER':>8}{'a count fails':>15}",
+        f"{'':49}{'again':>10}{'before':>8}{'after':>8}{'after':>8}{'before':>8}{'after':>7}",
     ]
     rows = (("every choice", found.every), ("run and confirmations of one GPU and day", found.one_night))
     for name, row in rows:
         lines.append(
             f"{name:40}{row.judgings:9}{row.again:10}{row.slower_before:8}{row.slower:8}{row.faster:8}"
-            f"{row.changed_before:9}{row.changed:9}"
+            f"{row.changed_before:8}{row.changed:7}"
         )
     lines += [
         f"{verdict} after confirmation: {id_}, {metric}: {count(times, 'judging')}"

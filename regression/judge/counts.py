@@ -68,7 +68,7 @@ class Reference:
     def given_kernels(self, value: float, operators: Operators, metric: Metric) -> Iterator[tuple[float, float]]:
         """Of every baseline run its value, and this value less what the operators that launch other kernels add to it.
 
-        None where operators do not have the count, or are not known.
+        Nothing where operators do not have the count, or are not known.
         """
         if metric.in_operators and operators:
             for one in self.benchmarks:

@@ -125,7 +125,8 @@ def coverage(
 def where(rows: Sequence[Row], places: Mapping[str, Place]) -> str:
     """Which measurements these are: `batch-1 latency of A and B, launches and peak memory of 24 benchmarks`.
 
-    Of more benchmarks and metrics than a sentence holds, `batch-1 latency, launches and peak memory of 3 benchmarks`.
+    Of more than a sentence holds `batch-1 latency, launches and peak memory of 3 benchmarks`, of which each has one of
+    these or more.
     """
     benchmarks: dict[str, list[str]] = {}
     for row in rows:

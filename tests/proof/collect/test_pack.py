@@ -41,7 +41,8 @@ def test_a_full_run_is_judged_alike_and_smaller(tmp_path):
         reports.append(judge(runs[-1], runs[:-1]))
     full, packed = ([(one.benchmark, one.metric, one.verdict, one.reason) for one in r.judgements] for r in reports)
     assert full == packed and len(full) > 50
-    assert sum((tmp_path / file.name).stat().st_size for file in files) < 0.91 * sum(f.stat().st_size for f in files)
+    saved = [file.stat().st_size - (tmp_path / file.name).stat().st_size for file in files]
+    assert min(saved) > 20_000, "what is shown alone takes as much, whatever the rest of a run takes"
 
 
 def test_another_ending_and_an_empty_folder_are_refused(tmp_path, capsys):
