@@ -325,7 +325,7 @@ def _notes(run: Run, baselines: Sequence[Run], record: str) -> Iterable[str]:
         )
     place = run.place
     alike = sum(baseline.place == place for baseline in baselines)
-    otherwise = sum(baseline.loading != run.loading for baseline in baselines)
+    otherwise = sum(baseline.loading != run.loading for baseline in baselines) if run.gpu else 0
     if otherwise:
         yield (
             f"{count(otherwise, 'run')} of the baseline are of a version of this suite that has engines or activations "

@@ -57,6 +57,14 @@ def test_what_lies_where_it_lay_is_slower(recorder, loading):
     assert not [note for note in report.notes if "in other places" in note]
 
 
+def test_on_a_cpu_nothing_lies_elsewhere(recorder):
+    before, now = (
+        stored(recorder, name, uuid="", loading=loading)
+        for name, loading in (("0001_baseline.json", LOADING - 1), ("now/0099_nightly.json", LOADING))
+    )
+    assert not [note for note in judge(now, [before] * 3).notes if "in other places" in note]
+
+
 def test_a_run_that_says_nonsense_of_its_loading_loaded_as_older_suites(recorder):
     assert stored(recorder, "0001_baseline.json", loading="fast").loading == 1
     assert stored(recorder, "0002_baseline.json", loading=True).loading == 1
