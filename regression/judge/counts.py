@@ -37,13 +37,18 @@ class Reference:
     benchmarks: Sequence[Benchmark]
     algorithms: Algorithms
 
+    @property
+    def _told_apart(self) -> list[Benchmark]:
+        """Those whose operators are known."""
+        return [one for one in self.benchmarks if one.operators]
+
     def has_seen(self, now: Benchmark, metric: Metric) -> bool:
         """Whether a benchmark's value is no change."""
         value, least, most = now.values[metric.key], self.values[0], self.values[-1]
         if self.exact:
             return value in self.values
-        known = [one for one in self.benchmarks if one.operators] if now.operators else []
-        if known and metric.of_workspaces:
+        known = self._told_apart if metric.of_workspaces and now.operators else []
+        if known:
             return least <= value <= most or all(
                 abs(value - one.values[metric.key]) <= self.algorithms.others(now.operators, one.operators)
                 for one in known
@@ -70,15 +75,13 @@ class Reference:
 
         Nothing where operators do not have the count, or are not known.
         """
-        if metric.in_operators and operators:
-            for one in self.benchmarks:
-                if one.operators:
-                    added = sum(
-                        sum(now.api_calls.values()) - sum(then.api_calls.values())
-                        for now, then in in_both(operators, one.operators)
-                        if now.kernels != then.kernels
-                    )
-                    yield one.values[metric.key], value - added
+        for one in self._told_apart if metric.in_operators and operators else []:
+            added = sum(
+                sum(now.api_calls.values()) - sum(then.api_calls.values())
+                for now, then in in_both(operators, one.operators)
+                if now.kernels != then.kernels
+            )
+            yield one.values[metric.key], value - added
 
     def other_parts(self, now: Benchmark, metric: Metric) -> list[str]:
         """`name before -> now` of every part whose count no baseline run has seen, the largest change first.
@@ -91,7 +94,7 @@ class Reference:
         found = now.parts.get(key, unnamed)
         parts = [seen for one in self.benchmarks if (seen := one.parts.get(key, unnamed)) is not None]
         if not self.exact:
-            known = [benchmark.operators for benchmark in self.benchmarks if benchmark.operators]
+            known = [one.operators for one in self._told_apart]
             if not (metric.in_operators and now.operators and known):
                 return []
             return other_calls(now.operators, known, self.algorithms)

@@ -427,13 +427,14 @@ def _placed(
 ) -> Floats | float:
     """What is added to the spread between places (B,): on a GPU that the baseline does not have, where it waits for the
     host; and where a baseline run had engines or activations in other places."""
-    if not (spread.engine or spread.loading or spread.host):
-        return 0.0
     known = any(baseline.gpu == run.gpu for baseline in baselines)
+    alike = all(baseline.loading == run.loading for baseline in baselines)
+    if (known and alike) or not (spread.engine or spread.loading or spread.host):
+        return 0.0
     waits = np.array([waiting(items) for items in measured])
     engines = np.array([any("engine_bytes" in item.values for item in items) for items in measured])
     gpu = 0.0 if known else np.hypot(spread.host, engines * spread.engine) * waits
-    loading = 0.0 if all(baseline.loading == run.loading for baseline in baselines) else spread.loading
+    loading = 0.0 if alike else spread.loading
     return np.asarray(np.hypot(gpu, loading * np.where(engines, 1.0, waits)))
 
 
