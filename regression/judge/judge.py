@@ -328,9 +328,9 @@ def _notes(run: Run, baselines: Sequence[Run], record: str) -> Iterable[str]:
     otherwise = sum(baseline.loading != run.loading for baseline in baselines) if run.gpu else 0
     if otherwise:
         yield (
-            f"{count(otherwise, 'run')} of the baseline are of a version of this suite that has engines or activations "
-            "in other places of the GPU's memory. The detectable changes in kernel time allow for that; record a new "
-            f"baseline: `{record}`."
+            f"{count(otherwise, 'run')} of the baseline are of a version of this suite that has engines, weights or "
+            "activations in other places of the GPU's memory. The detectable changes in kernel time allow for that; "
+            f"record a new baseline: `{record}`."
         )
     elsewhere = sum((baseline.gpu, baseline.loading) == (run.gpu, run.loading) for baseline in baselines) - alike
     if elsewhere and alike <= KNOWN_DF:
