@@ -426,7 +426,7 @@ def _placed(
     spread: Spread, run: Run, baselines: Sequence[Run], measured: Sequence[Sequence[Benchmark]]
 ) -> Floats | float:
     """What is added to the spread between places (B,): on a GPU that the baseline does not have, where it waits for the
-    host; and where a baseline run had engines or activations in other places."""
+    host; and where a baseline run had engines, weights or activations in other places."""
     known = any(baseline.gpu == run.gpu for baseline in baselines)
     alike = all(baseline.loading == run.loading for baseline in baselines)
     if (known and alike) or not (spread.engine or spread.loading or spread.host):

@@ -41,13 +41,13 @@ def test_no_unchanged_run_is_accused(runs):
 
 
 def test_no_unchanged_run_is_accused_beside_the_baselines():
-    """Their runs are of the whole matrix, and of six GPUs more; the suites of the last two load engines in another way,
-    which made one of them 1.4 % slower in every process, and that of the last one places activations otherwise."""
-    archives = [FOLDER.with_name(f"nvidia-h200-{name}.tar.xz") for name in ("baselines", "no-grids")]
+    """Their runs are of the whole matrix, and of seven GPUs more; the suites of the last three load engines in another
+    way, which made one of them 1.4 % slower in every process, and those of the last two place tensors otherwise."""
+    archives = [FOLDER.with_name(f"nvidia-h200-{name}.tar.xz") for name in ("baselines", "no-grids", "weights")]
     found, _ = read_all([FOLDER, *archives, ROOT / "baselines" / "nvidia-h200"])
     unchanged = [run for run in found if injected(run) is None and len(run.benchmarks) in (6, 24)]
-    assert len(unchanged) >= 42 and len({run.gpu for run in unchanged}) >= 12
-    assert {run.loading for run in unchanged} == {1, 2, 3}
+    assert len(unchanged) >= 46 and len({run.gpu for run in unchanged}) >= 13
+    assert {run.loading for run in unchanged} == {1, 2, 3, 4}
     tallies = accusations(unchanged, 1000, seed=3)
     assert tallies.every.again and tallies.every.slower == tallies.every.slower_before == 0
     assert tallies.one_night.judgings >= 500

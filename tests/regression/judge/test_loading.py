@@ -46,8 +46,8 @@ def test_what_lies_elsewhere_is_not_accused_of_its_place(recorder, then):
     for moved in (of(report, ENGINE), of(report, HOST_BOUND)):
         assert moved.verdict is Verdict.UNSURE
         assert moved.detectable_ratio is not None and 1.03 < moved.detectable_ratio < 1.12
-    assert of(report, EAGER).verdict is Verdict.SLOWER, "long kernels take as long with their activations anywhere"
-    assert [note for note in report.notes if "has engines or activations in other places" in note]
+    assert of(report, EAGER).verdict is Verdict.SLOWER, "long kernels take as long with their tensors anywhere"
+    assert [note for note in report.notes if "has engines, weights or activations in other places" in note]
 
 
 @pytest.mark.parametrize("loading", [{}, {"loading": LOADING}], ids=["both older", "both today's"])
