@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from common.schema import SCHEMA
+from regression.priors import KERNEL_TIME
 from regression.runs.environment import NOT_RECORDED, Difference
 from regression.runs.read import parse
 from regression.runs.run import Run
 from regression.text import count
+from rehearsal.paired import DEVIATIONS
 from rehearsal.protocol import NEW, OLD, SIDES
 from rehearsal.record import Record
 
@@ -40,6 +42,12 @@ def notes(record: Record) -> Iterable[str]:
     if counted[OLD] and counted[NEW] and counted[OLD] != counted[NEW]:
         ways = " and ".join(" or ".join(sorted(counted[side])) for side in SIDES)
         yield f"Python calls and bytecodes are not compared: the sides count them differently ({ways})."
+    if record.is_cuda and not record.loads_alike:
+        room = f"{100 * DEVIATIONS * KERNEL_TIME.loading:.0f} %"
+        yield (
+            "The suites of the two checkouts place engines, weights or activations in different ways in the GPU's "
+            f"memory. Kernel times allow for {room} where that matters; compare checkouts whose suites do it alike."
+        )
     yield from _skipped(record)
     if not differences(record):
         yield "Both sides are one environment with one code: whatever differs is noise."

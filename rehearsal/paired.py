@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from rehearsal.turns import LEAST_ROUNDS
 BY_KEY: Mapping[str, Metric] = {metric.key: metric for metric in METRICS}
 LATENCY, KERNEL_TIME, SAME_KERNELS = "latency", "kernel_time", "same_kernels"
 
+DEVIATIONS = 3
+"""Of the spread between suites that place engines, weights or activations in different ways."""
+
 # Prior standard deviations of the logarithm of a latency between two processes of one environment (docs/rehearsal.md).
 ON_CPU = 0.025
 HOST_BOUND, GPU_BOUND = 0.012, 0.003
@@ -28,12 +31,16 @@ HOST_BOUND, GPU_BOUND = 0.012, 0.003
 
 @dataclass(frozen=True)
 class Differences:
-    """One benchmark's pairs: differences of the logarithm with their standard errors, and both sides' values."""
+    """One benchmark's pairs: differences of the logarithm with their standard errors, and both sides' values.
+
+    `elsewhere` is how much of a difference other places in the GPU's memory may explain, in every pair alike.
+    """
 
     values: tuple[float, ...]
     within: tuple[float, ...]
     old: float
     new: float
+    elsewhere: float = 0.0
 
 
 def continuous(record: Record, runs: Mapping[str, Sequence[Run]]) -> Iterable[tuple[str, str, Differences, float]]:
@@ -49,7 +56,9 @@ def continuous(record: Record, runs: Mapping[str, Sequence[Run]]) -> Iterable[tu
             and name in new.benchmarks
         ]
         if pairs:
-            yield from kernel_differences(name, pairs[:MOST_PAIRS])
+            moved = 0.0 if record.loads_alike else _elsewhere(runs, name, turns)
+            for key, benchmark, found, process in kernel_differences(name, pairs[:MOST_PAIRS]):
+                yield key, benchmark, replace(found, elsewhere=moved), process
 
 
 def latency(
@@ -62,9 +71,25 @@ def latency(
     """
     if not pairs:
         return
-    old_s = math.exp(statistics.fmean(float(np.median(np.log(turns.min_s[OLD]))) for turns in pairs))
+    old_s = _old_s(pairs)
     waits = _waits(runs[OLD], benchmark, old_s)
     yield LATENCY, benchmark, latency_differences(pairs, old_s), latency_prior(record, waits)
+
+
+def _old_s(pairs: Sequence[Turns]) -> float:
+    return math.exp(statistics.fmean(float(np.median(np.log(turns.min_s[OLD]))) for turns in pairs))
+
+
+def _elsewhere(runs: Mapping[str, Sequence[Run]], benchmark: str, pairs: Sequence[Turns]) -> float:
+    """How far the logarithm of a kernel time may lie from that of a suite that places engines, weights or activations
+    in another way."""
+    spread = BY_KEY[KERNEL_TIME].spread
+    assert spread is not None
+    known = [one.benchmarks[benchmark] for side in runs.values() for one in side if benchmark in one.benchmarks]
+    if any("engine_bytes" in one.values for one in known):
+        return DEVIATIONS * spread.loading
+    timed = [one for one in pairs if one.rounds]
+    return DEVIATIONS * spread.loading * (_waits(runs[OLD], benchmark, _old_s(timed)) if timed else 1.0)
 
 
 def latency_differences(pairs: Iterable[Turns], old_s: float) -> Differences:

@@ -16,6 +16,9 @@ CORES = "cores"
 """In that answer: the numbers of the host's cores of which the side can be told on which to take a turn; empty on a
 CPU, whose calls need them all."""
 
+LOADS = "loading"
+"""In that answer: `common.schema.LOADING` of the side's checkout; older ones do not say it."""
+
 UNTIMED_CALLS = 1
 """Of a turn, before those that are timed."""
 

@@ -12,7 +12,7 @@ from typing import Any
 from common.errors import UsageError
 from common.numbers import significant
 from rehearsal import shapes
-from rehearsal.protocol import OLD, SIDES
+from rehearsal.protocol import LOADS, NEW, OLD, SIDES
 from rehearsal.steps import Bisection
 
 SCHEMA = 1
@@ -93,6 +93,11 @@ class Record:
     @property
     def is_cuda(self) -> bool:
         return bool(self.sides[OLD]["device"]["is_cuda"])
+
+    @property
+    def loads_alike(self) -> bool:
+        """Whether both sides' suites load engines and place weights and activations in one way."""
+        return self.sides[OLD].get(LOADS) == self.sides[NEW].get(LOADS)
 
     def benchmarks(self) -> list[str]:
         """Every benchmark that a side has or was asked for, in the order of the sides' matrices."""

@@ -64,6 +64,7 @@ def continuous_row(key: str, benchmark: str, found: Differences, process: float,
         tests: of the whole rehearsal.
     """
     said = interval(found.values, found.within, process, tests)
+    said = said and said.widened(found.elsewhere)
     verdict, reason = (Verdict.UNSURE, Reason.UNCONFIRMED) if said is None else verdict_of(key, said)
     return Row(
         Judgement(

@@ -41,6 +41,10 @@ class Interval:
     half: float
     detectable: float
 
+    def widened(self, by: float) -> Interval:
+        """The same, where a difference of so much may have another cause."""
+        return Interval(self.centre, self.half + by, self.detectable + by)
+
     @property
     def low(self) -> float:
         return self.centre - self.half

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from common.errors import UsageError
+from common.schema import LOADING
 from fixtures import options, outputs
 from fixtures.building.kept import KeptParts
 from fixtures.instruments.host_work import HostWorkCounter
@@ -37,7 +38,7 @@ from fixtures.pool import Inference
 from fixtures.recording import Recording
 from fixtures.setup import device_for, pool_for
 from fixtures.variants.table import VARIANTS, NoVariant, chosen, default_variants
-from rehearsal.protocol import CORES, KEEPS_PARTS, UNTIMED_CALLS
+from rehearsal.protocol import CORES, KEEPS_PARTS, LOADS, UNTIMED_CALLS
 from rehearsal.protocol import VERSION as VERSION
 
 
@@ -140,6 +141,7 @@ class Side:
             "missing": self.missing,
             KEEPS_PARTS: True,
             CORES: usable() if self.device.is_cuda else [],
+            LOADS: LOADING,
         }
 
     def answer_keep(self, folder: str) -> None:

@@ -24,6 +24,8 @@ GPU = re.compile(r"(?:MIG-)?(?:GPU-)?\w{1,8}")
 GPU_UUID = "gpu.uuid"
 TOLD_APART = (runs.COMMIT, GPU_UUID)
 MALFORMED = "is no night of a history"
+FORM = 1
+"""Raised when `of` makes something else of a run: what it made before is then made anew."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,6 +75,8 @@ def of(run: runs.Run, metrics: Sequence[Metric] = METRICS) -> Night:
     }
     alike = {_key(name, metric): how for name, found in run.benchmarks.items() for metric, how in found.alike.items()}
     alike |= {_key(name, metric): VISITS for name, found in run.benchmarks.items() for metric in found.visited}
+    placed = {metric.key for metric in metrics if metric.spread and metric.spread.loading}
+    alike |= {key: (str(run.loading),) for key in values if key[1] in placed}
     mig, policy = lookup(run.machine, ("gpu", "mig")), lookup(run.machine, ("settings", "precision_policy"))
     shortened = GPU.match(run.gpu)
     gpu = shortened.group() if shortened else escaped(run.gpu)

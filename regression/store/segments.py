@@ -52,7 +52,7 @@ def reader() -> str:
     """Stands for what this version makes of a run; a segment of another version is not read."""
     fields = [field.name for field in dataclasses.fields(Night)]
     metrics = [(one.key, one.path, one.visited, one.kind.value, one.alike, one.by_operator) for one in METRICS]
-    return hashlib.sha256(repr((fields, metrics)).encode()).hexdigest()[:8]
+    return hashlib.sha256(repr((nights.FORM, fields, metrics)).encode()).hexdigest()[:8]
 
 
 class Segments:

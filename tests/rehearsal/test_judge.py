@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from common.schema import LOADING
 from regression.judge.verdict import Reason, Verdict
 from rehearsal import sequential
 from rehearsal.content import headline
@@ -210,3 +211,37 @@ def test_kernel_time_is_compared_operator_by_operator():
     assert told.benchmark == FIRST
     assert "a" in {one.operator for one in told.operators}
     assert f"{FIRST}: " in table(slower, judge(slower))
+
+
+@pytest.mark.parametrize(
+    ("engine", "kernel_s", "old", "said"),
+    [
+        (False, 8e-4, LOADING, Verdict.SLOWER),
+        (False, 8e-4, LOADING - 1, Verdict.UNSURE),
+        (False, 8e-4, None, Verdict.UNSURE),
+        (False, 2e-2, LOADING - 1, Verdict.SLOWER),
+        (True, 2e-2, LOADING - 1, Verdict.UNSURE),
+    ],
+    ids=["alike", "the GPU waits", "an older suite", "the GPU is busy", "an engine"],
+)
+def test_what_suites_place_in_other_ways_is_no_slowdown(engine, kernel_s, old, said):
+    """2 % more in every pair, of turns of 20 ms: short kernels and engines may owe it to their place in memory."""
+    found = profiled(record(turn=0.01), 1.02)
+    found.sides[NEW]["loading"] = LOADING
+    if old is not None:
+        found.sides[OLD]["loading"] = old
+    for pair in found.pairs:
+        for measured in pair.measured.values():
+            for one in measured.values():
+                one["operators"]["time_ns"] = [round(ns * kernel_s / 8e-4) for ns in one["operators"]["time_ns"]]
+                one["kernel_time_s"] = sum(one["operators"]["time_ns"]) * 1e-9
+                one |= {"engine_bytes": 1000} if engine else {}
+    judged = judge(found)
+    assert {verdict for verdict, _ in verdicts(found, "same_kernels").values()} == {said}
+    assert any("Kernel times allow for 3 %" in note for note in judged.notes) == (old != LOADING)
+
+
+def test_a_slowdown_beyond_all_places_is_found_between_suites_that_place_in_other_ways():
+    found = profiled(record(), 1.1)
+    found.sides[NEW]["loading"] = LOADING
+    assert set(verdicts(found, "same_kernels").values()) == {(Verdict.SLOWER, Reason.CONFIRMED)}

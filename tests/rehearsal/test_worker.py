@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from common.schema import LOADING
 from fixtures.building.build import BuildTimeout
 from fixtures.machine.device import Device
 from fixtures.models.loaded import LoadedModels
@@ -20,7 +21,7 @@ from fixtures.variants import torchscript
 from fixtures.variants.table import VARIANTS
 from fixtures.variants.variant import OtherBuild
 from rehearsal import worker
-from rehearsal.protocol import CORES, KEEPS_PARTS
+from rehearsal.protocol import CORES, KEEPS_PARTS, LOADS
 from rehearsal.worker import serve
 
 
@@ -291,6 +292,7 @@ def test_a_turn_is_taken_on_the_core_that_is_asked_for(monkeypatch):
     )
     serve(channel, Watched)
     assert channel.sent[0]["answer"][CORES] == [], "calls need all cores of a CPU"
+    assert channel.sent[0]["answer"][LOADS] == LOADING
     assert cores == [{core}] * 2 + [before] * 2
     assert os.sched_getaffinity(0) == before
 

@@ -250,6 +250,20 @@ def test_counts_have_a_history_and_only_with_what_was_counted_alike(tmp_path, ca
     assert change["first"].startswith("2026-03-13") and change["ratio"] == pytest.approx(1.1)
 
 
+@pytest.mark.parametrize("later, steps", [(3, 2), (4, 0)], ids=["the same suite", "a suite that places otherwise"])
+def test_kernel_time_has_a_history_only_with_suites_that_place_alike(tmp_path, capsys, later, steps):
+    """Where engines, weights and activations lie moves it by 1 %, in every night from one on."""
+    stored(tmp_path, 40, ratio=lambda night, name: 1.01 if night >= 25 else 1.0)
+    for night, path in enumerate(sorted(tmp_path.rglob("*.json"))):
+        document = json.loads(path.read_text())
+        document["suite"]["loading"] = later if night >= 25 else 3
+        path.write_text(json.dumps(document))
+    (found,) = changes(tmp_path, capsys)
+    assert [change["metric"] for change in found["changes"]] == ["kernel_time"] * steps
+    (past,) = series.trace(series.read(tmp_path)[0])
+    assert len(list(past.values(NAMES[0], "kernel_time"))) == (40 if steps else 15)
+
+
 def test_the_history_of_a_latency_is_that_of_its_visits(tmp_path, capsys):
     """Medians before the visits, and medians beside them, are of another kind."""
     stored(tmp_path, 30)

@@ -31,6 +31,7 @@ def test_a_night_is_the_same_after_a_way_through_json():
     assert after == before
     assert after.values[NAME, "latency"] == 0.004 and after.alike[NAME, "latency"] == night.VISITS
     assert after.alike[NAME, "python_calls"] == ("2", "sys.monitoring 3.12")
+    assert after.alike[NAME, "kernel_time"] == ("1",), "of a suite that does not say where it placed what"
     assert (after.run_id, after.gpu) == ("one", "GPU-1bdf0e2f")
     assert after.environment["software.driver"] == "580.95"
 
