@@ -33,8 +33,8 @@ class Spread:
     host: float = 0.0
     """Between GPUs besides `gpu`, as far as the GPU waits for the host: another GPU has another one, as a rule."""
     loading: float = 0.0
-    """Besides `gpu`, between runs whose suites loaded engines or placed activations in different ways: of an engine,
-    and of other kernels as far as the GPU waits for the host."""
+    """Besides `gpu`, between runs whose suites loaded engines, or placed weights or activations, in different ways: of
+    an engine, and of other kernels as far as the GPU waits for the host."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

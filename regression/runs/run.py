@@ -213,14 +213,14 @@ class Run:
 
     @property
     def loading(self) -> int:
-        """How its suite loaded engines and placed activations (`common.schema.LOADING`)."""
+        """How its suite loaded engines and placed weights and activations (`common.schema.LOADING`)."""
         found = self.suite.get("loading")
         return found if type(found) is int else 1
 
     @property
     def place(self) -> Hashable:
-        """What decides where in a GPU's memory engines and activations lie: the GPU, all that was built, and how it was
-        loaded; empty on a CPU."""
+        """What decides where in a GPU's memory engines, weights and activations lie: the GPU, all that was built, and
+        how it was loaded; empty on a CPU."""
         return (self.gpu, self.timed or self.measured, self.loading) if self.gpu else ""
 
     @property

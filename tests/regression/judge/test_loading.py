@@ -1,4 +1,4 @@
-"""Engines and activations that another version of the suite had in other places of the GPU's memory."""
+"""Engines, weights and activations that another version of the suite had in other places of the GPU's memory."""
 
 from __future__ import annotations
 
