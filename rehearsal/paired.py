@@ -86,7 +86,7 @@ def _elsewhere(runs: Mapping[str, Sequence[Run]], benchmark: str, pairs: Sequenc
     spread = BY_KEY[KERNEL_TIME].spread
     assert spread is not None
     known = [one.benchmarks[benchmark] for side in runs.values() for one in side if benchmark in one.benchmarks]
-    if any("engine_bytes" in one.values for one in known):
+    if any(one.has_engine for one in known):
         return DEVIATIONS * spread.loading
     timed = [one for one in pairs if one.rounds]
     return DEVIATIONS * spread.loading * (_waits(runs[OLD], benchmark, _old_s(timed)) if timed else 1.0)

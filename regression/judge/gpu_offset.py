@@ -31,5 +31,5 @@ def alike(benchmarks: Sequence[Benchmark]) -> Mapping[str, Bools]:
 
 
 def _name(benchmark: Benchmark) -> str:
-    name = gpu_name("engine_bytes" in benchmark.values, benchmark.params.get("batch_size", ""))
+    name = gpu_name(benchmark.has_engine, benchmark.params.get("batch_size", ""))
     return name if of_a_gpu(name) else ""

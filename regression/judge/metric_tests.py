@@ -432,7 +432,7 @@ def _placed(
     if (known and alike) or not (spread.engine or spread.loading or spread.host):
         return 0.0
     waits = np.array([waiting(items) for items in measured])
-    engines = np.array([any("engine_bytes" in item.values for item in items) for items in measured])
+    engines = np.array([any(item.has_engine for item in items) for items in measured])
     gpu = 0.0 if known else np.hypot(spread.host, engines * spread.engine) * waits
     loading = 0.0 if alike else spread.loading
     return np.asarray(np.hypot(gpu, loading * np.where(engines, 1.0, waits)))

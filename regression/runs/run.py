@@ -79,6 +79,11 @@ class Benchmark:
         return frozenset(Counter(launch for row in self.operators for launch in row.launches).items())
 
     @property
+    def has_engine(self) -> bool:
+        """Whether it runs a TensorRT engine, whose place in a GPU's memory moves its time."""
+        return "engine_bytes" in self.values
+
+    @property
     def by_pace(self) -> bool:
         """Whether the latency is carried to the pace of the baseline's host (`regression.judge.visited`)."""
         return self.pace_moved is not None
