@@ -21,7 +21,7 @@ from fixtures.instruments import operators, profiles, visits
 from fixtures.instruments.host_work import GPU_INFERENCES, count_host_work
 from fixtures.instruments.latency import synchronised, warm_up
 from fixtures.instruments.memory import peak_memory_bytes
-from fixtures.instruments.places import Weights
+from fixtures.instruments.places import Movable, Weights
 from fixtures.machine.device import resolve
 from fixtures.machine.gpu_memory import collect_garbage
 from fixtures.models import images, names
@@ -62,6 +62,10 @@ class Run:
     @property
     def weights(self):
         return self.built.weights
+
+    @property
+    def movable(self):
+        return Movable(self.weights)
 
     def __call__(self):
         return self.built.call(self.batch)
@@ -242,7 +246,7 @@ def test_weights_and_activations_lie_elsewhere_in_every_place(make_run, device, 
     logits = [run().clone() for _ in range(5)][-1]  # the first calls of TorchScript make its plan
     collect_garbage(device)
     before, places = device.held_bytes(), [tensor.data_ptr() for tensor in run.weights]
-    found = clocks.measure_kernel_time(run, device, run.module, run.weights)
+    found = clocks.measure_kernel_time(run, device, run.module, run.movable)
     profiles.keep_busy(run, device, clocks.WARM_UP_S)
     in_one_place = clocks.summarise(clocks.take_profile(run, device, 50))
     spreads = [max(one.repeats_s) / min(one.repeats_s) - 1 for one in (found, in_one_place)]
@@ -266,7 +270,7 @@ def test_a_mean_over_places_depends_little_on_where_weights_were_built(make_run,
         weights.move()
         profiles.keep_busy(run, device, clocks.WARM_UP_S)
         one = clocks.summarise(clocks.take_profile(run, device, 50))
-        times_s.append((one.time_s, clocks.measure_kernel_time(run, device, run.module, run.weights).time_s))
+        times_s.append((one.time_s, clocks.measure_kernel_time(run, device, run.module, run.movable).time_s))
     weights.restore()
     spreads = [max(found) / min(found) - 1 for found in zip(*times_s, strict=True)]
     with capsys.disabled():
@@ -280,7 +284,7 @@ def test_operators_account_for_the_kernel_time(make_run, device, capsys, variant
     """Their times add up to it, all launches are theirs, and two profiles find the same operators and API calls."""
     run = make_run(variant, batch_size)
     began = time.perf_counter()
-    found, again = (clocks.measure_kernel_time(run, device, run.module, run.weights) for _ in range(2))
+    found, again = (clocks.measure_kernel_time(run, device, run.module, run.movable) for _ in range(2))
     took_s = (time.perf_counter() - began) / 2
     assert not found.operators_missing, found.operators_missing
     with capsys.disabled():

@@ -64,7 +64,7 @@ def test_tensors_are_moved_and_the_first_weights_come_back(monkeypatch, capsys):
     monkeypatch.setattr(placement, "keep_busy", lambda run, *arguments: run())
     monkeypatch.setattr(placement, "take_profile", lambda *arguments: None)
     monkeypatch.setattr(placement, "summarise", summarised)
-    monkeypatch.setattr(placement, "measure_kernel_time", lambda *arguments, weights: KernelTime(7e-6, (), 3, ()))
+    monkeypatch.setattr(placement, "measure_kernel_time", lambda *arguments, movable: KernelTime(7e-6, (), 3, ()))
     monkeypatch.setattr(placement, "MOST_MOVED", 1)
     batch = torch.rand(2, 4)
     table = placement.Table(module, resolve("cpu"))
