@@ -12,7 +12,7 @@ from typing import Any
 SCHEMA = 3
 """The `suite.schema` that is written; every schema from 1 to this one is read."""
 
-LOADING = 4
+LOADING = 5
 """The `suite.loading` that is written: how and in which order TensorRT engines are loaded, and where weights and
 activations lie while kernels are timed. It is raised when that changes, since a kernel time depends on both.
 

@@ -25,7 +25,8 @@ from fixtures.models import images, names
 from fixtures.models import model as models
 from fixtures.variants.requirement import CUDA
 from fixtures.variants.table import VARIANTS
-from fixtures.variants.tensorrt import compile_dynamo, detect, engine_modules
+from fixtures.variants.tensorrt import compile_dynamo, engine_modules
+from fixtures.variants.tensorrt_installed import detect
 
 MOST_MOVED = 3
 INFERENCES_OF_A_LINE = 100

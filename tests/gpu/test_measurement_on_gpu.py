@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import statistics
@@ -27,7 +28,7 @@ from fixtures.machine.gpu_memory import collect_garbage
 from fixtures.models import images, names
 from fixtures.models import model as models
 from fixtures.variants.table import VARIANTS
-from fixtures.variants.tensorrt import detect
+from fixtures.variants.tensorrt_installed import detect
 from fixtures.variants.variant import BuildInputs, Built
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -65,7 +66,8 @@ class Run:
 
     @property
     def movable(self):
-        return Movable(self.weights)
+        load = self.built.load
+        return Movable(self.weights, None if load is None else functools.partial(load, self.batch))
 
     def __call__(self):
         return self.built.call(self.batch)
@@ -276,6 +278,32 @@ def test_a_mean_over_places_depends_little_on_where_weights_were_built(make_run,
     with capsys.disabled():
         print(f"\neager-fp32 b1: built in four places, one place each {spreads[0]:.2%}, over many {spreads[1]:.2%}")
     assert spreads[1] < min(0.01, spreads[0] / 2)
+
+
+@pytest.mark.parametrize("variant", ["tensorrt-fp32", "tensorrt-fp16"])
+def test_a_mean_over_loads_is_that_of_the_same_engine(make_run, device, capsys, variant):
+    """Its launches are the inference's own, its time is near that of the one load, and its memory is given back."""
+    run = make_run(variant, 1)
+    found, free_bytes = [], []
+    for _ in range(3):
+        found.append(clocks.measure_kernel_time(run, device, movable=run.movable))
+        collect_garbage(device)
+        free_bytes.append(torch.cuda.mem_get_info(device.torch_device)[0])
+    one = clocks.measure_kernel_time(run, device)
+    times_s = [times.time_s for times in found]
+    spreads = [max(values) / min(values) - 1 for values in (found[0].repeats_s, one.repeats_s, times_s)]
+    with capsys.disabled():
+        print(
+            f"\n{variant} b1: loads differ by {spreads[0]:.2%}, parts of one by {spreads[1]:.2%}, means over loads by "
+            f"{spreads[2]:.2%}; {times_s[0] / one.time_s - 1:+.2%} from the one; free {free_bytes} bytes"
+        )
+    assert not found[0].operators_missing and found[0].api_calls == one.api_calls
+    launches = [{kernel.name: kernel.launches for kernel in times.kernels} for times in (found[0], one)]
+    assert launches[0] == launches[1]
+    assert spreads[0] > 2 * spreads[1], "each load lies elsewhere"
+    assert spreads[2] < 0.003
+    assert times_s[0] == pytest.approx(one.time_s, rel=0.02)
+    assert free_bytes[2] >= free_bytes[1]
 
 
 @pytest.mark.parametrize("variant", ["eager-fp32", "eager-fp16", "torchscript-fp16"])

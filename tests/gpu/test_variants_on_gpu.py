@@ -16,7 +16,7 @@ from fixtures.models import images, names, numerics, sensitivity
 from fixtures.models import model as models
 from fixtures.variants import quantization
 from fixtures.variants.table import VARIANTS, when_named
-from fixtures.variants.tensorrt import detect
+from fixtures.variants.tensorrt_installed import detect
 from fixtures.variants.variant import BuildInputs, Parts
 
 MODEL = "tf_efficientnet_lite0"
