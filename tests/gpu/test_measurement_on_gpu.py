@@ -300,6 +300,7 @@ def test_a_mean_over_loads_is_that_of_the_same_engine(make_run, device, capsys, 
     assert not found[0].operators_missing and found[0].api_calls == one.api_calls
     launches = [{kernel.name: kernel.launches for kernel in times.kernels} for times in (found[0], one)]
     assert launches[0] == launches[1]
+    assert found[0].engine_loads in (10, 20, 30, 40) and one.engine_loads is None
     assert spreads[0] > 2 * spreads[1], "each load lies elsewhere"
     assert spreads[2] < 0.003
     assert times_s[0] == pytest.approx(one.time_s, rel=0.02)

@@ -100,11 +100,12 @@ def built(monkeypatch, folder, remembered):
     monkeypatch.setattr(worker, "_packages", dict)  # the metadata of hundreds of packages takes as long as a build
 
     def build(**steps):
-        """`compile`, `load` and `build` take the place of the variant's own."""
+        """`compile`, `load`, `extend` and `build` take the place of the variant's own."""
         with pytest.MonkeyPatch.context() as patch:
             variant = VARIANTS["torchscript-fp32"]
             divided = replace(
-                torchscript.DIVIDED, **{name: step for name, step in steps.items() if name in ("compile", "load")}
+                torchscript.DIVIDED,
+                **{name: step for name, step in steps.items() if name in ("compile", "load", "extend")},
             )
             patch.setitem(
                 VARIANTS, variant.name, replace(variant, divided=divided, build=steps.get("build", variant.build))
@@ -236,6 +237,22 @@ def test_what_cannot_be_built_in_two_steps_is_tried_once(built, folder):
     assert answer["answer"]["spared_s"] >= 0.3
     assert "extra_info" in built(compile=never)["answer"]
     assert names(folder) == [f"{BENCHMARK}.whole"]
+
+
+def test_what_further_loads_need_is_kept_and_no_part_of_the_build(built, folder):
+    def extend(parts, inputs):
+        time.sleep(5)
+        return replace(parts, facts={**parts.facts, "kernels": "all"})
+
+    def load(parts):
+        assert parts.facts["kernels"] == "all"
+        return torchscript.load_parts(parts)
+
+    began = time.perf_counter()
+    answer = built(extend=extend, load=load, build=never)
+    assert build_s(answer) < time.perf_counter() - began - 5
+    assert answer["answer"]["spared_s"] > 5
+    assert build_s(built(compile=never, extend=never, load=load, build=never)) < 5
 
 
 def test_a_compilers_error_is_said_and_nothing_is_kept(built, folder):
