@@ -13,10 +13,14 @@ SCHEMA = 3
 """The `suite.schema` that is written; every schema from 1 to this one is read."""
 
 LOADING = 5
-"""The `suite.loading` that is written: how and in which order TensorRT engines are loaded, and where weights and
-activations lie while kernels are timed. It is raised when that changes, since a kernel time depends on both.
+"""The `suite.loading` that is written: how and in which order TensorRT engines are loaded, and in how many places
+engines, weights and activations lie while kernels are timed. It is raised when that changes, as kernel times then do.
 
-Runs without it (1) loaded one engine after another; runs with 2 had activations in one place, runs with 3 weights."""
+Runs without it (1) loaded one engine after another; runs with 2 had activations in one place, runs with 3 weights, runs
+with 4 engines."""
+
+WEIGHTS_MOVE = 4
+"""The `suite.loading` from which on weights lie elsewhere in every profile."""
 
 RENAMED: Mapping[int, Mapping[str, str]] = {1: {"host_pace_s": "host_calibration_s"}}
 """Fields of a benchmark (in `extra_info` and in confirmations) that a schema called otherwise: old name to new name."""

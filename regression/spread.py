@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
+
+from common.schema import WEIGHTS_MOVE
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -18,6 +21,8 @@ class Spread:
     choice_s: float = 0.0
     """Where the baseline's processes launched different kernels or grids: what that adds to `process`, in seconds a
     launch, and to `day`, as far as the GPU waits for the host (for the same kernels to `process` alone)."""
+    choice_in_place_s: float = 0.0
+    """The least that `choice_s` is among runs whose suites left weights in one place."""
     unseen: float
     """Between fresh processes, for a benchmark with fewer than three baseline runs."""
     day: float
@@ -35,6 +40,10 @@ class Spread:
     loading: float = 0.0
     """Besides `gpu`, between runs whose suites loaded engines, or placed weights or activations, in different ways: of
     an engine, and of other kernels as far as the GPU waits for the host."""
+
+    def choice_among(self, loadings: Iterable[int]) -> float:
+        """`choice_s` among runs with these numbers of `suite.loading`."""
+        return self.choice_s if min(loadings) >= WEIGHTS_MOVE else max(self.choice_s, self.choice_in_place_s)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -57,7 +57,7 @@ def continuous(record: Record, runs: Mapping[str, Sequence[Run]]) -> Iterable[tu
         ]
         if pairs:
             moved = 0.0 if record.loads_alike else _elsewhere(runs, name, turns)
-            for key, benchmark, found, process in kernel_differences(name, pairs[:MOST_PAIRS]):
+            for key, benchmark, found, process in kernel_differences(name, pairs[:MOST_PAIRS], record.loadings):
                 yield key, benchmark, replace(found, elsewhere=moved), process
 
 
@@ -128,11 +128,14 @@ def _waits(runs: Sequence[Run], benchmark: str, latency_s: float) -> float:
 
 
 def kernel_differences(
-    name: str, pairs: Sequence[tuple[Benchmark, Benchmark]]
+    name: str, pairs: Sequence[tuple[Benchmark, Benchmark]], loadings: Sequence[int]
 ) -> Iterable[tuple[str, str, Differences, float]]:
     """Metric, benchmark, its pairs and the prior, of the kernel time as a whole and of the same kernels.
 
     The same kernels are the operators that launched kernels which the old side launched as well, with the same grids.
+
+    Args:
+        loadings: the sides' numbers of `suite.loading`.
     """
     old = statistics.fmean(benchmark.values[KERNEL_TIME] for benchmark, _ in pairs)
     rate = statistics.fmean(benchmark.values.get("launches", 0.0) for benchmark, _ in pairs) / old
@@ -140,7 +143,8 @@ def kernel_differences(
     none = (0.0,) * len(pairs)
     whole = tuple(math.log(new.values[KERNEL_TIME] / before.values[KERNEL_TIME]) for before, new in pairs)
     centre = math.exp(statistics.fmean(whole))
-    yield KERNEL_TIME, name, Differences(whole, none, old, old * centre), _kernel_prior(KERNEL_TIME, rate, varies)
+    prior = _kernel_prior(KERNEL_TIME, rate, varies, loadings)
+    yield KERNEL_TIME, name, Differences(whole, none, old, old * centre), prior
     if not all(before.operators and new.operators for before, new in pairs):
         return
     learned_from, judged = choices.alike_in_grids(
@@ -154,11 +158,11 @@ def kernel_differences(
     same = tuple(math.log(one.factor / factor) for one, factor in zip(matched, known.factors, strict=True))
     known_s = statistics.fmean(one.known_s for one in matched)
     centre = math.exp(statistics.fmean(same))
-    prior = _kernel_prior(SAME_KERNELS, rate, varies)
+    prior = _kernel_prior(SAME_KERNELS, rate, varies, loadings)
     yield SAME_KERNELS, name, Differences(same, none, known_s, known_s * centre), prior
 
 
-def _kernel_prior(key: str, launches_per_s: float, varies: bool) -> float:
+def _kernel_prior(key: str, launches_per_s: float, varies: bool, loadings: Sequence[int]) -> float:
     spread = BY_KEY[key].spread
     assert spread is not None
-    return math.hypot(spread.process, spread.choice_s * launches_per_s if varies else 0.0)
+    return math.hypot(spread.process, spread.choice_among(loadings) * launches_per_s if varies else 0.0)

@@ -12,7 +12,7 @@ from typing import Any
 from common.errors import UsageError
 from common.numbers import significant
 from rehearsal import shapes
-from rehearsal.protocol import LOADS, NEW, OLD, SIDES
+from rehearsal.protocol import LOADS, OLD, SIDES
 from rehearsal.steps import Bisection
 
 SCHEMA = 1
@@ -97,7 +97,13 @@ class Record:
     @property
     def loads_alike(self) -> bool:
         """Whether both sides' suites load engines and place weights and activations in one way."""
-        return self.sides[OLD].get(LOADS) == self.sides[NEW].get(LOADS)
+        return len(set(self.loadings)) == 1
+
+    @property
+    def loadings(self) -> list[int]:
+        """Of each side, how its suite loads engines and places weights and activations (`common.schema.LOADING`)."""
+        found = (self.sides[side].get(LOADS) for side in SIDES)
+        return [one if type(one) is int else 1 for one in found]
 
     def benchmarks(self) -> list[str]:
         """Every benchmark that a side has or was asked for, in the order of the sides' matrices."""

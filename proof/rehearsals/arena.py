@@ -127,7 +127,7 @@ class Arena:
                 for number, old, new in pairs
             ]
             if all(KERNEL_TIME in one.values for pair in both for one in pair):
-                yield from kernel_differences(name, both)
+                yield from kernel_differences(name, both, self.record.loadings)
 
     def _counts(self, pairs: Sequence[ProcessPair]) -> list[Row]:
         olds = [self._runs[number, old] for number, old, _ in pairs]

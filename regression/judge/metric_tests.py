@@ -232,7 +232,8 @@ def metric_tests(
         logs = _by_operator(metric.by_operator, logs, compared, ids)
     layout = Layout(tuple(b.place for b in baselines), tuple(b.day for b in baselines), run.place)
     measured = [[item for item in row if item] for row in benchmarks]
-    choice, besides, by_host = _besides(metric, metric.spread, measured)
+    loadings = [one.loading for one in (run, *baselines)]
+    choice, besides, by_host = _besides(metric, metric.spread, measured, loadings)
     expected = np.hypot(metric.spread.process, besides)
     shifts = run_shifts(logs.baselines, layout, expected)
     trusted = trust(shifts, layout, metric.spread, expected)
@@ -241,7 +242,7 @@ def metric_tests(
     variants = tuple(_variant(items[0]) for items in measured)
 
     def noise_of(spread: Spread, values: Floats) -> Noise:
-        _, process, day = _besides(metric, spread, measured)
+        _, process, day = _besides(metric, spread, measured, loadings)
         return estimate(values, layout, spread, process, day, trusted, _placed(spread, run, baselines, measured))
 
     noise = noise_of(metric.spread, logs.baselines)
@@ -311,11 +312,13 @@ def metric_tests(
     )
 
 
-def _besides(metric: Metric, spread: Spread, measured: Sequence[Sequence[Benchmark]]) -> tuple[Floats, Floats, Floats]:
+def _besides(
+    metric: Metric, spread: Spread, measured: Sequence[Sequence[Benchmark]], loadings: Sequence[int]
+) -> tuple[Floats, Floats, Floats]:
     """What the stored runs say of each benchmark's spread (B,): of the choice of kernels between processes, of that and
     all else between processes, and between days."""
     rounds = spread.rounds * np.array([_rounds(items) for items in measured])
-    choice = spread.choice_s * np.array([_choice(items) for items in measured])
+    choice = spread.choice_among(loadings) * np.array([_choice(items) for items in measured])
     visited = np.array([any(item.by_visits for item in items) and waiting(items) for items in measured])
     by_host = np.array([each and each * waiting(items) for each, items in zip(choice, measured, strict=True)])
     if metric.by_operator is ByOperator.SAME_KERNELS:

@@ -1,6 +1,6 @@
 """Algorithms that cuDNN chooses anew in each process: which counts that explains, and what stays seen beside it.
 
-The runs are those of the H200 baseline: five unchanged processes, each judged against the other four.
+The runs are five unchanged processes on one H200, each judged against the other four.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from proof.score.stored import read_all
 from regression.judge.algorithms import Algorithms, kind_of, learn_algorithms
 from regression.judge.choices import all_placed
 from regression.judge.counts import judge_counts
@@ -22,11 +23,10 @@ from regression.judge.verdict import Judgement, Reason, Verdict
 from regression.metric import Kind
 from regression.metrics import METRICS
 from regression.runs.operator_table import Grid, StoredOperator
-from regression.runs.read import read
 from regression.runs.run import Benchmark, Confirmation, Run
 
-FILES = sorted(Path(__file__).resolve().parents[3].glob("baselines/nvidia-h200/*/*_baseline.json"))
-RUNS = {path.name[:4]: read(path) for path in FILES}
+ARCHIVE = Path(__file__).resolve().parents[3] / "proof" / "runs" / "nvidia-h200-activations.tar.xz"
+RUNS = {run.path.name[:4]: run for run in read_all([ARCHIVE])[0]}
 EAGER, TORCHSCRIPT = "efficientnet_b0-eager-fp32-b1", "efficientnet_b0-torchscript-fp32-b1"
 CHOSEN = ("aten::conv2d", "aten::_convolution")
 MEMSET = "cudaMemsetAsync"

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from common.schema import LOADING
+from common.schema import LOADING, WEIGHTS_MOVE
 from regression.judge.judge import judge
 from regression.judge.verdict import Judgement, Report, Verdict
+from regression.priors import KERNEL_TIME, SAME_KERNELS
 from regression.runs.read import read
 from regression.runs.run import Run
 from tests.regression.recorder import Recorder
 
 ENGINE, EAGER = "efficientnet_b0-tensorrt-fp16-b128", "efficientnet_b0-eager-fp32-b128"
 HOST_BOUND = "efficientnet_b0-eager-fp32-b1"
+SAME = "same_kernels"
+ROOT = Path(__file__).resolve().parents[3]
 # What an H200 took more for this engine when the suite began to load engines in the background.
 STRAYED = 1.014
 
@@ -68,3 +74,27 @@ def test_on_a_cpu_nothing_lies_elsewhere(recorder):
 def test_a_run_that_says_nonsense_of_its_loading_loaded_as_older_suites(recorder):
     assert stored(recorder, "0001_baseline.json", loading="fast").loading == 1
     assert stored(recorder, "0002_baseline.json", loading=True).loading == 1
+
+
+@pytest.mark.parametrize(("loadings", "same_s"), [([4, 5, LOADING], 5e-9), ([LOADING, 3], 6e-9), ([1, 1], 6e-9)])
+def test_the_same_kernels_stray_less_where_weights_move(loadings, same_s):
+    assert SAME_KERNELS.choice_among(loadings) == same_s
+    assert KERNEL_TIME.choice_among(loadings) == 52e-9
+
+
+def test_a_run_whose_weights_move_shows_smaller_changes_of_the_same_kernels():
+    """The same five real runs, as they are and as if their suite had left weights in one place."""
+    runs = [read(path) for path in sorted((ROOT / "baselines" / "nvidia-h200").rglob("*_baseline.json"))]
+    in_place = [dataclasses.replace(run, suite={**run.suite, "loading": 3}) for run in runs]
+    assert all(run.loading >= WEIGHTS_MOVE for run in runs)
+    shown = [
+        {
+            item.benchmark: item.detectable_ratio or math.nan
+            for item in judge(night, others).judgements
+            if item.metric == SAME
+        }
+        for night, *others in (runs, in_place)
+    ]
+    wider = {id_: (fixed - 1) / (shown[0][id_] - 1) for id_, fixed in shown[1].items()}
+    assert wider["efficientnet_b0-eager-fp16-b1"] > 1.1
+    assert wider["efficientnet_b0-tensorrt-fp16-b1"] == 1, "its kernels do not vary"
