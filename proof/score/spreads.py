@@ -14,7 +14,7 @@ import numpy as np
 
 from common import output
 from proof.score.stored import injected, night, read_and_tell
-from regression.judge.choices import vary
+from regression.judge.choices import learn, vary
 from regression.judge.gpu_offset import alike
 from regression.judge.host_shift import host_bound, waiting
 from regression.judge.shared_shift import SharedShift
@@ -63,6 +63,7 @@ def strayed(runs: Sequence[Run]) -> list[Strayed]:
         _strayed("kernel time, different kernels", "%", chosen, "kernel_time", _percent),
         _strayed("kernel time, different kernels", "ns a launch", chosen, "kernel_time", _per_launch),
         _nights(runs),
+        *_same_of_chosen(chosen),
         _strayed("latency", "%", several, "latency", _percent),
         _strayed("latency", "of its prior", several, "latency", _of_prior),
         _strayed("latency, from visits", "%", visited, "latency", _percent),
@@ -102,6 +103,22 @@ def _strayed(what: str, unit: str, groups: Sequence[Group], metric: str, scale: 
     measured = [group for group in measured if len(group) > 1]
     spreads = [scale(group) * statistics.stdev(math.log(item.values[metric]) for item in group) for group in measured]
     return Strayed(what, unit, tuple(spreads), tuple(len(group) - 1 for group in measured))
+
+
+def _same_of_chosen(groups: Sequence[Group]) -> Iterator[Strayed]:
+    """What the same kernels stray in benchmarks whose others differ, where the GPU waits for the host more than half of
+    the time, and elsewhere."""
+    found: dict[bool, list[tuple[float, float, int]]] = {True: [], False: []}
+    for group in groups:
+        told = [item for item in group if item.operators]
+        if len(told) > 1:
+            logs = np.log(learn([item.operators for item in told]).factors)
+            spread = float(np.std(logs, ddof=1))
+            found[waiting(told) > 0.5].append((100 * spread, _per_launch(told) * spread, len(told) - 1))
+    for waits, (what, unit) in {False: ("", "%"), True: (", host-bound", "ns a launch")}.items():
+        spreads = tuple(of_each[waits] for of_each in found[waits])
+        degrees = tuple(of_each[2] for of_each in found[waits])
+        yield Strayed(f"the same kernels of these{what}", unit, spreads, degrees)
 
 
 def _host_bound(runs: Sequence[Run]) -> list[Strayed]:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import math
 import statistics
+from pathlib import Path
 
 import pytest
 
 from proof.score.spreads import main, strayed
 from proof.score.stored import read_all
+from regression.judge.choices import placed
 from regression.metrics import METRICS
 from tests.proof.proof_runs import IDS, TENSORRT, Folder
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -67,6 +71,20 @@ def test_chosen_kernels_are_told_apart_and_counted_by_the_launch(folder):
     place = IDS.index(TENSORRT)
     middle = statistics.median(run.benchmarks[TENSORRT].values["kernel_time"] for run in folder.runs())
     assert each.spreads[place] == pytest.approx(percent.spreads[place] / 100 * middle / 2 * 1e9)
+
+
+def test_the_same_kernels_of_benchmarks_whose_others_differ():
+    """Against the operators that launched the same kernels in all of four real runs."""
+    runs, _ = read_all([ROOT / "proof" / "runs" / "nvidia-h200-weights.tar.xz"])
+    found = {row.unit: row for row in strayed(runs) if row.what.startswith("the same kernels of these")}
+    assert [found[unit].degrees for unit in ("%", "ns a launch")] == [(3,) * 8] * 2
+    for number, id_ in enumerate(id_ for id_ in runs[0].benchmarks if id_.endswith("b128") and "tensorrt" not in id_):
+        rows = [placed(run.benchmarks[id_].operators) for run in runs]
+        alike = [place for place in rows[0] if len({row[place].launches for row in rows}) == 1]
+        spread = statistics.stdev(math.log(sum(row[place].time_s for place in alike)) for row in rows)
+        assert len(alike) > 20 and found["%"].spreads[number] == pytest.approx(100 * spread, rel=0.5, abs=0.02)
+    # 5 ns a launch is the prior for weights that move
+    assert 3 < math.sqrt(statistics.fmean(one**2 for one in found["ns a launch"].spreads)) < 5
 
 
 def test_nights_are_compared_where_kernels_are_chosen_and_the_gpu_waits(folder):
